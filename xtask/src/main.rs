@@ -1,0 +1,87 @@
+//! The project's own commands. `cargo xtask test` is the one that matters: every gate, every test, one verdict.
+
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command-line tool speaks on stdout")]
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::panic, reason = "tests"))]
+
+mod bench;
+mod gate;
+mod guard;
+mod layers;
+mod postgres;
+mod requirements;
+mod test;
+mod tidy;
+mod up;
+
+use std::{
+    env,
+    path::{Path, PathBuf},
+    process::{Command, ExitCode},
+};
+
+use anyhow::Result;
+use clap::{Parser, builder::PossibleValuesParser};
+
+use crate::postgres::Durability;
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "The project's own commands", version)]
+enum Xtask {
+    /// Run every gate and every test against real servers, and end with one verdict line.
+    Test {
+        /// Let the private server wait for its disk, as a production server would.
+        #[arg(long)]
+        durable: bool,
+    },
+    /// Keep a private PostgreSQL running until Ctrl-C, and print its DATABASE_URL.
+    Up {
+        /// Let the server wait for its disk, as a production server would.
+        #[arg(long)]
+        durable: bool,
+    },
+    /// Compare what the crates import with the arrows they may draw.
+    Layers,
+    /// Check the rules of the house over the source tree.
+    Tidy,
+    /// Check that every requirement has its row, and that the tests it names exist.
+    Requirements,
+    /// Build one benchmark in release and run it against a durable private server.
+    Bench {
+        #[arg(value_parser = PossibleValuesParser::new(bench::names()))]
+        name: String,
+        /// Passed on to the benchmark.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
+}
+
+fn main() -> ExitCode {
+    run(&root(), Xtask::parse()).unwrap_or_else(|error| {
+        eprintln!("error: {error:#}");
+        ExitCode::FAILURE
+    })
+}
+
+fn run(root: &Path, command: Xtask) -> Result<ExitCode> {
+    match command {
+        Xtask::Test { durable } => test::run(root, Durability::from_flag(durable)),
+        Xtask::Up { durable } => up::run(root, Durability::from_flag(durable)),
+        Xtask::Layers => gate::run_one(root, "layers"),
+        Xtask::Tidy => gate::run_one(root, "tidy"),
+        Xtask::Requirements => gate::run_one(root, "requirements"),
+        Xtask::Bench { name, args } => bench::run(root, &name, &args),
+    }
+}
+
+/// The workspace's folder: the parent of this package's.
+fn root() -> PathBuf {
+    let package = Path::new(env!("CARGO_MANIFEST_DIR"));
+    package.parent().unwrap_or(package).to_owned()
+}
+
+/// The cargo that started us, so that every step uses the same toolchain.
+fn cargo(root: &Path) -> Command {
+    let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.current_dir(root);
+    command
+}
