@@ -1,0 +1,145 @@
+//! Sending: what is sent here leaves only if the transaction around it commits.
+
+use std::{
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use uuid::Uuid;
+
+use crate::{
+    Clock, Draft, Envelope, Error, Kind, Message, Outgoing, Tenant, Trail,
+    failure::{Failure, Verdict},
+    routes::Routes,
+};
+
+/// Collects what a handler, or a unit of work outside one, sends. Cheap to clone; clones collect together.
+///
+/// Sending cannot fail at the call: a body that is too large or a command that nobody consumes fails the delivery (or
+/// the unit of work) when it is about to commit, with its code.
+#[derive(Clone)]
+pub struct Bus {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    post: Arc<PostOffice>,
+    tenant: Tenant,
+    trail: Trail,
+    collected: Mutex<Collected>,
+}
+
+#[derive(Default)]
+struct Collected {
+    outgoing: Vec<Outgoing>,
+    error: Option<Error>,
+    /// What comes after this goes nowhere.
+    closed: bool,
+}
+
+/// What turns messages into outgoing deliveries: the same for the whole worker.
+#[derive(Debug)]
+pub(crate) struct PostOffice {
+    pub(crate) routes: Routes,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) body_size_max_bytes: usize,
+}
+
+impl Bus {
+    pub(crate) fn new(post: Arc<PostOffice>, tenant: Tenant, trail: Trail) -> Self {
+        Self { shared: Arc::new(Shared { post, tenant, trail, collected: Mutex::default() }) }
+    }
+
+    /// Publishes an event to every endpoint that listens.
+    pub fn publish<M: Message>(&self, event: M) {
+        self.publish_after(Duration::ZERO, event);
+    }
+
+    /// Publishes an event that nobody sees before `delay` has passed. The delay survives a crash.
+    pub fn publish_after<M: Message>(&self, delay: Duration, event: M) {
+        const { assert!(matches!(M::KIND, Kind::Event), "this message is a command: use `send`") };
+        self.post(&Draft::of(&event).after(delay));
+    }
+
+    /// Sends a command to its one consumer.
+    pub fn send<M: Message>(&self, command: M) {
+        self.send_after(Duration::ZERO, command);
+    }
+
+    /// Sends a command that is taken up only after `delay`. The delay survives a crash.
+    pub fn send_after<M: Message>(&self, delay: Duration, command: M) {
+        const { assert!(matches!(M::KIND, Kind::Command), "this message is an event: use `publish`") };
+        self.post(&Draft::of(&command).after(delay));
+    }
+
+    /// Sends or publishes, whichever the message is.
+    pub(crate) fn post(&self, draft: &Draft) {
+        let posted = self.shared.post.address(draft, &self.shared.tenant, &self.shared.trail);
+        let mut collected = self.collected();
+        if collected.closed {
+            tracing::error!(message = draft.name, key = %draft.key, "sent after its handler had ended; it goes nowhere");
+            return;
+        }
+        match posted {
+            Ok(outgoing) => collected.outgoing.extend(outgoing),
+            Err(error) => collected.error = collected.error.take().or(Some(error)),
+        }
+    }
+
+    /// The chain of messages this bus continues.
+    pub fn trail(&self) -> &Trail {
+        &self.shared.trail
+    }
+
+    /// Everything collected, leaving nothing; the first error instead, if there was one.
+    pub(crate) fn take(&self) -> Result<Vec<Outgoing>, Failure> {
+        self.take_plain().map_err(|error| Failure::coded(Verdict::DeadLetter, error))
+    }
+
+    /// As [`Bus::take`], for callers that are no handlers.
+    pub(crate) fn take_plain(&self) -> Result<Vec<Outgoing>, Error> {
+        let mut collected = self.collected();
+        collected.closed = true;
+        let outgoing = std::mem::take(&mut collected.outgoing);
+        collected.error.take().map_or(Ok(outgoing), Err)
+    }
+
+    fn collected(&self) -> MutexGuard<'_, Collected> {
+        self.shared.collected.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl PostOffice {
+    /// One outgoing delivery for each endpoint that consumes the message.
+    pub(crate) fn address(&self, draft: &Draft, tenant: &Tenant, trail: &Trail) -> Result<Vec<Outgoing>, Error> {
+        let endpoints = self.routes.find(draft.name, draft.kind)?;
+        if endpoints.is_empty() {
+            return Ok(Vec::new());
+        }
+        let body = draft.checked_body(self.body_size_max_bytes)?;
+        let envelope = Envelope {
+            id: Uuid::now_v7(),
+            name: Arc::from(draft.name),
+            version: draft.version,
+            kind: draft.kind,
+            key: draft.key.clone(),
+            tenant: tenant.clone(),
+            sent_at: self.clock.now(),
+            attempt: 0,
+            crashes: 0,
+            redrives: 0,
+            trail: trail.clone(),
+        };
+        Ok(endpoints
+            .iter()
+            .map(|endpoint| Outgoing::new(Arc::clone(endpoint), envelope.clone(), Arc::clone(body)).after(draft.delay))
+            .collect())
+    }
+}
+
+impl fmt::Debug for Bus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Bus").field("collected", &self.collected().outgoing.len()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,50 @@
+//! Being asked to stop, and why.
+
+use std::{
+    fmt,
+    sync::{Arc, OnceLock},
+};
+
+use tokio_util::sync::CancellationToken;
+
+/// Tells a handler that its work is no longer wanted. Give it to whatever can stop half-way; what ignores it is dropped
+/// at its next await.
+#[derive(Clone, Default)]
+pub struct Cancel {
+    token: CancellationToken,
+    reason: Arc<OnceLock<CancelReason>>,
+}
+
+/// Why a handler was asked to stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum CancelReason {
+    /// The worker stops and its deadline has passed.
+    Shutdown,
+    /// Another worker took the delivery over.
+    LeaseLost,
+}
+
+impl Cancel {
+    /// Resolves once the work is no longer wanted.
+    pub async fn cancelled(&self) -> CancelReason {
+        self.token.cancelled().await;
+        self.reason.get().copied().unwrap_or(CancelReason::Shutdown)
+    }
+
+    /// Whether that is so already, and why.
+    pub fn reason(&self) -> Option<CancelReason> {
+        self.reason.get().copied()
+    }
+
+    pub(crate) fn cancel(&self, reason: CancelReason) {
+        let _ = self.reason.set(reason);
+        self.token.cancel();
+    }
+}
+
+impl fmt::Debug for Cancel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Cancel").field(&self.reason.get()).finish()
+    }
+}

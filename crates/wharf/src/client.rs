@@ -1,0 +1,169 @@
+//! wharf outside a handler: publishing within a transaction of your own making, and dead letters.
+
+use std::sync::{Arc, atomic::AtomicBool};
+
+use crate::{
+    Bus, DeadLetter, DeadLetterFilter, Depth, Error, Message, SagaId, SagaRow, Tenant, Timestamp, Trail, Tx, Vitals,
+    runtime::Runtime, tx::SlotOwner,
+};
+
+/// A handle for everything that is not a handler: a web server, a command line, a test. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Client {
+    runtime: Runtime,
+    source: Arc<str>,
+}
+
+/// A transaction outside a handler. What is written through `tx` and sent through `bus` happens together, at
+/// [`commit`](UnitOfWork::commit), or not at all.
+#[derive(Debug)]
+pub struct UnitOfWork {
+    /// For your writes.
+    pub tx: Tx,
+    /// For your messages.
+    pub bus: Bus,
+    slot: Slot,
+}
+
+#[derive(Clone)]
+struct Slot(SlotOwner);
+
+impl std::fmt::Debug for Slot {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Slot")
+    }
+}
+
+impl Client {
+    pub(crate) fn new(runtime: Runtime, source: &str) -> Self {
+        Self { runtime, source: Arc::from(source) }
+    }
+
+    /// Begins a unit of work. Nothing is opened until its `tx` is first used.
+    ///
+    /// # Errors
+    /// `W0010`, which cannot happen with a fresh unit of work.
+    pub fn begin(&self, tenant: &Tenant) -> Result<UnitOfWork, Error> {
+        self.begin_on(tenant, Trail::begin(Arc::clone(&self.source)))
+    }
+
+    /// Begins a unit of work that continues a trail, such as that of a request.
+    ///
+    /// # Errors
+    /// As [`Client::begin`].
+    pub fn begin_on(&self, tenant: &Tenant, trail: Trail) -> Result<UnitOfWork, Error> {
+        let engine = Arc::clone(&self.runtime.engine);
+        let slot = SlotOwner::new(engine, tenant.clone(), Arc::new(AtomicBool::new(false)));
+        let bus = Bus::new(Arc::clone(&self.runtime.post), tenant.clone(), trail);
+        let tx = slot.lend().map_err(|failure| Error::new(failure.code(), failure.chain()))?;
+        Ok(UnitOfWork { tx, bus, slot: Slot(slot) })
+    }
+
+    /// Publishes one event in a commit of its own.
+    ///
+    /// # Errors
+    /// When the message cannot be written or the engine does not take it.
+    pub async fn publish<M: Message>(&self, tenant: &Tenant, event: M) -> Result<(), Error> {
+        let work = self.begin(tenant)?;
+        work.bus.publish(event);
+        work.commit().await
+    }
+
+    /// Sends one command in a commit of its own.
+    ///
+    /// # Errors
+    /// As [`Client::publish`], or `W0013` when nobody consumes it.
+    pub async fn send<M: Message>(&self, tenant: &Tenant, command: M) -> Result<(), Error> {
+        let work = self.begin(tenant)?;
+        work.bus.send(command);
+        work.commit().await
+    }
+
+    /// The dead letters that match, oldest first.
+    ///
+    /// # Errors
+    /// When the engine does not answer; so for the calls below.
+    pub async fn dead_letters(&self, filter: &DeadLetterFilter) -> Result<Vec<DeadLetter>, Error> {
+        self.runtime.engine.dead_letters(filter).await
+    }
+
+    /// Sends the dead letters that match round again; returns how many.
+    ///
+    /// # Errors
+    /// When the engine does not answer.
+    pub async fn redrive(&self, filter: &DeadLetterFilter) -> Result<u64, Error> {
+        self.runtime.engine.redrive(filter).await
+    }
+
+    /// Deletes the dead letters that match; returns how many.
+    ///
+    /// # Errors
+    /// When the engine does not answer.
+    pub async fn discard(&self, filter: &DeadLetterFilter) -> Result<u64, Error> {
+        self.runtime.engine.discard(filter).await
+    }
+
+    /// One saga instance, as stored.
+    ///
+    /// # Errors
+    /// When the engine does not answer.
+    pub async fn saga(&self, id: &SagaId) -> Result<Option<SagaRow>, Error> {
+        self.runtime.engine.saga(id).await
+    }
+
+    /// How much waits at each endpoint.
+    ///
+    /// # Errors
+    /// When the engine does not answer.
+    pub async fn depth(&self) -> Result<Vec<Depth>, Error> {
+        self.runtime.engine.depth().await
+    }
+
+    /// Whether the engine answers.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub async fn ping(&self) -> Result<(), Error> {
+        self.runtime.engine.ping().await
+    }
+
+    /// Signs of life of the worker this client belongs to.
+    pub fn vitals(&self) -> &Vitals {
+        &self.runtime.vitals
+    }
+
+    /// The time by the worker's clock.
+    pub fn now(&self) -> Timestamp {
+        self.runtime.post.clock.now()
+    }
+}
+
+impl UnitOfWork {
+    /// Commits what was written and sends what was collected, in one commit.
+    ///
+    /// # Errors
+    /// Then nothing of it happened.
+    pub async fn commit(self) -> Result<(), Error> {
+        let Self { tx, bus, slot } = self;
+        let outgoing = bus.take_plain()?;
+        drop(tx);
+        let transaction = slot.0.take_back().map_err(|failure| Error::new(failure.code(), failure.chain()))?;
+        match transaction {
+            Some(transaction) => transaction.commit(&outgoing).await,
+            None => slot.0.engine().await.send(&outgoing).await,
+        }
+    }
+
+    /// Undoes what was written and forgets what was collected. Dropping it does the same, without waiting.
+    ///
+    /// # Errors
+    /// When the engine does not answer; it has then undone it too.
+    pub async fn rollback(self) -> Result<(), Error> {
+        let Self { tx, slot, .. } = self;
+        drop(tx);
+        match slot.0.take_back() {
+            Ok(Some(transaction)) => transaction.rollback().await,
+            Ok(None) | Err(_) => Ok(()),
+        }
+    }
+}

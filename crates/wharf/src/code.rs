@@ -1,0 +1,103 @@
+//! The registry of error codes: every error a user can meet, with what it means and what to do.
+
+use std::fmt;
+
+/// A stable code such as `W0003`. Codes are never reused.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Code {
+    number: u16,
+    /// What went wrong, in one sentence.
+    pub meaning: &'static str,
+    /// What to do about it.
+    pub help: &'static str,
+}
+
+macro_rules! codes {
+    ($($name:ident = $number:literal, $meaning:literal, $help:literal;)*) => {
+        impl Code {
+            $(#[doc = $meaning] pub const $name: Code = Code { number: $number, meaning: $meaning, help: $help };)*
+            /// Every code there is, in the order of their numbers.
+            pub const ALL: &[Code] = &[$(Code::$name),*];
+        }
+    };
+}
+
+codes! {
+    HANDLER_FAILED = 1, "A handler returned an error until its retry policy was exhausted.",
+        "Read the error chain, mend the cause, then redrive the dead letter.";
+    HANDLER_PANICKED = 2, "A handler panicked.",
+        "The panic message is in the error chain; mend it, then redrive the dead letter.";
+    HANDLER_TIMED_OUT = 3, "A handler did not finish within its endpoint's timeout.",
+        "Raise `.timeout(..)` on the endpoint, or make the handler faster.";
+    PERMANENT = 4, "A handler said that trying again cannot help.",
+        "Read the error chain; edit and redrive the message, or discard it.";
+    BODY_UNREADABLE = 5, "The body does not parse as the message its name promises.",
+        "Compare the body with the message type; edit and redrive it, or discard it.";
+    MESSAGE_UNKNOWN = 6, "The endpoint has no handler for a message of this name or version.",
+        "Deploy the version that handles it, then redrive; during a rolling deploy it is retried for five minutes.";
+    SAGA_NOT_STARTED = 7, "An event arrived for a saga instance that does not exist.",
+        "Find out why the starting event never came; redrive this one once it has.";
+    TX_LEAKED = 8, "A handler kept its Tx beyond its own end, so nothing could be committed.",
+        "Do not move Tx into a spawned task; finish the work inside the handler.";
+    OUTSIDE_WITHIN_TX = 9, "A call to an outside provider was attempted while a transaction was open.",
+        "Call `wharf::outside` before the first use of Tx, or split the handler in two messages.";
+    TX_TWICE = 10, "A handler asked for Tx twice.",
+        "Take one `Tx` parameter and hand `&mut tx` on.";
+    BODY_TOO_LARGE = 11, "A message's body is larger than the limit.",
+        "Send a reference to the data instead of the data, or raise `Limits::body_size_max_bytes`.";
+    BODY_UNWRITABLE = 12, "A message could not be written as JSON.",
+        "Use string keys in maps and no values that JSON lacks.";
+    COMMAND_UNROUTED = 13, "A command was sent that no endpoint consumes.",
+        "Add the module that consumes it to the worker.";
+    COMMAND_CONTESTED = 14, "A command has more than one consumer.",
+        "Make it an event, or remove all but one consumer.";
+    DUPLICATE_ENDPOINT = 15, "Two endpoints or handlers have one id.",
+        "Give each a name of its own; ids must also survive renames.";
+    DUPLICATE_SUBSCRIPTION = 16, "One endpoint consumes the same message twice.",
+        "Put the second handler on an endpoint of its own.";
+    ENGINE_UNREACHABLE = 17, "The engine did not answer.",
+        "Check the address, the credentials and that the server runs.";
+    ENGINE_FAILED = 18, "The engine refused a statement.",
+        "Read the error chain; it names the statement's cause.";
+    STALE_LEASE = 19, "The delivery was taken over by another worker while this one still worked on it.",
+        "Nothing was committed twice. Raise the lease if handlers are often this slow.";
+    SCHEMA_NEWER = 20, "The database was migrated by a newer version of this program.",
+        "Run the newer version; nothing was changed.";
+    ALREADY_OWNED = 21, "Another process owns this SQLite file.",
+        "Stop the other process, or use PostgreSQL for more than one.";
+    DISK_FULL = 22, "The disk is full.",
+        "Free space; the work goes on by itself, nothing was lost.";
+    SAGA_UNREADABLE = 23, "A saga's stored state does not parse.",
+        "Deploy the version that wrote it, or migrate the instance.";
+    RETRY_UNBOUNDED = 24, "A retry policy has no sensible bounds.",
+        "Give it at least one retry, at most 100, and a first delay not above the maximum.";
+    TRANSACTION_LOST = 25, "The delivery's transaction ended before wharf could commit it.",
+        "Do not run COMMIT or ROLLBACK inside a handler; return an error instead.";
+    WRONG_ENGINE = 26, "A Tx of one engine was opened as that of another.",
+        "Use the extension trait of the engine the worker runs on.";
+    LIMIT_INVALID = 27, "A limit is zero or contradicts another.",
+        "The message names the limit and its allowed range.";
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "W{:04}", self.number)
+    }
+}
+
+impl fmt::Debug for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Code;
+
+    #[test]
+    fn codes_count_up_without_gaps() {
+        let numbers: Vec<_> = Code::ALL.iter().map(|code| code.number).collect();
+        assert_eq!(numbers, (1..=27).collect::<Vec<_>>());
+    }
+}

@@ -1,0 +1,57 @@
+//! A message written down but not yet addressed: plain data, so that a saga's step can be compared and explored.
+
+use std::{sync::Arc, time::Duration};
+
+use crate::{Code, Error, Key, Kind, Message};
+
+/// A message as it will travel, before anybody knows which endpoints get it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Draft {
+    /// [`Message::NAME`].
+    pub name: &'static str,
+    /// [`Message::VERSION`].
+    pub version: u16,
+    /// Command or event.
+    pub kind: Kind,
+    /// What it is about.
+    pub key: Key,
+    /// Plain JSON, or why it could not be written.
+    pub body: Result<Arc<str>, String>,
+    /// Nobody takes it before this much time has passed.
+    pub delay: Duration,
+}
+
+impl Draft {
+    /// Writes a message down.
+    pub fn of<M: Message>(message: &M) -> Self {
+        Self {
+            name: M::NAME,
+            version: M::VERSION,
+            kind: M::KIND,
+            key: message.key(),
+            body: serde_json::to_string(message).map(Arc::from).map_err(|error| error.to_string()),
+            delay: Duration::ZERO,
+        }
+    }
+
+    /// The same, taken up only after `delay`.
+    #[must_use]
+    pub fn after(mut self, delay: Duration) -> Self {
+        self.delay = delay;
+        self
+    }
+
+    /// The body, if it could be written and is not larger than the limit.
+    pub(crate) fn checked_body(&self, size_max_bytes: usize) -> Result<&Arc<str>, Error> {
+        let name = self.name;
+        match &self.body {
+            Err(error) => Err(Error::new(Code::BODY_UNWRITABLE, format!("message `{name}`: {error}"))),
+            Ok(body) if body.len() > size_max_bytes => Err(Error::new(
+                Code::BODY_TOO_LARGE,
+                format!("message `{name}` has a body of {} bytes, at most {size_max_bytes} are allowed", body.len()),
+            )),
+            Ok(body) => Ok(body),
+        }
+    }
+}

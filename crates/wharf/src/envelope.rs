@@ -1,0 +1,111 @@
+//! What surrounds a message on its way: ids that tell its story, and how often it was tried.
+
+use std::{collections::BTreeMap, fmt, sync::Arc};
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::{Key, Kind, Timestamp};
+
+/// Everything known about a message besides its body. Engines take it apart and put it together again, so a new field
+/// is one that each of them must store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Envelope {
+    /// UUIDv7, given once when the message is sent; the same for every endpoint that gets it.
+    pub id: Uuid,
+    /// [`Message::NAME`](crate::Message::NAME).
+    pub name: Arc<str>,
+    /// [`Message::VERSION`](crate::Message::VERSION) of the body.
+    pub version: u16,
+    /// Command or event.
+    pub kind: Kind,
+    /// What the message is about.
+    pub key: Key,
+    /// Whose data this is. Everything a handler writes belongs to the same tenant.
+    pub tenant: Tenant,
+    /// When the sender sent it, by the sender's clock.
+    pub sent_at: Timestamp,
+    /// Failed attempts so far; 0 on the first delivery.
+    pub attempt: u32,
+    /// Deliveries that ended without a word, because the process died or lost its lease.
+    pub crashes: u32,
+    /// How often an operator sent it round again from the dead letters.
+    pub redrives: u32,
+    /// The rest, which engines store as one JSON document.
+    pub trail: Trail,
+}
+
+/// The part of an [`Envelope`] that nothing is searched by.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Trail {
+    /// One id for all that follows from one cause outside, such as a request.
+    pub correlation: Uuid,
+    /// The first message of this chain.
+    pub conversation: Uuid,
+    /// The message whose handler sent this one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub causation: Option<Uuid>,
+    /// Who sent it: a handler's id, or what the client calls itself.
+    pub source: Arc<str>,
+    /// On whose behalf, where known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub actor: Option<Arc<str>>,
+    /// W3C trace context.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub traceparent: Option<Arc<str>>,
+    /// The application's own.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub headers: BTreeMap<String, String>,
+}
+
+impl Trail {
+    /// The beginning of a new chain of messages.
+    pub fn begin(source: Arc<str>) -> Self {
+        let id = Uuid::now_v7();
+        Self {
+            correlation: id,
+            conversation: id,
+            causation: None,
+            source,
+            actor: None,
+            traceparent: None,
+            headers: BTreeMap::new(),
+        }
+    }
+
+    /// The trail of what `handler` sends while it handles the message `cause`.
+    pub(crate) fn follow(&self, cause: Uuid, handler: Arc<str>) -> Self {
+        Self { causation: Some(cause), source: handler, headers: BTreeMap::new(), ..self.clone() }
+    }
+}
+
+/// Whose data something is. Every table has it, leading its unique keys.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Tenant(Arc<str>);
+
+impl Tenant {
+    /// The tenant of this name.
+    pub fn new(name: &str) -> Self {
+        Self(Arc::from(name))
+    }
+
+    /// Its name, as stored.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Default for Tenant {
+    /// The tenant of an application that has only one: `default`.
+    fn default() -> Self {
+        Self::new("default")
+    }
+}
+
+impl fmt::Display for Tenant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}

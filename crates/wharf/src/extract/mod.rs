@@ -1,0 +1,47 @@
+//! What a handler's parameters may be.
+
+mod attempt;
+mod msg;
+mod state;
+
+pub use attempt::Attempt;
+pub use msg::Msg;
+pub(crate) use msg::read;
+pub use state::State;
+
+use crate::{Bus, Cancel, Envelope, Tx, context::Context, failure::Failure};
+
+/// Something a handler can ask for by taking it as a parameter.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be a handler's parameter",
+    note = "parameters after the first are `State<S>` (of this module's state), `Tx`, `Bus`, `Attempt`, `Cancel` or `Envelope`"
+)]
+pub trait FromDelivery<S>: Sized + Send {
+    /// Takes its part from the delivery.
+    #[doc(hidden)]
+    fn from_delivery(context: &Context, state: &S) -> Result<Self, Failure>;
+}
+
+impl<S> FromDelivery<S> for Tx {
+    fn from_delivery(context: &Context, _: &S) -> Result<Self, Failure> {
+        context.slot.lend()
+    }
+}
+
+impl<S> FromDelivery<S> for Bus {
+    fn from_delivery(context: &Context, _: &S) -> Result<Self, Failure> {
+        Ok(context.bus.clone())
+    }
+}
+
+impl<S> FromDelivery<S> for Cancel {
+    fn from_delivery(context: &Context, _: &S) -> Result<Self, Failure> {
+        Ok(context.cancel.clone())
+    }
+}
+
+impl<S> FromDelivery<S> for Envelope {
+    fn from_delivery(context: &Context, _: &S) -> Result<Self, Failure> {
+        Ok(context.delivery.envelope.clone())
+    }
+}

@@ -1,0 +1,218 @@
+//! Keeping state in memory: transactions that stage what they do and apply it at commit.
+
+use std::{any::Any, collections::BTreeMap, sync::Arc};
+
+use async_trait::async_trait;
+use tokio::sync::OwnedMutexGuard;
+
+use super::{
+    Memory,
+    state::{State, Timer},
+};
+use crate::{
+    Clock, Code, Error, Outgoing, Timestamp,
+    ports::{
+        DeadLetter, DeadLetterFilter, Fired, Lease, Outcome, SagaId, SagaRow, Store, TimerArm, TimerFiring,
+        Transaction, Wakeups,
+    },
+};
+
+/// An open transaction of the memory engine: the only one, until it ends.
+pub struct MemoryTransaction {
+    memory: Memory,
+    state: OwnedMutexGuard<State>,
+    values: BTreeMap<String, String>,
+    sagas: Vec<SagaRow>,
+    /// `None` is a timer taken back.
+    timers: Vec<((SagaId, String), Option<TimerArm>)>,
+}
+
+impl MemoryTransaction {
+    /// A value, as this transaction sees it.
+    pub fn get(&self, key: &str) -> Option<String> {
+        self.values.get(key).or_else(|| self.state.values.get(key)).cloned()
+    }
+
+    /// Writes a value, which others see once this commits.
+    pub fn put(&mut self, key: &str, value: &str) {
+        self.values.insert(key.to_owned(), value.to_owned());
+    }
+
+    fn apply(&mut self, outgoing: &[Outgoing]) {
+        let now = self.memory.shared.clock.now();
+        let state = &mut *self.state;
+        state.values.append(&mut self.values);
+        for (id, arm) in self.timers.drain(..) {
+            match arm {
+                Some(arm) => drop(state.timers.insert(id, Timer { due: now + arm.delay, arm, fired: false })),
+                None => drop(state.timers.remove(&id)),
+            }
+        }
+        for row in self.sagas.drain(..) {
+            if row.finished {
+                state.timers.retain(|(id, _), _| *id != row.id);
+            }
+            state.sagas.insert(row.id.clone(), row);
+        }
+        state.send(outgoing, now);
+        self.memory.wake(outgoing);
+        self.memory.shared.wakeups.wake([Wakeups::TIMERS]);
+    }
+}
+
+#[async_trait]
+impl Transaction for MemoryTransaction {
+    async fn saga(&mut self, id: &SagaId) -> Result<Option<SagaRow>, Error> {
+        let staged = self.sagas.iter().rev().find(|row| row.id == *id);
+        Ok(staged.or_else(|| self.state.sagas.get(id)).cloned())
+    }
+
+    async fn save_saga(&mut self, row: &SagaRow) -> Result<(), Error> {
+        let before = self.saga(&row.id).await?.map_or(0, |before| before.revision);
+        if before + 1 != row.revision {
+            let message =
+                format!("saga `{}` of {} is at revision {before}, not {}", row.id.saga, row.id.key, row.revision - 1);
+            return Err(Error::new(Code::ENGINE_FAILED, message));
+        }
+        self.sagas.push(row.clone());
+        Ok(())
+    }
+
+    async fn arm(&mut self, timer: &TimerArm) -> Result<(), Error> {
+        self.timers.push(((timer.saga.clone(), timer.name.clone()), Some(timer.clone())));
+        Ok(())
+    }
+
+    async fn disarm(&mut self, id: &SagaId, name: &str) -> Result<Option<i64>, Error> {
+        let before = self.timer(id, name).await?;
+        self.timers.push(((id.clone(), name.to_owned()), None));
+        Ok(before)
+    }
+
+    async fn timer(&mut self, id: &SagaId, name: &str) -> Result<Option<i64>, Error> {
+        let id = (id.clone(), name.to_owned());
+        if let Some((_, staged)) = self.timers.iter().rev().find(|(staged, _)| *staged == id) {
+            return Ok(staged.as_ref().map(|arm| arm.generation));
+        }
+        Ok(self.state.timers.get(&id).map(|timer| timer.arm.generation))
+    }
+
+    async fn settle(mut self: Box<Self>, lease: Lease, outgoing: &[Outgoing]) -> Result<bool, Error> {
+        if !self.state.holds(lease) {
+            return Ok(false);
+        }
+        self.apply(outgoing);
+        let now = self.memory.shared.clock.now();
+        self.state.settle(lease, &Outcome::Done, now);
+        Ok(true)
+    }
+
+    async fn commit(mut self: Box<Self>, outgoing: &[Outgoing]) -> Result<(), Error> {
+        self.apply(outgoing);
+        Ok(())
+    }
+
+    async fn rollback(self: Box<Self>) -> Result<(), Error> {
+        Ok(())
+    }
+
+    fn as_any(&mut self) -> &mut dyn Any {
+        self
+    }
+}
+
+#[async_trait]
+impl Store for Memory {
+    async fn begin(&self) -> Result<Box<dyn Transaction>, Error> {
+        let state = self.lock().await;
+        let memory = self.clone();
+        Ok(Box::new(MemoryTransaction {
+            memory,
+            state,
+            values: BTreeMap::new(),
+            sagas: Vec::new(),
+            timers: Vec::new(),
+        }))
+    }
+
+    async fn fire_timers(&self, max: usize) -> Result<Fired, Error> {
+        let mut state = self.lock().await;
+        let now = self.shared.clock.now();
+        let mut waiting: Vec<_> =
+            state.timers.iter().filter(|(_, timer)| !timer.fired).map(|(id, timer)| (timer.due, id.clone())).collect();
+        waiting.sort_unstable();
+        let mut outgoing = Vec::new();
+        let mut next_due: Option<Timestamp> = None;
+        for (due, id) in waiting {
+            if due > now || outgoing.len() == max {
+                next_due = Some(due);
+                break;
+            }
+            if let Some(timer) = state.timers.get_mut(&id) {
+                timer.fired = true;
+                outgoing.push(TimerFiring::outgoing(&timer.arm, now));
+            }
+        }
+        state.send(&outgoing, now);
+        self.wake(&outgoing);
+        Ok(Fired { fired: outgoing.len(), next_due })
+    }
+
+    async fn dead_letters(&self, filter: &DeadLetterFilter) -> Result<Vec<DeadLetter>, Error> {
+        let state = self.lock().await;
+        let matching = state.dead.values().filter(|letter| matches(filter, letter));
+        Ok(matching.take(filter.limit_rows() as usize).cloned().collect())
+    }
+
+    async fn redrive(&self, filter: &DeadLetterFilter) -> Result<u64, Error> {
+        let letters = self.dead_letters(filter).await?;
+        let mut state = self.lock().await;
+        let now = self.shared.clock.now();
+        let mut redriven = 0;
+        for letter in letters {
+            // Another operator may have been faster.
+            let Some(letter) = state.dead.remove(&letter.id) else { continue };
+            let mut envelope = letter.envelope;
+            (envelope.attempt, envelope.crashes) = (0, 0);
+            envelope.redrives += 1;
+            let outgoing = [Outgoing::new(Arc::from(letter.endpoint), envelope, letter.body)];
+            state.send(&outgoing, now);
+            self.wake(&outgoing);
+            redriven += 1;
+        }
+        Ok(redriven)
+    }
+
+    async fn discard(&self, filter: &DeadLetterFilter) -> Result<u64, Error> {
+        let letters = self.dead_letters(filter).await?;
+        let mut state = self.lock().await;
+        Ok(letters.iter().filter(|letter| state.dead.remove(&letter.id).is_some()).count() as u64)
+    }
+
+    async fn saga(&self, id: &SagaId) -> Result<Option<SagaRow>, Error> {
+        Ok(self.lock().await.sagas.get(id).cloned())
+    }
+
+    async fn ping(&self) -> Result<(), Error> {
+        Ok(())
+    }
+
+    fn clock(&self) -> Arc<dyn Clock> {
+        Arc::clone(&self.shared.clock)
+    }
+}
+
+fn matches(filter: &DeadLetterFilter, letter: &DeadLetter) -> bool {
+    let same = |wanted: &Option<String>, have: &str| wanted.as_deref().is_none_or(|wanted| wanted == have);
+    filter.id.is_none_or(|id| id == letter.id)
+        && filter.tenant.as_ref().is_none_or(|tenant| *tenant == letter.envelope.tenant)
+        && same(&filter.endpoint, &letter.endpoint)
+        && same(&filter.name, &letter.envelope.name)
+        && same(&filter.code, &letter.code)
+}
+
+impl std::fmt::Debug for MemoryTransaction {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("MemoryTransaction").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,102 @@
+//! Carrying deliveries in memory.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use super::Memory;
+use crate::{
+    Error, Outgoing,
+    ports::{Claimed, Delivery, Depth, Lease, Settlement, Transport, Wakeups},
+};
+
+#[async_trait]
+impl Transport for Memory {
+    async fn claim(&self, endpoint: &str, max: usize, lease: Duration) -> Result<Claimed, Error> {
+        let mut state = self.lock().await;
+        let now = self.shared.clock.now();
+        let mut waiting: Vec<_> = state
+            .deliveries
+            .iter()
+            .filter(|(_, row)| &*row.endpoint == endpoint)
+            .map(|(id, row)| (row.not_before, *id))
+            .collect();
+        waiting.sort_unstable();
+        let mut claimed = Claimed::default();
+        for (not_before, id) in waiting {
+            if not_before > now || claimed.deliveries.len() == max {
+                claimed.next_due = (not_before > now).then_some(not_before);
+                break;
+            }
+            let Some(row) = state.deliveries.get_mut(&id) else { continue };
+            if row.held {
+                // Its lease ran out without a word.
+                row.envelope.crashes += 1;
+            }
+            row.epoch += 1;
+            row.held = true;
+            row.not_before = now + lease;
+            let lease = Lease { id, epoch: row.epoch };
+            claimed.deliveries.push(Delivery::new(lease, row.envelope.clone(), std::sync::Arc::clone(&row.body)));
+        }
+        Ok(claimed)
+    }
+
+    async fn settle(&self, batch: &[Settlement]) -> Result<Vec<bool>, Error> {
+        let mut state = self.lock().await;
+        let now = self.shared.clock.now();
+        let mut ours = Vec::with_capacity(batch.len());
+        for settlement in batch {
+            let held = state.holds(settlement.lease);
+            if held {
+                state.settle(settlement.lease, &settlement.outcome, now);
+                state.send(&settlement.outgoing, now);
+                self.wake(&settlement.outgoing);
+            }
+            ours.push(held);
+        }
+        Ok(ours)
+    }
+
+    async fn renew(&self, leases: &[Lease], length: Duration) -> Result<Vec<Lease>, Error> {
+        let mut state = self.lock().await;
+        let until = self.shared.clock.now() + length;
+        let (ours, lost): (Vec<Lease>, Vec<Lease>) = leases.iter().partition(|lease| state.holds(**lease));
+        for lease in ours {
+            if let Some(row) = state.deliveries.get_mut(&lease.id) {
+                row.not_before = until;
+            }
+        }
+        Ok(lost)
+    }
+
+    async fn send(&self, batch: &[Outgoing]) -> Result<(), Error> {
+        self.lock().await.send(batch, self.shared.clock.now());
+        self.wake(batch);
+        Ok(())
+    }
+
+    async fn depth(&self) -> Result<Vec<Depth>, Error> {
+        let state = self.lock().await;
+        let now = self.shared.clock.now();
+        let mut depths = std::collections::BTreeMap::<&str, Depth>::new();
+        for row in state.deliveries.values() {
+            let endpoint = row.endpoint.to_string();
+            let depth =
+                depths.entry(&row.endpoint).or_insert(Depth { endpoint, due: 0, delayed: 0, held: 0, oldest: None });
+            match (row.held, row.not_before <= now) {
+                (true, _) => depth.held += 1,
+                (false, false) => depth.delayed += 1,
+                (false, true) => {
+                    depth.due += 1;
+                    depth.oldest = depth.oldest.max(Some(now.since(row.not_before)));
+                }
+            }
+        }
+        Ok(depths.into_values().collect())
+    }
+
+    fn wakeups(&self) -> &Wakeups {
+        &self.shared.wakeups
+    }
+}

@@ -1,0 +1,71 @@
+//! What travels: a serde type with a stable name, a kind and a key.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+/// A message: a plain serde type that says what it is called on the wire.
+///
+/// The name is chosen by hand, so that moving or renaming the Rust type changes nothing for messages that already wait.
+///
+/// ```
+/// use serde::{Deserialize, Serialize};
+/// use wharf::{Key, Kind, Message};
+///
+/// #[derive(Serialize, Deserialize)]
+/// struct ReserveStock { order: i64 }
+///
+/// impl Message for ReserveStock {
+///     const NAME: &'static str = "inventory.reserve-stock";
+///     const KIND: Kind = Kind::Command;
+///     fn key(&self) -> Key { Key::new("order", self.order) }
+/// }
+/// ```
+pub trait Message: Serialize + DeserializeOwned + Send + Sync + 'static {
+    /// The name on the wire, `context.what-happened`. Never derived from the Rust path.
+    const NAME: &'static str;
+    /// Raised when the meaning of the body changes. Added fields need no new version: unknown ones are ignored.
+    const VERSION: u16 = 1;
+    /// Whether one consumer must exist, or any number may.
+    const KIND: Kind = Kind::Event;
+    /// What the message is about. It finds the saga, and orders deliveries where that is asked for.
+    fn key(&self) -> Key;
+}
+
+/// A command is for exactly one consumer; an event for whoever listens, perhaps nobody.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// Exactly one endpoint consumes it; checked when the worker starts.
+    Command,
+    /// Any number of endpoints consume it, each getting a delivery of its own.
+    Event,
+}
+
+/// What a message is about: a namespaced id such as `order:42`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Key(String);
+
+impl Key {
+    /// `Key::new("order", 42)` is `order:42`. The namespace keeps ids of different things apart.
+    pub fn new(namespace: &str, id: impl fmt::Display) -> Self {
+        Self(format!("{namespace}:{id}"))
+    }
+
+    /// The key as it is stored, `namespace:id`.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Reads back what [`Key::as_str`] gave. Engines use this; there is nothing to validate.
+    pub fn from_stored(text: String) -> Self {
+        Self(text)
+    }
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}

@@ -1,0 +1,83 @@
+//! What a bounded context plugs into a worker.
+
+use std::{fmt, time::Duration};
+
+use crate::{
+    Bus, Draft, Kind, Message, Saga,
+    endpoint::{Endpoint, EndpointDefinition},
+    handler::Handler,
+    saga::SagaConsumer,
+};
+
+/// A bounded context: its endpoints and what it does periodically, all working on one state.
+///
+/// ```
+/// # use serde::{Deserialize, Serialize};
+/// # use wharf::{Key, Message, Module, Msg, Result, State};
+/// # #[derive(Serialize, Deserialize)] struct Greeted { name: String }
+/// # impl Message for Greeted { const NAME: &'static str = "greeted"; fn key(&self) -> Key { Key::new("name", &self.name) } }
+/// #[derive(Clone)]
+/// struct Ports {}
+///
+/// async fn remember(Msg(greeted): Msg<Greeted>, State(_ports): State<Ports>) -> Result {
+///     println!("{} was here", greeted.name);
+///     Ok(())
+/// }
+///
+/// let module = Module::new("guests", Ports {}).consume("remember-guest", remember);
+/// ```
+pub struct Module<S> {
+    pub(crate) name: &'static str,
+    pub(crate) endpoints: Vec<EndpointDefinition>,
+    pub(crate) ticks: Vec<Tick>,
+    state: S,
+}
+
+/// A message sent at every multiple of a period.
+pub(crate) struct Tick {
+    pub(crate) name: &'static str,
+    pub(crate) kind: Kind,
+    pub(crate) period: Duration,
+    pub(crate) send: Box<dyn Fn(&Bus) + Send + Sync>,
+}
+
+impl<S: Clone + Send + Sync + 'static> Module<S> {
+    /// A module whose handlers share this state.
+    pub fn new(name: &'static str, state: S) -> Self {
+        Self { name, endpoints: Vec::new(), ticks: Vec::new(), state }
+    }
+
+    /// Adds a handler at an endpoint of its own, both called `id`.
+    #[must_use]
+    pub fn consume<P, H: Handler<S, P>>(self, id: &str, handler: H) -> Self {
+        self.endpoint(id, |endpoint| endpoint.consume(id, handler))
+    }
+
+    /// Adds a saga at an endpoint of its own.
+    #[must_use]
+    pub fn saga<G: Saga>(self, endpoint: &str, saga: SagaConsumer<G>) -> Self {
+        self.endpoint(endpoint, |endpoint| endpoint.saga(saga))
+    }
+
+    /// Adds an endpoint: one queue, with any number of handlers behind it.
+    #[must_use]
+    pub fn endpoint(mut self, name: &str, build: impl FnOnce(Endpoint<S>) -> Endpoint<S>) -> Self {
+        self.endpoints.push(build(Endpoint::new(name, self.state.clone())).definition);
+        self
+    }
+
+    /// Sends `message` at every multiple of `period`, a millisecond at least. What was missed while nothing ran is not
+    /// made up for, and of several workers each sends it: let its handler bear a repetition.
+    #[must_use]
+    pub fn every<M: Message>(mut self, period: Duration, message: M) -> Self {
+        let send = Box::new(move |bus: &Bus| bus.post(&Draft::of(&message)));
+        self.ticks.push(Tick { name: M::NAME, kind: M::KIND, period, send });
+        self
+    }
+}
+
+impl<S> fmt::Debug for Module<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Module").field("name", &self.name).field("endpoints", &self.endpoints).finish_non_exhaustive()
+    }
+}

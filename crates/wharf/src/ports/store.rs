@@ -1,0 +1,223 @@
+//! The port that keeps state: one transaction over deliveries, sagas, timers and the user's own tables.
+
+use std::{any::Any, fmt, sync::Arc};
+
+use async_trait::async_trait;
+use uuid::Uuid;
+
+use super::Lease;
+use crate::{Clock, Code, Envelope, Error, Key, Kind, Outgoing, Tenant, Timestamp, Trail};
+
+/// Opens transactions and keeps what outlives a delivery.
+#[async_trait]
+pub trait Store: fmt::Debug + Send + Sync + 'static {
+    /// Opens a transaction. May wait for a connection or for the one writer.
+    async fn begin(&self) -> Result<Box<dyn Transaction>, Error>;
+
+    /// Turns up to `max` due timers into deliveries, in one commit.
+    async fn fire_timers(&self, max: usize) -> Result<Fired, Error>;
+
+    /// The dead letters that match, oldest first, at most `filter.limit`.
+    async fn dead_letters(&self, filter: &DeadLetterFilter) -> Result<Vec<DeadLetter>, Error>;
+
+    /// Sends matching dead letters round again, as fresh deliveries with one redrive more. Idempotent: what was sent
+    /// round is no longer there. Returns how many.
+    async fn redrive(&self, filter: &DeadLetterFilter) -> Result<u64, Error>;
+
+    /// Deletes matching dead letters. Returns how many.
+    async fn discard(&self, filter: &DeadLetterFilter) -> Result<u64, Error>;
+
+    /// One saga instance, outside any transaction.
+    async fn saga(&self, id: &SagaId) -> Result<Option<SagaRow>, Error>;
+
+    /// Whether the database answers.
+    async fn ping(&self) -> Result<(), Error>;
+
+    /// The clock this store lives by.
+    fn clock(&self) -> Arc<dyn Clock>;
+
+    /// Tests wind time with this. An engine whose time is the [`Clock`]'s has nothing to do; one whose database keeps
+    /// time tells the database.
+    #[cfg(feature = "testing")]
+    async fn wind_to(&self, _now: Timestamp) -> Result<(), Error> {
+        Ok(())
+    }
+}
+
+/// An open transaction of an engine. Dropping it rolls back.
+#[async_trait]
+pub trait Transaction: Send + 'static {
+    /// Reads a saga instance and keeps others from it until the end of the transaction.
+    async fn saga(&mut self, id: &SagaId) -> Result<Option<SagaRow>, Error>;
+
+    /// Writes a saga instance: inserts it when `row.revision` is 1, else replaces the revision before, and fails with
+    /// `W0018` when that is not there. A finished instance loses its timers.
+    async fn save_saga(&mut self, row: &SagaRow) -> Result<(), Error>;
+
+    /// Arms a timer, replacing one of the same name.
+    async fn arm(&mut self, timer: &TimerArm) -> Result<(), Error>;
+
+    /// Takes a timer back, fired or not. Returns its generation if there was one.
+    async fn disarm(&mut self, id: &SagaId, name: &str) -> Result<Option<i64>, Error>;
+
+    /// The generation of a timer, if it is armed or has fired and was not yet handled.
+    async fn timer(&mut self, id: &SagaId, name: &str) -> Result<Option<i64>, Error>;
+
+    /// Sends, then settles the delivery as its last statement, then commits. `false`, and nothing of it happened, when
+    /// the lease was no longer ours.
+    async fn settle(self: Box<Self>, lease: Lease, outgoing: &[Outgoing]) -> Result<bool, Error>;
+
+    /// Sends and commits, outside a delivery.
+    async fn commit(self: Box<Self>, outgoing: &[Outgoing]) -> Result<(), Error>;
+
+    /// Undoes everything. Returns once the connection is free again.
+    async fn rollback(self: Box<Self>) -> Result<(), Error>;
+
+    /// For the engine's extension trait, which finds its own type again.
+    fn as_any(&mut self) -> &mut dyn Any;
+}
+
+/// Which saga instance.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SagaId {
+    /// Whose.
+    pub tenant: Tenant,
+    /// [`Saga::NAME`](crate::Saga::NAME).
+    pub saga: Arc<str>,
+    /// The key its events share.
+    pub key: Key,
+}
+
+/// A saga instance as it is stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SagaRow {
+    /// Which instance.
+    pub id: SagaId,
+    /// Counts its steps, from 1.
+    pub revision: i64,
+    /// [`Saga::VERSION`](crate::Saga::VERSION) of the code that wrote it.
+    pub version: u16,
+    /// The state's name, for people and queries.
+    pub state_name: String,
+    /// The state as JSON.
+    pub state: String,
+    /// The facts as JSON.
+    pub facts: String,
+    /// Whether it has come to its end. What arrives afterwards is still decided by the saga.
+    pub finished: bool,
+}
+
+/// A timer to arm.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TimerArm {
+    /// The instance it belongs to.
+    pub saga: SagaId,
+    /// Unique within the instance.
+    pub name: String,
+    /// Tells an old firing from a current one: the saga's revision when it was armed.
+    pub generation: i64,
+    /// Counted from the commit.
+    pub delay: std::time::Duration,
+    /// Where its firing is delivered.
+    pub endpoint: Arc<str>,
+    /// The trail of the message that armed it.
+    pub trail: Trail,
+}
+
+/// What is delivered when a timer fires.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct TimerFiring {
+    /// The timer's name.
+    pub timer: String,
+    /// The generation it was armed with.
+    pub generation: i64,
+}
+
+impl TimerFiring {
+    /// The name firings travel under.
+    pub const NAME: &'static str = "wharf.timer-fired";
+
+    /// The delivery that a due timer becomes.
+    pub fn outgoing(timer: &TimerArm, now: Timestamp) -> Outgoing {
+        let firing = Self { timer: timer.name.clone(), generation: timer.generation };
+        let envelope = Envelope {
+            id: Uuid::now_v7(),
+            name: Arc::from(Self::NAME),
+            version: 1,
+            kind: Kind::Command,
+            key: timer.saga.key.clone(),
+            tenant: timer.saga.tenant.clone(),
+            sent_at: now,
+            attempt: 0,
+            crashes: 0,
+            redrives: 0,
+            trail: timer.trail.clone(),
+        };
+        let body =
+            format!(r#"{{"timer":{},"generation":{}}}"#, serde_json::Value::from(firing.timer), firing.generation);
+        Outgoing::new(Arc::clone(&timer.endpoint), envelope, Arc::from(body))
+    }
+}
+
+/// What [`Store::fire_timers`] did.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct Fired {
+    /// How many became deliveries.
+    pub fired: usize,
+    /// When the next one is due, if any waits.
+    pub next_due: Option<Timestamp>,
+}
+
+/// A delivery that was given up, with all that is needed to understand it and to send it round again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeadLetter {
+    /// Its row.
+    pub id: i64,
+    /// The endpoint it was for.
+    pub endpoint: String,
+    /// What surrounded the message.
+    pub envelope: Envelope,
+    /// The body as it came.
+    pub body: Arc<str>,
+    /// Why it was given up, such as `W0001`.
+    pub code: String,
+    /// The error and its causes.
+    pub reason: String,
+    /// When.
+    pub died_at: Timestamp,
+}
+
+impl DeadLetter {
+    /// What the code means, when this version knows it.
+    pub fn meaning(&self) -> Option<&'static str> {
+        Code::ALL.iter().find(|code| code.to_string() == self.code).map(|code| code.meaning)
+    }
+}
+
+/// Which dead letters. An empty filter matches all, up to its limit.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct DeadLetterFilter {
+    /// Only this one.
+    pub id: Option<i64>,
+    /// Only of this tenant.
+    pub tenant: Option<Tenant>,
+    /// Only for this endpoint.
+    pub endpoint: Option<String>,
+    /// Only messages of this name.
+    pub name: Option<String>,
+    /// Only with this code, such as `W0005`.
+    pub code: Option<String>,
+    /// At most this many; `None` is [`DeadLetterFilter::LIMIT_MAX_ROWS`].
+    pub limit: Option<u32>,
+}
+
+impl DeadLetterFilter {
+    /// What one call handles at most.
+    pub const LIMIT_MAX_ROWS: u32 = 1_000;
+
+    /// How many rows this filter allows.
+    pub fn limit_rows(&self) -> u32 {
+        self.limit.unwrap_or(Self::LIMIT_MAX_ROWS).min(Self::LIMIT_MAX_ROWS)
+    }
+}

@@ -1,0 +1,129 @@
+//! The port that carries deliveries: claim, settle, renew, send.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+
+use super::Wakeups;
+use crate::{Code, Envelope, Error, Outgoing, Timestamp};
+
+/// Carries messages to endpoints and hands each to one holder at a time.
+#[async_trait]
+pub trait Transport: fmt::Debug + Send + Sync + 'static {
+    /// Takes up to `max` due deliveries of an endpoint, oldest first, each under a lease of this length with an epoch
+    /// of its own. The claim is durable before it returns, so that a crash can be counted.
+    async fn claim(&self, endpoint: &str, max: usize, lease: Duration) -> Result<Claimed, Error>;
+
+    /// Settles a batch in one commit. Only rows still held under their lease's epoch are touched; what they send is
+    /// sent in the same commit. Returns for each settlement whether it was still ours.
+    async fn settle(&self, batch: &[Settlement]) -> Result<Vec<bool>, Error>;
+
+    /// Extends leases; returns those that are no longer ours.
+    async fn renew(&self, leases: &[Lease], length: Duration) -> Result<Vec<Lease>, Error>;
+
+    /// Sends a batch in one commit of its own.
+    async fn send(&self, batch: &[Outgoing]) -> Result<(), Error>;
+
+    /// How much waits, per endpoint.
+    async fn depth(&self) -> Result<Vec<Depth>, Error>;
+
+    /// The bells this transport rings once something was committed for an endpoint.
+    fn wakeups(&self) -> &Wakeups;
+
+    /// Hears of work committed by other processes and rings the bells. Runs supervised for as long as the worker does;
+    /// a transport that lives in one process has nothing to hear.
+    async fn listen(&self) -> Result<(), Error> {
+        std::future::pending().await
+    }
+}
+
+/// What a claim brought.
+#[derive(Debug, Default)]
+pub struct Claimed {
+    /// The deliveries, now ours for the length of the lease.
+    pub deliveries: Vec<Delivery>,
+    /// When fewer than asked for were due: the time at which the next one will be, if any waits. By the engine's clock.
+    pub next_due: Option<Timestamp>,
+}
+
+/// One message, held for one endpoint.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Delivery {
+    /// Proof of holding.
+    pub lease: Lease,
+    /// What surrounds the message; `attempt` and `crashes` as of this claim.
+    pub envelope: Envelope,
+    /// Plain JSON, unless a foreign hand wrote otherwise.
+    pub body: Arc<str>,
+}
+
+impl Delivery {
+    /// A delivery as an engine claimed it.
+    pub fn new(lease: Lease, envelope: Envelope, body: Arc<str>) -> Self {
+        Self { lease, envelope, body }
+    }
+}
+
+/// Proof of holding a delivery: settling succeeds only while the row still has this epoch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Lease {
+    /// The delivery's row.
+    pub id: i64,
+    /// Raised by every claim.
+    pub epoch: i64,
+}
+
+/// How one delivery ends.
+#[derive(Debug, Clone)]
+pub struct Settlement {
+    /// Which one.
+    pub lease: Lease,
+    /// What happens with its row.
+    pub outcome: Outcome,
+    /// Sent in the same commit, if the lease still held. Empty unless the outcome is [`Outcome::Done`].
+    pub outgoing: Vec<Outgoing>,
+}
+
+/// What happens with a delivery's row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// Handled: the row goes.
+    Done,
+    /// Failed: due again after the delay, with this many failed attempts.
+    Retry {
+        /// Counted from the commit.
+        delay: Duration,
+        /// Failed attempts so far.
+        attempt: u32,
+    },
+    /// Back in the queue, costing no attempt and no crash: snoozed, or returned by a worker that stops.
+    Return {
+        /// Counted from the commit.
+        delay: Duration,
+    },
+    /// The row moves to the dead letters.
+    DeadLetter {
+        /// Why.
+        code: Code,
+        /// The error and its causes.
+        reason: String,
+        /// Failed attempts so far.
+        attempt: u32,
+    },
+}
+
+/// How much waits at one endpoint.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Depth {
+    /// Its name.
+    pub endpoint: String,
+    /// Due and not held.
+    pub due: u64,
+    /// Waiting for a later time.
+    pub delayed: u64,
+    /// Held by a worker.
+    pub held: u64,
+    /// For how long the oldest due delivery has been due.
+    pub oldest: Option<Duration>,
+}

@@ -1,0 +1,368 @@
+//! An endpoint's pump: claims while there is room, runs handlers, settles what they leave in batches.
+//!
+//! Nothing here waits for a batch to fill. One claim, one settlement and one renewal may be under way while handlers
+//! run; what ends meanwhile is settled together next. Under load batches grow by themselves, and an idle pump settles at
+//! once.
+//!
+//! When the engine does not answer, the pump keeps what it holds and tries again after a pause. A settlement whose
+//! answer was lost is simply made again: the epoch tells that it was already done. When it refuses a batch, its
+//! settlements are made one by one, and one that is refused even then is its delivery's own failure.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    panic::AssertUnwindSafe,
+    sync::Arc,
+    time::Duration,
+};
+
+use futures_util::{
+    FutureExt,
+    future::{BoxFuture, Fuse, FusedFuture},
+};
+use tokio::{sync::watch, task::JoinSet};
+use uuid::Uuid;
+
+use super::{Delivered, Lookout, Runtime, deliver};
+use crate::{
+    Cancel, CancelReason, Code, Delivery, Error, Timestamp,
+    endpoint::EndpointDefinition,
+    ports::{Claimed, Lease, Outcome, Settlement},
+    retry::Next,
+};
+
+/// Whether a worker goes on, lets its handlers finish, or gives up waiting for them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Phase {
+    Running,
+    Draining,
+    Abandoning,
+}
+
+/// Runs one endpoint until the worker stops; returns once everything it held is settled or returned.
+pub(crate) async fn pump(
+    runtime: Runtime,
+    endpoint: Arc<EndpointDefinition>,
+    mut phase: watch::Receiver<Phase>,
+) -> Result<(), Error> {
+    let bell = runtime.engine.wakeups().bell(&endpoint.name);
+    let clock = Arc::clone(&runtime.post.clock);
+    let mut pump = Pump::new(runtime, endpoint);
+    loop {
+        pump.start_handlers(*phase.borrow());
+        pump.start_claim(*phase.borrow());
+        pump.start_settling();
+        if *phase.borrow() > Phase::Running && pump.is_empty() {
+            return Ok(());
+        }
+        let waiting = pump.is_waiting();
+        let now = clock.now();
+        tokio::select! {
+            biased;
+            _ = phase.changed() => pump.on_phase(*phase.borrow()),
+            settled = &mut pump.settling => pump.on_settled(settled, *phase.borrow()),
+            claimed = &mut pump.claiming => pump.on_claimed(claimed),
+            Some(ended) = pump.running.join_next() => pump.on_ended(ended),
+            lost = &mut pump.renewing => pump.on_renewed(lost),
+            () = clock.sleep_until(pump.renew_at), if pump.renewing.is_terminated() => pump.start_renewing(),
+            () = clock.sleep_until(pump.settle_at), if pump.is_held_up() => {}
+            () = bell.notified(), if waiting => pump.look_at = now,
+            () = clock.sleep_until(pump.look_at), if waiting => pump.look_at = now,
+        }
+    }
+}
+
+/// How long the pump leaves an engine alone that did not answer.
+const TROUBLE_PAUSE: Duration = Duration::from_secs(1);
+
+/// `None` when the delivery broke off outside its handler.
+type Ended = (Lease, Option<Delivered>);
+type Settled = (Vec<Settlement>, Result<Vec<bool>, Error>);
+
+struct Pump {
+    runtime: Runtime,
+    endpoint: Arc<EndpointDefinition>,
+    ready: VecDeque<Delivery>,
+    running: JoinSet<Ended>,
+    /// Everything held.
+    held: HashMap<Lease, Held>,
+    to_settle: VecDeque<Settlement>,
+    /// So many settlements are made one by one, because the engine refused them together.
+    to_settle_singly: usize,
+    claiming: Fuse<BoxFuture<'static, Result<Claimed, Error>>>,
+    claim_size: usize,
+    settling: Fuse<BoxFuture<'static, Settled>>,
+    renewing: Fuse<BoxFuture<'static, Result<Vec<Lease>, Error>>>,
+    look_at: Timestamp,
+    lookout: Lookout,
+    settle_at: Timestamp,
+    renew_at: Timestamp,
+}
+
+/// A delivery that is held: what tells its handler to stop, and what a failure is counted on.
+struct Held {
+    cancel: Cancel,
+    message: Uuid,
+    attempt: u32,
+}
+
+impl Pump {
+    fn new(runtime: Runtime, endpoint: Arc<EndpointDefinition>) -> Self {
+        let now = runtime.post.clock.now();
+        let renew_at = now + runtime.limits.lease / 3;
+        Self {
+            runtime,
+            endpoint,
+            ready: VecDeque::new(),
+            running: JoinSet::new(),
+            held: HashMap::new(),
+            to_settle: VecDeque::new(),
+            to_settle_singly: 0,
+            claiming: Fuse::terminated(),
+            claim_size: 0,
+            settling: Fuse::terminated(),
+            renewing: Fuse::terminated(),
+            look_at: now,
+            lookout: Lookout::default(),
+            settle_at: now,
+            renew_at,
+        }
+    }
+
+    /// Whether all it may do is wait for more work.
+    fn is_waiting(&self) -> bool {
+        self.claiming.is_terminated() && self.renewing.is_terminated() && self.has_room()
+    }
+
+    /// Claims are made when at least half of the prefetch is free, so that they stay batches; but no handler's slot
+    /// stays empty for that.
+    fn has_room(&self) -> bool {
+        let prefetch = self.endpoint.prefetch;
+        let has_free_slot = self.ready.is_empty() && self.running.len() < self.endpoint.concurrency;
+        self.held.len() * 2 <= prefetch || (has_free_slot && self.held.len() < prefetch)
+    }
+
+    /// Whether settlements wait for the engine to answer again.
+    fn is_held_up(&self) -> bool {
+        !self.to_settle.is_empty() && self.settling.is_terminated()
+    }
+
+    fn is_empty(&self) -> bool {
+        self.held.is_empty() && self.claiming.is_terminated() && self.settling.is_terminated()
+    }
+
+    fn start_handlers(&mut self, phase: Phase) {
+        while self.running.len() < self.endpoint.concurrency && phase == Phase::Running {
+            let Some(delivery) = self.ready.pop_front() else { break };
+            let (runtime, endpoint, lease) = (self.runtime.clone(), Arc::clone(&self.endpoint), delivery.lease);
+            let cancel = self.held.get(&lease).map(|held| held.cancel.clone()).unwrap_or_default();
+            self.running.spawn(async move {
+                // A handler's panic is caught inside; this one is an engine's, and must not cost us the lease's name.
+                let delivered = AssertUnwindSafe(deliver(&runtime, &endpoint, delivery, cancel)).catch_unwind();
+                (lease, delivered.await.ok())
+            });
+        }
+        if phase > Phase::Running {
+            let returned = self.ready.drain(..).map(|delivery| returned(delivery.lease));
+            self.to_settle.extend(returned);
+        }
+    }
+
+    fn start_claim(&mut self, phase: Phase) {
+        let due = self.look_at <= self.runtime.post.clock.now();
+        if phase > Phase::Running || !due || !self.is_waiting() {
+            return;
+        }
+        self.claim_size = self.endpoint.prefetch - self.held.len();
+        let (engine, endpoint) = (Arc::clone(&self.runtime.engine), Arc::clone(&self.endpoint));
+        let (size, lease) = (self.claim_size, self.runtime.limits.lease);
+        self.claiming = async move { engine.claim(&endpoint.name, size, lease).await }.boxed().fuse();
+    }
+
+    fn start_settling(&mut self) {
+        if !self.is_held_up() || self.settle_at > self.runtime.post.clock.now() {
+            return;
+        }
+        let most = if self.to_settle_singly > 0 { 1 } else { self.runtime.limits.settle_batch_max_rows };
+        self.to_settle_singly = self.to_settle_singly.saturating_sub(1);
+        let batch: Vec<_> = self.to_settle.drain(..most.min(self.to_settle.len())).collect();
+        let engine = Arc::clone(&self.runtime.engine);
+        self.settling = async move {
+            let ours = engine.settle(&batch).await;
+            (batch, ours)
+        }
+        .boxed()
+        .fuse();
+    }
+
+    fn on_claimed(&mut self, claimed: Result<Claimed, Error>) {
+        let now = self.runtime.post.clock.now();
+        let claimed = match claimed {
+            Ok(claimed) => claimed,
+            Err(error) => {
+                self.stumble("claim", &error);
+                self.look_at = now + TROUBLE_PAUSE;
+                return;
+            }
+        };
+        self.runtime.vitals.look(&self.endpoint.name, now, self.runtime.limits.fallback_poll);
+        let found = claimed.deliveries.len();
+        for delivery in claimed.deliveries {
+            let (cancel, message, attempt) = (Cancel::default(), delivery.envelope.id, delivery.envelope.attempt);
+            self.held.insert(delivery.lease, Held { cancel, message, attempt });
+            self.ready.push_back(delivery);
+        }
+        if found < self.claim_size {
+            let poll = self.runtime.limits.fallback_poll;
+            self.look_at = self.lookout.next(now, found, claimed.next_due, poll);
+        }
+    }
+
+    fn on_ended(&mut self, ended: Result<Ended, tokio::task::JoinError>) {
+        self.settle_later(ended);
+        while let Some(ended) = self.running.try_join_next() {
+            self.settle_later(ended);
+        }
+    }
+
+    fn settle_later(&mut self, ended: Result<Ended, tokio::task::JoinError>) {
+        // Only a runtime that is shutting down ends the task itself.
+        let Ok((lease, delivered)) = ended else { return };
+        match delivered {
+            Some(Delivered::Unsettled(settlement) | Delivered::Failed(settlement, _)) => {
+                self.to_settle.push_back(settlement);
+            }
+            Some(Delivered::Committed(_)) => {
+                self.held.remove(&lease);
+                self.runtime.vitals.settled(&self.endpoint.name, 1);
+            }
+            Some(Delivered::Stale) => self.on_stale(lease),
+            None => {
+                // Let go of, so that its lease runs out and it is counted as a crash.
+                self.held.remove(&lease);
+                self.runtime.vitals.stumble(&self.endpoint.name, self.runtime.post.clock.now());
+                tracing::error!(
+                    endpoint = &*self.endpoint.name,
+                    delivery = lease.id,
+                    "a delivery broke off in a panic"
+                );
+            }
+        }
+    }
+
+    fn on_settled(&mut self, (batch, ours): Settled, phase: Phase) {
+        let ours = match ours {
+            Ok(ours) => ours,
+            Err(error) => return self.on_unsettled(batch, &error, phase),
+        };
+        self.runtime.vitals.settled(&self.endpoint.name, ours.iter().filter(|ours| **ours).count() as u64);
+        for (settlement, ours) in batch.iter().zip(ours) {
+            match ours {
+                true => self.let_go(settlement),
+                false => self.on_stale(settlement.lease),
+            }
+        }
+    }
+
+    fn on_unsettled(&mut self, batch: Vec<Settlement>, error: &Error, phase: Phase) {
+        self.stumble("settle", error);
+        if phase == Phase::Abandoning {
+            // The leases run out by themselves.
+            batch.iter().for_each(|settlement| drop(self.held.remove(&settlement.lease)));
+            return;
+        }
+        let batch = match batch.as_slice() {
+            [alone] if error.code() == Code::ENGINE_FAILED => vec![self.refused(alone, error)],
+            _ if error.code() == Code::ENGINE_FAILED => {
+                self.to_settle_singly = batch.len();
+                batch
+            }
+            _ => {
+                self.settle_at = self.runtime.post.clock.now() + TROUBLE_PAUSE;
+                batch
+            }
+        };
+        batch.into_iter().rev().for_each(|settlement| self.to_settle.push_front(settlement));
+    }
+
+    /// What becomes of a delivery whose settlement the engine refuses even by itself, as it sends what cannot be stored.
+    fn refused(&mut self, settlement: &Settlement, error: &Error) -> Settlement {
+        if settlement.outgoing.is_empty() {
+            // It was no message's fault.
+            self.settle_at = self.runtime.post.clock.now() + TROUBLE_PAUSE;
+        }
+        let lease = settlement.lease;
+        let Some(held) = self.held.get_mut(&lease) else { return returned(lease) };
+        held.attempt += 1;
+        let attempt = held.attempt;
+        let outcome = match self.endpoint.retry.after(attempt, held.message) {
+            Next::Now => Outcome::Retry { delay: Duration::ZERO, attempt },
+            Next::After(delay) => Outcome::Retry { delay, attempt },
+            Next::GiveUp => Outcome::DeadLetter { code: error.code(), reason: error.chain(), attempt },
+        };
+        Settlement { lease, outcome, outgoing: Vec::new() }
+    }
+
+    /// A settled delivery is ours no more; one that comes back is looked for when it is due.
+    fn let_go(&mut self, settlement: &Settlement) {
+        self.held.remove(&settlement.lease);
+        match settlement.outcome {
+            Outcome::Retry { delay, .. } | Outcome::Return { delay } => {
+                self.look_at = self.look_at.min(self.runtime.post.clock.now() + delay);
+            }
+            Outcome::Done | Outcome::DeadLetter { .. } => {}
+        }
+    }
+
+    fn stumble(&self, what: &str, error: &Error) {
+        let now = self.runtime.post.clock.now();
+        self.runtime.vitals.stumble(&self.endpoint.name, now);
+        tracing::error!(
+            endpoint = &*self.endpoint.name,
+            what,
+            error = error.chain(),
+            "the engine did not answer; trying again"
+        );
+    }
+
+    fn on_stale(&mut self, lease: Lease) {
+        self.held.remove(&lease);
+        tracing::warn!(
+            endpoint = &*self.endpoint.name,
+            delivery = lease.id,
+            "lease lost; what it did was not committed"
+        );
+    }
+
+    fn on_phase(&mut self, phase: Phase) {
+        if phase == Phase::Abandoning {
+            self.held.values().for_each(|held| held.cancel.cancel(CancelReason::Shutdown));
+        }
+    }
+
+    /// What is under way goes on meanwhile, for it may hold the connection that the renewal waits for. No claim begins,
+    /// though: after a long pause it might find our own leases at their end, and take them from us.
+    fn start_renewing(&mut self) {
+        self.renew_at = self.runtime.post.clock.now() + self.runtime.limits.lease / 3;
+        if self.held.is_empty() {
+            return;
+        }
+        let leases: Vec<_> = self.held.keys().copied().collect();
+        let (engine, length) = (Arc::clone(&self.runtime.engine), self.runtime.limits.lease);
+        self.renewing = async move { engine.renew(&leases, length).await }.boxed().fuse();
+    }
+
+    fn on_renewed(&self, lost: Result<Vec<Lease>, Error>) {
+        match lost {
+            Ok(lost) => {
+                let lost = lost.iter().filter_map(|lease| self.held.get(lease));
+                lost.for_each(|held| held.cancel.cancel(CancelReason::LeaseLost));
+            }
+            Err(error) => self.stumble("renew", &error),
+        }
+    }
+}
+
+/// Back to the queue, costing nothing.
+fn returned(lease: Lease) -> Settlement {
+    Settlement { lease, outcome: Outcome::Return { delay: Duration::ZERO }, outgoing: Vec::new() }
+}

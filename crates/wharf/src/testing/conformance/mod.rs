@@ -1,0 +1,190 @@
+//! One suite for every engine: each case is one sentence about one promise, told through the ports alone.
+//!
+//! ```text
+//! struct OnMyEngine { .. }
+//! impl Subject for OnMyEngine { .. }
+//! wharf::conformance!(OnMyEngine);
+//! ```
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a suite of tests fails by panicking")]
+
+#[doc(hidden)]
+pub mod atomicity;
+#[doc(hidden)]
+pub mod dead_letters;
+#[doc(hidden)]
+pub mod delivery;
+#[doc(hidden)]
+pub mod flow;
+#[doc(hidden)]
+pub mod leases;
+#[doc(hidden)]
+pub mod retry;
+#[doc(hidden)]
+pub mod sagas;
+#[doc(hidden)]
+pub mod settling;
+mod stage;
+#[doc(hidden)]
+pub mod timers;
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use super::ManualClock;
+use crate::{Result, Tx, ports::Engine};
+
+pub use stage::Stage;
+
+/// An engine that is to keep the promises, and a table of the user's beside it.
+#[async_trait]
+pub trait Subject: Send + Sync + Sized + 'static {
+    /// The engine.
+    type Engine: Engine + Clone;
+
+    /// A fresh, empty engine that lives by this clock, with a table for the suite's own writes.
+    async fn start(clock: ManualClock) -> Self;
+
+    /// A handle on the engine.
+    fn engine(&self) -> Self::Engine;
+
+    /// Ends this handle as a crash would, settling nothing, and opens another on the same data. `None` when nothing
+    /// outlives the handle, as in memory.
+    async fn reopen(self) -> Option<Self> {
+        None
+    }
+
+    /// A write of the user's own, within the transaction. The last write of a key counts.
+    async fn write(tx: &mut Tx, key: &str, value: &str) -> Result;
+
+    /// What was committed under a key.
+    async fn read(&self, key: &str) -> Option<String>;
+
+    /// Does to the transaction what a careless handler might. `false` when this engine offers no way to.
+    async fn sabotage(_tx: &mut Tx, _how: Sabotage) -> bool {
+        false
+    }
+
+    /// Closes the engine and removes what it left on disk.
+    async fn stop(self) {}
+}
+
+/// What a careless handler might do to its transaction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sabotage {
+    /// Runs a statement that the database refuses, such as a duplicate key, and ignores the error.
+    SwallowedError,
+    /// Ends the transaction with a `ROLLBACK` of its own.
+    RawRollback,
+    /// Ends the transaction with a `COMMIT` of its own.
+    RawCommit,
+}
+
+/// A case that takes longer than this hangs. Real time: it guards the suite, and no case waits for it.
+const CASE_DURATION_MAX: Duration = Duration::from_secs(60);
+
+/// Runs one case on a fresh engine.
+#[doc(hidden)]
+pub async fn run<S: Subject>(case: impl AsyncFn(&mut Stage<S>)) {
+    let mut stage = Stage::start().await;
+    tokio::time::timeout(CASE_DURATION_MAX, case(&mut stage)).await.expect("the case hangs");
+    stage.stop().await;
+}
+
+/// Makes a test of every case of the suite for one [`Subject`](crate::testing::conformance::Subject), in a module for
+/// each promise.
+#[macro_export]
+macro_rules! conformance {
+    ($subject:ty) => {
+        $crate::conformance! { $subject:
+            delivery {
+                what_was_sent_arrives_byte_for_byte,
+                claims_take_the_oldest_first_and_no_more_than_asked,
+                an_endpoint_claims_only_its_own,
+                an_event_reaches_each_of_its_subscribers_once,
+                a_delayed_message_comes_not_a_microsecond_early,
+                a_claim_says_when_the_next_delivery_will_be_due,
+                concurrent_claims_never_share_a_delivery,
+                depth_tells_due_delayed_and_held_apart,
+                the_bell_rings_for_what_was_sent,
+                nothing_is_lost_when_the_process_dies,
+            }
+            atomicity {
+                writes_sends_and_settlement_are_one_commit,
+                a_rollback_undoes_all_and_keeps_the_delivery,
+                a_dropped_transaction_leaves_nothing_behind,
+                a_stale_epoch_commits_nothing,
+                a_swallowed_database_error_never_acknowledges_half,
+                a_rollback_behind_our_back_acknowledges_nothing,
+                a_commit_behind_our_back_acknowledges_nothing,
+                a_unit_of_work_writes_and_sends_in_one_commit,
+            }
+            settling {
+                a_delivery_is_settled_exactly_once,
+                a_batch_says_of_each_delivery_whether_it_was_ours,
+                only_what_was_still_ours_sends,
+                an_empty_batch_is_nothing,
+                what_was_settled_is_not_settled_again_by_a_transaction,
+            }
+            retry {
+                a_retry_waits_its_delay_to_the_microsecond,
+                a_return_costs_no_attempt_and_no_crash,
+                attempts_and_crashes_are_counted_apart,
+                a_retry_keeps_the_message_as_it_was,
+                retries_queue_behind_what_was_due_before_them,
+            }
+            dead_letters {
+                a_dead_letter_tells_the_whole_story,
+                dead_letters_are_found_by_each_field,
+                dead_letters_come_oldest_first_and_no_more_than_asked,
+                a_redrive_starts_afresh_and_is_counted,
+                a_redrive_moves_each_letter_once,
+                a_redriven_letter_may_die_again,
+                a_discarded_letter_is_gone,
+            }
+            leases {
+                what_is_held_is_nobody_elses_until_the_lease_ends,
+                a_lease_that_ran_out_passes_to_the_next_with_a_higher_epoch,
+                the_old_holder_can_no_longer_settle,
+                a_renewal_extends_the_lease_to_the_microsecond,
+                a_renewal_reports_what_is_no_longer_ours,
+            }
+            sagas {
+                an_instance_is_stored_as_it_was_written,
+                an_instance_is_seen_by_its_own_transaction_first,
+                a_save_must_follow_the_revision_before,
+                tenants_and_sagas_are_kept_apart,
+                concurrent_steps_lose_no_update,
+                a_finished_instance_stays_and_loses_its_timers,
+            }
+            timers {
+                a_timer_fires_once_and_not_a_microsecond_early,
+                a_firing_carries_whose_timer_it_was,
+                rearming_replaces,
+                a_disarmed_timer_never_fires,
+                a_fired_timer_is_known_until_it_is_taken_back,
+                a_rolled_back_timer_was_never_armed,
+                timers_fire_oldest_first_and_no_more_than_asked,
+                timers_of_tenants_and_instances_are_kept_apart,
+                concurrent_firing_fires_each_timer_once,
+            }
+            flow {
+                a_harness_tells_the_story_of_a_flow,
+                a_worker_wakes_for_every_step_and_stops_with_nothing_left,
+                whatever_fails_every_effect_happens_once_and_nothing_is_left,
+            }
+        }
+    };
+    ($subject:ty: $($promise:ident { $($case:ident,)* })*) => {
+        $(mod $promise {
+            use super::*;
+            $(
+                #[tokio::test]
+                async fn $case() {
+                    use $crate::testing::conformance;
+                    conformance::run::<$subject>(conformance::$promise::$case).await;
+                }
+            )*
+        })*
+    };
+}

@@ -1,0 +1,255 @@
+//! An engine that fails now and then, by seed: before a call, which then never happened, or after it, when only the
+//! answer is lost.
+
+use std::{
+    any::Any,
+    future::Future,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use async_trait::async_trait;
+
+use crate::{
+    Clock, Code, DeadLetter, DeadLetterFilter, Depth, Error, Outgoing, SagaId, SagaRow, Timestamp,
+    ports::{Claimed, Engine, Fired, Lease, Settlement, Store, TimerArm, Transaction, Transport, Wakeups},
+};
+
+/// An engine whose port calls fail now and then. The same seed fails the same calls, as long as they come in the same
+/// order. Clones share their seed.
+///
+/// ```
+/// # use wharf::{Memory, testing::{Faulty, ManualClock}};
+/// # let (clock, seed) = (ManualClock::new(), 7);
+/// let engine = Faulty::new(Memory::with_clock(clock.clone()), seed).rate(0.2);
+/// ```
+#[derive(Debug, Clone)]
+pub struct Faulty<E> {
+    inner: E,
+    dice: Arc<Dice>,
+    /// The share of calls that fail, of 1.
+    rate: f64,
+    /// Messages of this name cannot be stored.
+    refused: Option<&'static str>,
+}
+
+#[derive(Debug)]
+struct Dice {
+    seed: u64,
+    calls: AtomicU64,
+    calm: AtomicBool,
+    faults: AtomicU64,
+}
+
+/// When a call fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fault {
+    Before,
+    After,
+}
+
+impl<E: Engine> Faulty<E> {
+    /// Fails one call in ten, drawn from this seed.
+    pub fn new(inner: E, seed: u64) -> Self {
+        let dice = Dice { seed, calls: AtomicU64::new(0), calm: AtomicBool::new(false), faults: AtomicU64::new(0) };
+        Self { inner, dice: Arc::new(dice), rate: 0.1, refused: None }
+    }
+
+    /// Fails this share of the calls, from 0 to 1.
+    #[must_use]
+    pub fn rate(mut self, share: f64) -> Self {
+        self.rate = share;
+        self
+    }
+
+    /// Besides, refuses to store messages of this name, every time, with `W0018`.
+    #[must_use]
+    pub fn refusing(mut self, name: &'static str) -> Self {
+        self.refused = Some(name);
+        self
+    }
+
+    /// From here on nothing fails by chance.
+    pub fn calm(&self) {
+        self.dice.calm.store(true, Ordering::Relaxed);
+    }
+
+    /// How many calls have failed.
+    pub fn faults(&self) -> u64 {
+        self.dice.faults.load(Ordering::Relaxed)
+    }
+
+    fn check<'a>(&self, outgoing: impl IntoIterator<Item = &'a Outgoing>) -> Result<(), Error> {
+        match outgoing.into_iter().find(|one| Some(&*one.envelope.name) == self.refused) {
+            Some(one) => Err(Error::new(Code::ENGINE_FAILED, format!("`{}` cannot be stored", one.envelope.name))),
+            None => Ok(()),
+        }
+    }
+
+    fn source(&self) -> Source {
+        Source { dice: Arc::clone(&self.dice), rate: self.rate }
+    }
+}
+
+/// Where a wrapped engine and its transactions draw their faults from.
+struct Source {
+    dice: Arc<Dice>,
+    rate: f64,
+}
+
+impl Source {
+    /// Makes the call, unless it fails before; says that it failed, if it fails after.
+    async fn call<T>(&self, name: &str, call: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+        let fault = self.draw();
+        let answer = match fault {
+            Some(Fault::Before) => None,
+            Some(Fault::After) | None => Some(call.await?),
+        };
+        match (fault, answer) {
+            (None, Some(answer)) => Ok(answer),
+            (fault, _) => Err(Error::new(Code::ENGINE_UNREACHABLE, format!("seeded fault at `{name}`: {fault:?}"))),
+        }
+    }
+
+    fn draw(&self) -> Option<Fault> {
+        let call = self.dice.calls.fetch_add(1, Ordering::Relaxed);
+        let drawn = scatter(self.dice.seed ^ scatter(call));
+        #[expect(clippy::cast_precision_loss, reason = "53 bits are kept, which is what an f64 holds")]
+        let share = (drawn >> 11) as f64 / (1_u64 << 53) as f64;
+        if self.dice.calm.load(Ordering::Relaxed) || share >= self.rate {
+            return None;
+        }
+        self.dice.faults.fetch_add(1, Ordering::Relaxed);
+        Some(if drawn & 1 == 0 { Fault::Before } else { Fault::After })
+    }
+}
+
+/// splitmix64: near seeds give far numbers.
+fn scatter(seed: u64) -> u64 {
+    let mut z = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
+}
+
+#[async_trait]
+impl<E: Engine> Transport for Faulty<E> {
+    async fn claim(&self, endpoint: &str, max: usize, lease: Duration) -> Result<Claimed, Error> {
+        self.source().call("claim", self.inner.claim(endpoint, max, lease)).await
+    }
+
+    async fn settle(&self, batch: &[Settlement]) -> Result<Vec<bool>, Error> {
+        self.check(batch.iter().flat_map(|settlement| &settlement.outgoing))?;
+        self.source().call("settle", self.inner.settle(batch)).await
+    }
+
+    async fn renew(&self, leases: &[Lease], length: Duration) -> Result<Vec<Lease>, Error> {
+        self.source().call("renew", self.inner.renew(leases, length)).await
+    }
+
+    async fn send(&self, batch: &[Outgoing]) -> Result<(), Error> {
+        self.check(batch)?;
+        self.source().call("send", self.inner.send(batch)).await
+    }
+
+    async fn depth(&self) -> Result<Vec<Depth>, Error> {
+        self.inner.depth().await
+    }
+
+    fn wakeups(&self) -> &Wakeups {
+        self.inner.wakeups()
+    }
+
+    async fn listen(&self) -> Result<(), Error> {
+        self.inner.listen().await
+    }
+}
+
+#[async_trait]
+impl<E: Engine> Store for Faulty<E> {
+    async fn begin(&self) -> Result<Box<dyn Transaction>, Error> {
+        let inner = self.source().call("begin", self.inner.begin()).await?;
+        Ok(Box::new(FaultyTransaction { inner, source: self.source() }))
+    }
+
+    async fn fire_timers(&self, max: usize) -> Result<Fired, Error> {
+        self.source().call("fire_timers", self.inner.fire_timers(max)).await
+    }
+
+    async fn dead_letters(&self, filter: &DeadLetterFilter) -> Result<Vec<DeadLetter>, Error> {
+        self.inner.dead_letters(filter).await
+    }
+
+    async fn redrive(&self, filter: &DeadLetterFilter) -> Result<u64, Error> {
+        self.source().call("redrive", self.inner.redrive(filter)).await
+    }
+
+    async fn discard(&self, filter: &DeadLetterFilter) -> Result<u64, Error> {
+        self.source().call("discard", self.inner.discard(filter)).await
+    }
+
+    async fn saga(&self, id: &SagaId) -> Result<Option<SagaRow>, Error> {
+        self.inner.saga(id).await
+    }
+
+    async fn ping(&self) -> Result<(), Error> {
+        self.source().call("ping", self.inner.ping()).await
+    }
+
+    fn clock(&self) -> Arc<dyn Clock> {
+        self.inner.clock()
+    }
+
+    async fn wind_to(&self, now: Timestamp) -> Result<(), Error> {
+        self.inner.wind_to(now).await
+    }
+}
+
+/// A transaction whose calls fail now and then.
+struct FaultyTransaction {
+    inner: Box<dyn Transaction>,
+    source: Source,
+}
+
+#[async_trait]
+impl Transaction for FaultyTransaction {
+    async fn saga(&mut self, id: &SagaId) -> Result<Option<SagaRow>, Error> {
+        self.source.call("transaction.saga", self.inner.saga(id)).await
+    }
+
+    async fn save_saga(&mut self, row: &SagaRow) -> Result<(), Error> {
+        self.source.call("transaction.save_saga", self.inner.save_saga(row)).await
+    }
+
+    async fn arm(&mut self, timer: &TimerArm) -> Result<(), Error> {
+        self.source.call("transaction.arm", self.inner.arm(timer)).await
+    }
+
+    async fn disarm(&mut self, id: &SagaId, name: &str) -> Result<Option<i64>, Error> {
+        self.source.call("transaction.disarm", self.inner.disarm(id, name)).await
+    }
+
+    async fn timer(&mut self, id: &SagaId, name: &str) -> Result<Option<i64>, Error> {
+        self.source.call("transaction.timer", self.inner.timer(id, name)).await
+    }
+
+    async fn settle(self: Box<Self>, lease: Lease, outgoing: &[Outgoing]) -> Result<bool, Error> {
+        self.source.call("transaction.settle", self.inner.settle(lease, outgoing)).await
+    }
+
+    async fn commit(self: Box<Self>, outgoing: &[Outgoing]) -> Result<(), Error> {
+        self.source.call("transaction.commit", self.inner.commit(outgoing)).await
+    }
+
+    async fn rollback(self: Box<Self>) -> Result<(), Error> {
+        self.source.call("transaction.rollback", self.inner.rollback()).await
+    }
+
+    /// The inner engine's own, so that its extension trait finds its type.
+    fn as_any(&mut self) -> &mut dyn Any {
+        self.inner.as_any()
+    }
+}

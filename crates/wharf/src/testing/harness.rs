@@ -1,0 +1,285 @@
+//! Drives a whole worker one delivery at a time, on a clock that the test winds.
+#![expect(clippy::panic, reason = "a test fails by panicking")]
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use serde::de::DeserializeOwned;
+
+use super::{ManualClock, transcript::Transcript};
+use crate::{
+    Cancel, Client, Clock, DeadLetter, DeadLetterFilter, Draft, Error, Key, Message, Saga, SagaId, Tenant, Timestamp,
+    Worker,
+    endpoint::EndpointDefinition,
+    ports::{Engine, Settlement},
+    runtime::{Delivered, deliver, next_fire, send_tick},
+    worker::ReadyWorker,
+};
+
+/// More deliveries than this without time moving on are a loop.
+const SETTLE_DELIVERIES_MAX: usize = 100_000;
+/// An engine that fails this often in a row is not coming back.
+const ENGINE_TRIES_MAX: usize = 100;
+
+/// Runs a worker for a test: nothing happens in the background, everything in one order, and time stands still until it
+/// is wound, so that a timeout of thirty days takes a millisecond.
+///
+/// ```no_run
+/// # use std::time::Duration;
+/// # use wharf::{Memory, Message, Module, Worker, testing::{Harness, ManualClock}};
+/// # async fn test<OrderPlaced: Message>(shop: Module<()>, order_placed: OrderPlaced) {
+/// let clock = ManualClock::new();
+/// let mut app = Harness::start(Worker::new(Memory::with_clock(clock.clone())).module(shop), clock).await;
+/// app.publish(order_placed).await;
+/// app.settle().await;
+/// app.wind(Duration::from_secs(600)).await;
+/// assert_eq!(app.transcript(), "…");
+/// app.finish().await;
+/// # }
+/// ```
+///
+/// It works on every engine. When it is dropped and deliveries or dead letters are left behind, it panics and lists
+/// them; [`Harness::leaving_behind`] says that they may be.
+pub struct Harness {
+    worker: ReadyWorker,
+    client: Client,
+    clock: ManualClock,
+    tenant: Tenant,
+    /// When each of the worker's ticks fires next.
+    ticks_at: Vec<Timestamp>,
+    transcript: Transcript,
+    /// What would be left behind if the test ended now.
+    left_behind: Vec<String>,
+}
+
+impl Harness {
+    /// Takes charge of a worker whose engine lives by this clock.
+    ///
+    /// # Panics
+    /// When the worker is refused.
+    pub async fn start(worker: Worker, clock: ManualClock) -> Self {
+        let worker = worker.ready().unwrap_or_else(|refused| panic!("{refused}"));
+        let now = clock.now();
+        let ticks_at = worker.ticks.iter().map(|tick| next_fire(now, tick.period)).collect();
+        let client = worker.client("test");
+        let tenant = Tenant::default();
+        let (transcript, left_behind) = (Transcript::default(), Vec::new());
+        let mut harness = Self { worker, client, clock, tenant, ticks_at, transcript, left_behind };
+        harness.move_to(now).await;
+        harness.look().await;
+        harness
+    }
+
+    /// From here on messages are sent, and sagas read, for this tenant.
+    pub fn switch_tenant(&mut self, tenant: Tenant) {
+        self.tenant = tenant;
+    }
+
+    /// Publishes an event, as the world outside would. Nobody has it yet: [`Harness::settle`] delivers.
+    pub async fn publish<M: Message>(&mut self, event: M) {
+        self.transcript.sent(&Draft::of(&event));
+        expect(self.client.publish(&self.tenant, event).await);
+        self.look().await;
+    }
+
+    /// Sends a command, as the world outside would.
+    pub async fn send<M: Message>(&mut self, command: M) {
+        self.transcript.sent(&Draft::of(&command));
+        expect(self.client.send(&self.tenant, command).await);
+        self.look().await;
+    }
+
+    /// Delivers until nothing is due. Time stands still.
+    pub async fn settle(&mut self) {
+        self.deliver_all().await;
+        self.look().await;
+    }
+
+    /// Lets this much time pass, stopping at every moment at which something is due: delayed messages, retries, timers,
+    /// leases that run out, and what modules send every so often.
+    pub async fn wind(&mut self, by: Duration) {
+        let end = self.clock.now() + by;
+        loop {
+            let due = self.deliver_all().await;
+            let tick = self.ticks_at.iter().min().copied();
+            match due.into_iter().chain(tick).min() {
+                Some(next) if next <= end => self.move_to(next).await,
+                Some(_) | None => break,
+            }
+            self.fire_ticks().await;
+        }
+        self.move_to(end).await;
+        // An engine need not say when a lease will run out.
+        self.settle().await;
+    }
+
+    /// What happened since this was last asked, one line for each delivery: who got what, what followed from it.
+    ///
+    /// ```text
+    /// → shop.order-placed order:1
+    /// stock ← shop.order-placed order:1 ⇒ stock.reserved
+    /// payment ← stock.reserved order:1 ✗ W0001 the gateway is away, again in 1s
+    /// -- 1s later
+    /// payment ← stock.reserved order:1 ⇒ payment.approved
+    /// ```
+    pub fn transcript(&mut self) -> String {
+        self.transcript.take()
+    }
+
+    /// Every dead letter, oldest first.
+    pub async fn dead_letters(&self) -> Vec<DeadLetter> {
+        expect(self.client.dead_letters(&DeadLetterFilter::default()).await)
+    }
+
+    /// Sends dead letters round again; returns how many.
+    pub async fn redrive(&mut self, filter: &DeadLetterFilter) -> u64 {
+        let redriven = expect(self.client.redrive(filter).await);
+        self.look().await;
+        redriven
+    }
+
+    /// Where a saga stands, and its facts.
+    pub async fn saga<G: Saga>(&self, key: &Key) -> Option<(G::State, G::Facts)> {
+        let id = SagaId { tenant: self.tenant.clone(), saga: Arc::from(G::NAME), key: key.clone() };
+        let row = expect(self.client.saga(&id).await)?;
+        Some((stored(&row.state), stored(&row.facts)))
+    }
+
+    /// For everything else that an application does outside its handlers.
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// The time it is.
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// Ends the test.
+    ///
+    /// # Panics
+    /// When something is left behind.
+    pub async fn finish(mut self) {
+        self.look().await;
+    }
+
+    /// Ends the test; what is left behind is meant to be.
+    pub fn leaving_behind(mut self) {
+        self.left_behind.clear();
+    }
+
+    /// Delivers until nothing is due; returns when something will be.
+    async fn deliver_all(&mut self) -> Option<Timestamp> {
+        for _ in 0..SETTLE_DELIVERIES_MAX {
+            let timers = insist(async || self.engine().fire_timers(1).await).await;
+            let mut moved = timers.fired > 0;
+            let mut next_due = timers.next_due;
+            for endpoint in self.worker.endpoints.clone() {
+                match self.deliver_one(&endpoint).await {
+                    Next::Delivered => moved = true,
+                    Next::Due(due) => next_due = next_due.into_iter().chain(due).min(),
+                }
+            }
+            if !moved {
+                return next_due;
+            }
+        }
+        panic!("{SETTLE_DELIVERIES_MAX} deliveries and no end:\n{}", self.transcript.end(20));
+    }
+
+    async fn deliver_one(&mut self, endpoint: &Arc<EndpointDefinition>) -> Next {
+        let lease = self.worker.runtime.limits.lease;
+        let claimed = insist(async || self.engine().claim(&endpoint.name, 1, lease).await).await;
+        let Some(delivery) = claimed.deliveries.into_iter().next() else { return Next::Due(claimed.next_due) };
+        let delivered = deliver(&self.worker.runtime, endpoint, delivery.clone(), Cancel::default()).await;
+        let ours = match &delivered {
+            Delivered::Committed(_) => true,
+            Delivered::Stale => false,
+            Delivered::Unsettled(settlement) | Delivered::Failed(settlement, _) => self.settle_one(settlement).await,
+        };
+        self.transcript.delivered(&endpoint.name, &delivery, &delivered, ours);
+        Next::Delivered
+    }
+
+    async fn settle_one(&self, settlement: &Settlement) -> bool {
+        let batch = std::slice::from_ref(settlement);
+        insist(async || self.engine().settle(batch).await).await == [true]
+    }
+
+    /// Sends what modules send every so often and is due now.
+    async fn fire_ticks(&mut self) {
+        let now = self.clock.now();
+        for (tick, at) in self.worker.ticks.iter().zip(&mut self.ticks_at) {
+            if *at <= now {
+                *at = next_fire(now, tick.period);
+                self.transcript.ticked(tick.name);
+                insist(async || send_tick(&self.worker.runtime, tick).await).await;
+            }
+        }
+    }
+
+    /// Moves both clocks: the test's, and the database's where it keeps time.
+    async fn move_to(&mut self, moment: Timestamp) {
+        insist(async || self.engine().wind_to(moment).await).await;
+        self.transcript.passed(moment.since(self.clock.now()));
+        self.clock.wind_to(moment);
+    }
+
+    /// Notes what would be left behind if the test ended now, as a drop cannot ask.
+    async fn look(&mut self) {
+        let depths = insist(async || self.engine().depth().await).await;
+        let waiting = depths.iter().map(|depth| {
+            format!("`{}`: {} due, {} delayed, {} held", depth.endpoint, depth.due, depth.delayed, depth.held)
+        });
+        let letters = insist(async || self.engine().dead_letters(&DeadLetterFilter::default()).await).await;
+        let dead = letters.iter().map(|letter| {
+            let envelope = &letter.envelope;
+            format!("`{}`: dead letter {} {}: {}", letter.endpoint, envelope.name, envelope.key, letter.reason)
+        });
+        self.left_behind = waiting.chain(dead).collect();
+    }
+
+    fn engine(&self) -> &dyn Engine {
+        &*self.worker.runtime.engine
+    }
+}
+
+/// What a look at an endpoint brought.
+enum Next {
+    Delivered,
+    /// Nothing is due before this.
+    Due(Option<Timestamp>),
+}
+
+/// Asks again when the engine does not answer, as the runtime would after a pause.
+async fn insist<T>(mut call: impl AsyncFnMut() -> Result<T, Error>) -> T {
+    let mut tries = 0;
+    loop {
+        match call().await {
+            Ok(answer) => return answer,
+            Err(_) if tries < ENGINE_TRIES_MAX => tries += 1,
+            Err(error) => panic!("the engine does not answer: {}", error.chain()),
+        }
+    }
+}
+
+fn stored<T: DeserializeOwned>(json: &str) -> T {
+    serde_json::from_str(json).unwrap_or_else(|error| panic!("{error} in {json}"))
+}
+
+fn expect<T>(answer: Result<T, Error>) -> T {
+    answer.unwrap_or_else(|error| panic!("{}", error.chain()))
+}
+
+impl Drop for Harness {
+    fn drop(&mut self) {
+        if !self.left_behind.is_empty() && !std::thread::panicking() {
+            panic!("the test left behind:\n  {}", self.left_behind.join("\n  "));
+        }
+    }
+}
+
+impl fmt::Debug for Harness {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Harness").field("worker", &self.worker).field("clock", &self.clock).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,11 @@
+//! For tests: a clock that is wound, a harness, the suite every engine must pass, and seeded faults.
+
+mod clock;
+pub mod conformance;
+mod faulty;
+mod harness;
+mod transcript;
+
+pub use clock::ManualClock;
+pub use faulty::Faulty;
+pub use harness::Harness;

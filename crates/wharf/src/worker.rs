@@ -1,0 +1,220 @@
+//! Runs modules on an engine.
+
+use std::{collections::HashSet, fmt, future::Future, sync::Arc, time::Duration};
+
+use tokio::{sync::watch, task::JoinSet};
+
+use crate::{
+    Client, Code, Error, Limits,
+    bus::PostOffice,
+    endpoint::EndpointDefinition,
+    module::{Module, Tick},
+    ports::{Engine, TimerFiring},
+    routes::Routes,
+    runtime::{Phase, Runtime, Vitals, fire_timers, pump, supervise, tick},
+};
+
+/// The shortest period of a module's `every`.
+const PERIOD_MIN: Duration = Duration::from_millis(1);
+
+/// Runs modules on an engine until it is told to stop.
+///
+/// ```no_run
+/// # use wharf::{Memory, Module, Refused, Worker};
+/// # async fn shutdown_signal() {}
+/// # async fn run(orders: Module<()>, inventory: Module<()>) -> Result<(), Refused> {
+/// Worker::new(Memory::new())
+///     .module(orders)
+///     .module(inventory)
+///     .run_until(shutdown_signal())
+///     .await
+/// # }
+/// ```
+pub struct Worker {
+    engine: Arc<dyn Engine>,
+    limits: Limits,
+    endpoints: Vec<EndpointDefinition>,
+    ticks: Vec<Tick>,
+    modules: Vec<&'static str>,
+}
+
+/// Everything that keeps a worker from starting.
+#[derive(Debug, thiserror::Error)]
+#[error("the worker cannot start:{}", list(.0))]
+pub struct Refused(pub Vec<Error>);
+
+/// A worker that passed its checks: it can be run, and gives out clients.
+pub struct ReadyWorker {
+    pub(crate) runtime: Runtime,
+    pub(crate) endpoints: Vec<Arc<EndpointDefinition>>,
+    pub(crate) ticks: Vec<Arc<Tick>>,
+}
+
+impl Worker {
+    /// A worker on this engine, which carries messages and keeps state.
+    pub fn new(engine: impl Engine) -> Self {
+        Self {
+            engine: Arc::new(engine),
+            limits: Limits::default(),
+            endpoints: Vec::new(),
+            ticks: Vec::new(),
+            modules: Vec::new(),
+        }
+    }
+
+    /// Adds a module.
+    #[must_use]
+    pub fn module<S>(mut self, module: Module<S>) -> Self {
+        self.modules.push(module.name);
+        self.endpoints.extend(module.endpoints);
+        self.ticks.extend(module.ticks);
+        self
+    }
+
+    /// Replaces the default limits.
+    #[must_use]
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Checks everything that can be checked before the first message.
+    ///
+    /// # Errors
+    /// All that is wrong, at once.
+    pub fn ready(self) -> Result<ReadyWorker, Refused> {
+        let mut problems: Vec<Error> = self.limits.check().err().into_iter().collect();
+        let mut routes = Routes::default();
+        let (mut names, mut ids) = (HashSet::new(), HashSet::new());
+        for endpoint in &self.endpoints {
+            if !names.insert(&endpoint.name) {
+                problems.push(Error::new(
+                    Code::DUPLICATE_ENDPOINT,
+                    format!("two endpoints are called `{}`", endpoint.name),
+                ));
+            }
+            problems.extend(endpoint.retry.check().err());
+            if endpoint.concurrency == 0 || endpoint.prefetch < endpoint.concurrency {
+                let message =
+                    format!("endpoint `{}`: concurrency at least 1, prefetch at least as much", endpoint.name);
+                problems.push(Error::new(Code::LIMIT_INVALID, message));
+            }
+            let mut subscribed = HashSet::new();
+            let mut ids_here = HashSet::new();
+            for consumer in &endpoint.consumers {
+                if !subscribed.insert(consumer.name) {
+                    let message = format!("endpoint `{}` consumes `{}` twice", endpoint.name, consumer.name);
+                    problems.push(Error::new(Code::DUPLICATE_SUBSCRIPTION, message));
+                }
+                ids_here.insert(Arc::clone(&consumer.id));
+                // Timers are addressed to their own saga's endpoint; they are not routed by name.
+                if consumer.name != TimerFiring::NAME {
+                    routes.subscribe(consumer.name, consumer.kind, &endpoint.name);
+                }
+            }
+            for id in ids_here {
+                if !ids.insert(Arc::clone(&id)) {
+                    problems.push(Error::new(Code::DUPLICATE_ENDPOINT, format!("two handlers have the id `{id}`")));
+                }
+            }
+        }
+        problems.extend(routes.contested());
+        for tick in &self.ticks {
+            problems.extend(routes.find(tick.name, tick.kind).err());
+            if tick.period < PERIOD_MIN {
+                let message = format!("`{}` is sent every {:?}, at least {PERIOD_MIN:?}", tick.name, tick.period);
+                problems.push(Error::new(Code::LIMIT_INVALID, message));
+            }
+        }
+        if !problems.is_empty() {
+            return Err(Refused(problems));
+        }
+        let post =
+            PostOffice { routes, clock: self.engine.clock(), body_size_max_bytes: self.limits.body_size_max_bytes };
+        let runtime = Runtime {
+            engine: self.engine,
+            post: Arc::new(post),
+            limits: Arc::new(self.limits),
+            vitals: Vitals::default(),
+        };
+        Ok(ReadyWorker {
+            runtime,
+            endpoints: self.endpoints.into_iter().map(Arc::new).collect(),
+            ticks: self.ticks.into_iter().map(Arc::new).collect(),
+        })
+    }
+
+    /// Checks, then runs until `stop` resolves; see [`ReadyWorker::run_until`].
+    ///
+    /// # Errors
+    /// All that keeps it from starting.
+    pub async fn run_until(self, stop: impl Future<Output = ()>) -> Result<(), Refused> {
+        self.ready()?.run_until(stop).await;
+        Ok(())
+    }
+}
+
+impl ReadyWorker {
+    /// A client whose messages say they come from `source`.
+    pub fn client(&self, source: &str) -> Client {
+        Client::new(self.runtime.clone(), source)
+    }
+
+    /// Runs until `stop` resolves. Then it takes in nothing more, lets handlers finish until the deadline, cancels what
+    /// remains, and returns it to the queue, which costs no attempt.
+    pub async fn run_until(self, stop: impl Future<Output = ()>) {
+        let (phase, watch) = watch::channel(Phase::Running);
+        let mut pumps = JoinSet::new();
+        for endpoint in self.endpoints {
+            let (runtime, watch) = (self.runtime.clone(), watch.clone());
+            pumps.spawn(async move {
+                let task = || pump(runtime.clone(), Arc::clone(&endpoint), watch.clone());
+                supervise(&runtime, &endpoint.name, task).await;
+            });
+        }
+        let mut background = JoinSet::new();
+        let runtime = self.runtime.clone();
+        background.spawn(async move { supervise(&runtime, "wharf.timers", || fire_timers(runtime.clone())).await });
+        let runtime = self.runtime.clone();
+        background.spawn(async move {
+            supervise(&runtime, "wharf.listen", || async { runtime.engine.listen().await }).await
+        });
+        for each in self.ticks {
+            let runtime = self.runtime.clone();
+            background.spawn(async move {
+                supervise(&runtime, each.name, || tick(runtime.clone(), Arc::clone(&each))).await
+            });
+        }
+
+        stop.await;
+        let _ = phase.send(Phase::Draining);
+        background.shutdown().await;
+        let clock = &self.runtime.post.clock;
+        let deadline = clock.sleep_until(clock.now() + self.runtime.limits.shutdown_deadline);
+        tokio::select! {
+            () = async { while pumps.join_next().await.is_some() {} } => return,
+            () = deadline => tracing::warn!("handlers did not finish before the deadline; their deliveries go back to the queue"),
+        }
+        let _ = phase.send(Phase::Abandoning);
+        while pumps.join_next().await.is_some() {}
+    }
+}
+
+fn list(problems: &[Error]) -> String {
+    problems.iter().fold(String::new(), |text, problem| format!("{text}\n  {problem}\n    {}", problem.code().help))
+}
+
+impl fmt::Debug for Worker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Worker")
+            .field("modules", &self.modules)
+            .field("endpoints", &self.endpoints)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for ReadyWorker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ReadyWorker").field("endpoints", &self.endpoints).finish_non_exhaustive()
+    }
+}

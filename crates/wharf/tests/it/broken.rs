@@ -1,0 +1,300 @@
+//! The conformance suite, tested: engines that each break one promise must be caught.
+
+use std::{
+    any::Any,
+    collections::HashMap,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use wharf::{
+    Clock, DeadLetter, DeadLetterFilter, Delivery, Depth, Error, Memory, MemoryTx, Outgoing, Result, SagaId, SagaRow,
+    Tx,
+    ports::{Claimed, Fired, Lease, Outcome, Settlement, Store, TimerArm, Transaction, Transport, Wakeups},
+    testing::{
+        ManualClock,
+        conformance::{self, Stage, Subject},
+    },
+};
+
+macro_rules! flaws {
+    ($($flaw:ident,)*) => {
+        /// What a bad engine does.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        enum Flaw {
+            $($flaw,)*
+        }
+
+        impl Flaw {
+            const ALL: &[Flaw] = &[$(Flaw::$flaw,)*];
+        }
+    };
+}
+
+flaws! {
+    IgnoresTheEpoch,
+    CommitsWithoutSettling,
+    SettlesWithoutCommitting,
+    CommitsThenSettles,
+    SharesWhatIsHeld,
+    ForgetsDelays,
+    ForgetsCrashes,
+    CountsReturnsAsAttempts,
+    RenewsAnything,
+    TruncatesBodies,
+    ClaimsNewestFirst,
+    OverwritesSagas,
+    FiresTimersTwice,
+    KeepsWhatItRedrives,
+}
+
+/// The memory engine with one flaw.
+#[derive(Debug, Clone)]
+struct Broken {
+    memory: Memory,
+    flaw: Flaw,
+    claimed: Arc<Mutex<HashMap<i64, Delivery>>>,
+}
+
+impl Broken {
+    fn has(&self, flaw: Flaw) -> bool {
+        self.flaw == flaw
+    }
+
+    /// The lease under which a row was last claimed, whoever claimed it.
+    fn newest(&self, lease: Lease) -> Lease {
+        self.claimed.lock().unwrap().get(&lease.id).map_or(lease, |delivery| delivery.lease)
+    }
+}
+
+#[async_trait]
+impl Transport for Broken {
+    async fn claim(&self, endpoint: &str, max: usize, lease: Duration) -> Result<Claimed, Error> {
+        let mut claimed = self.memory.claim(endpoint, max, lease).await?;
+        let mut before = self.claimed.lock().unwrap();
+        if self.has(Flaw::SharesWhatIsHeld) && claimed.deliveries.is_empty() {
+            claimed.deliveries.extend(before.values().take(max).cloned());
+        }
+        if self.has(Flaw::ClaimsNewestFirst) {
+            claimed.deliveries.reverse();
+        }
+        for delivery in &mut claimed.deliveries {
+            if self.has(Flaw::ForgetsCrashes) {
+                delivery.envelope.crashes = 0;
+            }
+            if self.has(Flaw::TruncatesBodies) {
+                delivery.body = Arc::from(&delivery.body[..delivery.body.len().min(100)]);
+            }
+            before.insert(delivery.lease.id, delivery.clone());
+        }
+        Ok(claimed)
+    }
+
+    async fn settle(&self, batch: &[Settlement]) -> Result<Vec<bool>, Error> {
+        let mut batch = batch.to_vec();
+        for settlement in &mut batch {
+            if self.has(Flaw::IgnoresTheEpoch) {
+                settlement.lease = self.newest(settlement.lease);
+            }
+            match &mut settlement.outcome {
+                Outcome::Retry { delay, .. } if self.has(Flaw::ForgetsDelays) => *delay = Duration::ZERO,
+                Outcome::Return { delay } if self.has(Flaw::CountsReturnsAsAttempts) => {
+                    settlement.outcome = Outcome::Retry { delay: *delay, attempt: 1 };
+                }
+                Outcome::Done | Outcome::Retry { .. } | Outcome::Return { .. } | Outcome::DeadLetter { .. } => {}
+            }
+        }
+        self.memory.settle(&batch).await
+    }
+
+    async fn renew(&self, leases: &[Lease], length: Duration) -> Result<Vec<Lease>, Error> {
+        let lost = self.memory.renew(leases, length).await?;
+        Ok(if self.has(Flaw::RenewsAnything) { Vec::new() } else { lost })
+    }
+
+    async fn send(&self, batch: &[Outgoing]) -> Result<(), Error> {
+        self.memory.send(batch).await
+    }
+
+    async fn depth(&self) -> Result<Vec<Depth>, Error> {
+        self.memory.depth().await
+    }
+
+    fn wakeups(&self) -> &Wakeups {
+        self.memory.wakeups()
+    }
+}
+
+#[async_trait]
+impl Store for Broken {
+    async fn begin(&self) -> Result<Box<dyn Transaction>, Error> {
+        let inner = self.memory.begin().await?;
+        Ok(Box::new(BrokenTransaction { inner, engine: self.clone() }))
+    }
+
+    async fn fire_timers(&self, max: usize) -> Result<Fired, Error> {
+        let before = self.memory.fire_timers(max).await?;
+        if self.has(Flaw::FiresTimersTwice) && before.fired > 0 {
+            let again: Vec<_> = self.memory.claim("saga", 1, Duration::ZERO).await?.deliveries;
+            let copies: Vec<_> =
+                again.into_iter().map(|one| Outgoing::new(Arc::from("saga"), one.envelope, one.body)).collect();
+            self.memory.send(&copies).await?;
+        }
+        Ok(before)
+    }
+
+    async fn dead_letters(&self, filter: &DeadLetterFilter) -> Result<Vec<DeadLetter>, Error> {
+        self.memory.dead_letters(filter).await
+    }
+
+    async fn redrive(&self, filter: &DeadLetterFilter) -> Result<u64, Error> {
+        if !self.has(Flaw::KeepsWhatItRedrives) {
+            return self.memory.redrive(filter).await;
+        }
+        let letters = self.memory.dead_letters(filter).await?;
+        for letter in &letters {
+            let outgoing =
+                Outgoing::new(Arc::from(&*letter.endpoint), letter.envelope.clone(), Arc::clone(&letter.body));
+            self.memory.send(&[outgoing]).await?;
+        }
+        Ok(letters.len() as u64)
+    }
+
+    async fn discard(&self, filter: &DeadLetterFilter) -> Result<u64, Error> {
+        self.memory.discard(filter).await
+    }
+
+    async fn saga(&self, id: &SagaId) -> Result<Option<SagaRow>, Error> {
+        Store::saga(&self.memory, id).await
+    }
+
+    async fn ping(&self) -> Result<(), Error> {
+        self.memory.ping().await
+    }
+
+    fn clock(&self) -> Arc<dyn Clock> {
+        self.memory.clock()
+    }
+}
+
+struct BrokenTransaction {
+    inner: Box<dyn Transaction>,
+    engine: Broken,
+}
+
+#[async_trait]
+impl Transaction for BrokenTransaction {
+    async fn saga(&mut self, id: &SagaId) -> Result<Option<SagaRow>, Error> {
+        self.inner.saga(id).await
+    }
+
+    async fn save_saga(&mut self, row: &SagaRow) -> Result<(), Error> {
+        let saved = self.inner.save_saga(row).await;
+        if self.engine.has(Flaw::OverwritesSagas) { Ok(()) } else { saved }
+    }
+
+    async fn arm(&mut self, timer: &TimerArm) -> Result<(), Error> {
+        self.inner.arm(timer).await
+    }
+
+    async fn disarm(&mut self, id: &SagaId, name: &str) -> Result<Option<i64>, Error> {
+        self.inner.disarm(id, name).await
+    }
+
+    async fn timer(&mut self, id: &SagaId, name: &str) -> Result<Option<i64>, Error> {
+        self.inner.timer(id, name).await
+    }
+
+    async fn settle(self: Box<Self>, lease: Lease, outgoing: &[Outgoing]) -> Result<bool, Error> {
+        let Self { inner, engine } = *self;
+        let done = |lease| [Settlement { lease, outcome: Outcome::Done, outgoing: Vec::new() }];
+        if engine.has(Flaw::CommitsWithoutSettling) {
+            inner.commit(outgoing).await?;
+            return Ok(true);
+        }
+        if engine.has(Flaw::SettlesWithoutCommitting) {
+            inner.rollback().await?;
+            return Ok(engine.memory.settle(&done(lease)).await? == [true]);
+        }
+        if engine.has(Flaw::CommitsThenSettles) {
+            inner.commit(outgoing).await?;
+            return Ok(engine.memory.settle(&done(lease)).await? == [true]);
+        }
+        let lease = if engine.has(Flaw::IgnoresTheEpoch) { engine.newest(lease) } else { lease };
+        inner.settle(lease, outgoing).await
+    }
+
+    async fn commit(self: Box<Self>, outgoing: &[Outgoing]) -> Result<(), Error> {
+        self.inner.commit(outgoing).await
+    }
+
+    async fn rollback(self: Box<Self>) -> Result<(), Error> {
+        self.inner.rollback().await
+    }
+
+    fn as_any(&mut self) -> &mut dyn Any {
+        self.inner.as_any()
+    }
+}
+
+/// The flaw's place in [`Flaw::ALL`] makes the type, as a subject is started by its type alone.
+struct OnBroken<const FLAW: usize>(Broken);
+
+#[async_trait]
+impl<const FLAW: usize> Subject for OnBroken<FLAW> {
+    type Engine = Broken;
+
+    async fn start(clock: ManualClock) -> Self {
+        let flaw = Flaw::ALL[FLAW];
+        Self(Broken { memory: Memory::with_clock(clock), flaw, claimed: Arc::default() })
+    }
+
+    fn engine(&self) -> Broken {
+        self.0.clone()
+    }
+
+    async fn write(tx: &mut Tx, key: &str, value: &str) -> Result {
+        tx.memory().await?.put(key, value);
+        Ok(())
+    }
+
+    async fn read(&self, key: &str) -> Option<String> {
+        self.0.memory.get(key).await
+    }
+}
+
+/// Whether a case fails on this subject. A case panics to fail; that is heard at the end of its task.
+async fn fails<S: Subject>(case: impl AsyncFn(&mut Stage<S>) + Send + 'static) -> bool {
+    tokio::task::LocalSet::new()
+        .run_until(async { tokio::task::spawn_local(conformance::run(case)).await.is_err() })
+        .await
+}
+
+macro_rules! caught {
+    ($($test:ident: $flaw:ident by $promise:ident::$case:ident;)*) => {
+        $(#[tokio::test]
+        async fn $test() {
+            let caught = fails::<OnBroken<{ Flaw::$flaw as usize }>>(conformance::$promise::$case).await;
+            assert!(caught, "an engine that has {:?} passes", Flaw::$flaw);
+        })*
+    };
+}
+
+caught! {
+    an_engine_that_ignores_the_epoch: IgnoresTheEpoch by leases::the_old_holder_can_no_longer_settle;
+    an_engine_whose_transactions_ignore_the_epoch: IgnoresTheEpoch by atomicity::a_stale_epoch_commits_nothing;
+    an_engine_that_never_settles: CommitsWithoutSettling by atomicity::writes_sends_and_settlement_are_one_commit;
+    an_engine_that_acknowledges_first: SettlesWithoutCommitting by atomicity::writes_sends_and_settlement_are_one_commit;
+    an_engine_that_commits_first: CommitsThenSettles by atomicity::a_stale_epoch_commits_nothing;
+    an_engine_that_shares_what_is_held: SharesWhatIsHeld by leases::what_is_held_is_nobody_elses_until_the_lease_ends;
+    an_engine_that_forgets_delays: ForgetsDelays by retry::a_retry_waits_its_delay_to_the_microsecond;
+    an_engine_that_forgets_crashes: ForgetsCrashes by retry::attempts_and_crashes_are_counted_apart;
+    an_engine_that_counts_returns: CountsReturnsAsAttempts by retry::a_return_costs_no_attempt_and_no_crash;
+    an_engine_that_renews_anything: RenewsAnything by leases::a_renewal_reports_what_is_no_longer_ours;
+    an_engine_that_truncates_bodies: TruncatesBodies by delivery::what_was_sent_arrives_byte_for_byte;
+    an_engine_that_claims_newest_first: ClaimsNewestFirst by delivery::claims_take_the_oldest_first_and_no_more_than_asked;
+    an_engine_that_overwrites_sagas: OverwritesSagas by sagas::a_save_must_follow_the_revision_before;
+    an_engine_that_fires_timers_twice: FiresTimersTwice by timers::a_timer_fires_once_and_not_a_microsecond_early;
+    an_engine_that_keeps_what_it_redrives: KeepsWhatItRedrives by dead_letters::a_redrive_moves_each_letter_once;
+}

@@ -1,0 +1,10 @@
+//! wharf, tested from outside: what a user can see.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
+mod broken;
+mod conformance;
+mod faults;
+mod harness;
+mod saga;
+mod verdicts;
+mod worker;

@@ -1,0 +1,120 @@
+//! An engine whose connections are all in use: what waits for one must not keep another from being given back.
+
+use std::{sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use tokio::sync::{Mutex, Semaphore};
+use wharf::{
+    Clock, DeadLetter, DeadLetterFilter, Depth, Error, Memory, Module, Msg, Outgoing, Result, SagaId, SagaRow, State,
+    ports::{Claimed, Fired, Lease, Settlement, Store, Transaction, Transport, Wakeups},
+    testing::ManualClock,
+};
+
+use super::{Gate, Job, Running, gate, turns, until};
+
+/// Memory behind one connection, which claims and renewals hand to each other. A claim that has it waits to be let on.
+#[derive(Debug, Clone)]
+struct OneConnection {
+    memory: Memory,
+    connection: Arc<Mutex<()>>,
+    claims: Arc<Semaphore>,
+}
+
+async fn pass(Msg(job): Msg<Job>, State(gate): State<Gate>) -> Result {
+    gate.pass(job.n).await;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_renewal_that_waits_for_a_connection_lets_the_claim_that_has_it_end() {
+    let clock = ManualClock::new();
+    let engine = OneConnection {
+        memory: Memory::with_clock(clock.clone()),
+        connection: Arc::default(),
+        claims: Arc::new(Semaphore::new(0)),
+    };
+    let (gate, mut keeper) = gate();
+    let running = Running::start(engine, clock, |worker| worker.module(Module::new("m", gate).consume("work", pass)));
+    let claims = Arc::clone(&running.engine.claims);
+    let a_claim_waits = async || running.engine.connection.try_lock().is_err();
+
+    until("the first claim has the connection", a_claim_waits).await;
+    running.send([1]).await;
+    claims.add_permits(1);
+    assert_eq!(keeper.next().await, 1);
+    until("another claim has the connection", a_claim_waits).await;
+
+    // A third of the lease later job 1, still in work, is to be renewed.
+    running.clock.wind(Duration::from_secs(10));
+    turns().await;
+    running.send([2]).await;
+    claims.add_permits(100);
+    until("job 2 begins", async || keeper.began.try_recv() == Ok(2)).await;
+    keeper.let_pass(2);
+    running.stop().await;
+}
+
+#[async_trait]
+impl Transport for OneConnection {
+    async fn claim(&self, endpoint: &str, max: usize, lease: Duration) -> Result<Claimed, Error> {
+        let _connection = self.connection.lock().await;
+        self.claims.acquire().await.unwrap().forget();
+        self.memory.claim(endpoint, max, lease).await
+    }
+
+    async fn renew(&self, leases: &[Lease], length: Duration) -> Result<Vec<Lease>, Error> {
+        let _connection = self.connection.lock().await;
+        self.memory.renew(leases, length).await
+    }
+
+    async fn settle(&self, batch: &[Settlement]) -> Result<Vec<bool>, Error> {
+        self.memory.settle(batch).await
+    }
+
+    async fn send(&self, batch: &[Outgoing]) -> Result<(), Error> {
+        self.memory.send(batch).await
+    }
+
+    async fn depth(&self) -> Result<Vec<Depth>, Error> {
+        self.memory.depth().await
+    }
+
+    fn wakeups(&self) -> &Wakeups {
+        self.memory.wakeups()
+    }
+}
+
+#[async_trait]
+impl Store for OneConnection {
+    async fn begin(&self) -> Result<Box<dyn Transaction>, Error> {
+        self.memory.begin().await
+    }
+
+    async fn fire_timers(&self, max: usize) -> Result<Fired, Error> {
+        self.memory.fire_timers(max).await
+    }
+
+    async fn dead_letters(&self, filter: &DeadLetterFilter) -> Result<Vec<DeadLetter>, Error> {
+        self.memory.dead_letters(filter).await
+    }
+
+    async fn redrive(&self, filter: &DeadLetterFilter) -> Result<u64, Error> {
+        self.memory.redrive(filter).await
+    }
+
+    async fn discard(&self, filter: &DeadLetterFilter) -> Result<u64, Error> {
+        self.memory.discard(filter).await
+    }
+
+    async fn saga(&self, id: &SagaId) -> Result<Option<SagaRow>, Error> {
+        Store::saga(&self.memory, id).await
+    }
+
+    async fn ping(&self) -> Result<(), Error> {
+        self.memory.ping().await
+    }
+
+    fn clock(&self) -> Arc<dyn Clock> {
+        self.memory.clock()
+    }
+}

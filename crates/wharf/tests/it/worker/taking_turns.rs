@@ -1,0 +1,51 @@
+//! How many handlers run at once, and that every slot is used.
+
+use wharf::{Module, Msg, Result, State};
+
+use super::{Gate, Job, Running, gate, turns, until};
+
+async fn pass(Msg(job): Msg<Job>, State(gate): State<Gate>) -> Result {
+    gate.pass(job.n).await;
+    Ok(())
+}
+
+#[tokio::test]
+async fn no_more_handlers_run_at_once_than_were_asked_for() {
+    let (gate, mut keeper) = gate();
+    let running = Running::on_memory(|worker| {
+        worker.module(Module::new("m", gate).endpoint("work", |e| e.concurrency(3).consume("work", pass)))
+    });
+    running.send(0..7).await;
+
+    assert_eq!([keeper.next().await, keeper.next().await, keeper.next().await], [0, 1, 2]);
+    turns().await;
+    assert!(keeper.began.is_empty(), "three at once, not four");
+    keeper.let_pass(1);
+    assert_eq!(keeper.next().await, 3);
+    turns().await;
+    assert!(keeper.began.is_empty());
+
+    keeper.let_pass(6);
+    until("nothing is left", async || running.left().await == 0).await;
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_free_slot_is_filled_even_while_others_are_slow() {
+    let (gate, mut keeper) = gate();
+    let running = Running::on_memory(|worker| {
+        let module = Module::new("m", gate);
+        worker.module(module.endpoint("work", |e| e.concurrency(4).prefetch(4).consume("work", pass)))
+    });
+    running.send(0..5).await;
+    for n in 0..4 {
+        assert_eq!(keeper.next().await, n);
+    }
+
+    keeper.let_pass(1);
+
+    until("the fifth has begun", async || !keeper.began.is_empty()).await;
+    keeper.let_pass(4);
+    until("nothing is left", async || running.left().await == 0).await;
+    running.stop().await;
+}
