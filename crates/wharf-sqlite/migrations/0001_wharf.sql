@@ -1,0 +1,84 @@
+-- Deliveries: one row for each message and endpoint, from its sending to its settlement. Small and hot.
+--
+-- AUTOINCREMENT: an id is never given twice, so that (id, epoch) proves who holds what even after the row is gone.
+-- not_before is both the due time and, while held, the end of the lease: microseconds since 1970.
+-- held tells a delivery in work (1) from one that waits (0); a claim that finds it still 1 has found a crash.
+CREATE TABLE wharf_deliveries (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    tenant TEXT NOT NULL,
+    endpoint TEXT NOT NULL,
+    not_before INTEGER NOT NULL,
+    epoch INTEGER NOT NULL DEFAULT 0,
+    held INTEGER NOT NULL DEFAULT 0,
+    attempt INTEGER NOT NULL,
+    crashes INTEGER NOT NULL,
+    redrives INTEGER NOT NULL,
+    message_id TEXT NOT NULL,
+    name TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    kind TEXT NOT NULL,
+    key TEXT NOT NULL,
+    sent_at INTEGER NOT NULL,
+    trail TEXT NOT NULL,
+    body TEXT NOT NULL
+) STRICT;
+
+-- Claims walk it: the due rows of an endpoint, oldest first, however many others wait. Leases that ran out are found by
+-- the same walk. It does not begin with the tenant: a worker takes its endpoint's deliveries of every tenant.
+CREATE INDEX wharf_deliveries_due ON wharf_deliveries (endpoint, not_before, id);
+
+-- Dead letters: deliveries that were given up, under the id they had. Listed by id, which is also their order of
+-- sending; there are few, so that other filters may look at each.
+CREATE TABLE wharf_dead_letters (
+    id INTEGER PRIMARY KEY,
+    tenant TEXT NOT NULL,
+    endpoint TEXT NOT NULL,
+    attempt INTEGER NOT NULL,
+    crashes INTEGER NOT NULL,
+    redrives INTEGER NOT NULL,
+    message_id TEXT NOT NULL,
+    name TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    kind TEXT NOT NULL,
+    key TEXT NOT NULL,
+    sent_at INTEGER NOT NULL,
+    trail TEXT NOT NULL,
+    body TEXT NOT NULL,
+    code TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    died_at INTEGER NOT NULL
+) STRICT;
+
+-- Sagas: one row for each instance; finished ones stay as tombstones. Found by primary key only.
+CREATE TABLE wharf_sagas (
+    tenant TEXT NOT NULL,
+    saga TEXT NOT NULL,
+    key TEXT NOT NULL,
+    revision INTEGER NOT NULL,
+    version INTEGER NOT NULL,
+    state_name TEXT NOT NULL,
+    state TEXT NOT NULL,
+    facts TEXT NOT NULL,
+    finished_at INTEGER,
+    created_at INTEGER NOT NULL,
+    updated_at INTEGER NOT NULL,
+    PRIMARY KEY (tenant, saga, key)
+) STRICT;
+
+-- Timers: one row for each armed timer of a saga instance, and for those that fired and were not yet handled.
+-- WITHOUT ROWID: the rows are small and only ever found by this key or through the index below.
+CREATE TABLE wharf_timers (
+    tenant TEXT NOT NULL,
+    saga TEXT NOT NULL,
+    key TEXT NOT NULL,
+    name TEXT NOT NULL,
+    generation INTEGER NOT NULL,
+    due_at INTEGER NOT NULL,
+    fired INTEGER NOT NULL DEFAULT 0,
+    endpoint TEXT NOT NULL,
+    trail TEXT NOT NULL,
+    PRIMARY KEY (tenant, saga, key, name)
+) STRICT, WITHOUT ROWID;
+
+-- The next timers to fire, and when: only those that still wait, so that it stays as small as what is to come.
+CREATE INDEX wharf_timers_due ON wharf_timers (due_at) WHERE fired = 0;

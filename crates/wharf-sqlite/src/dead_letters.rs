@@ -1,0 +1,102 @@
+//! Dead letters: listed, sent round again, discarded.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use serde::Deserialize;
+use wharf::{DeadLetter, DeadLetterFilter, Error, Timestamp};
+
+use crate::{
+    deliveries::{Stored, column, rows, stored},
+    engine::Sqlite,
+    error::failed,
+    script::Script,
+};
+
+/// The letters a filter means, oldest first.
+macro_rules! matching {
+    () => {
+        "FROM wharf_dead_letters
+         WHERE ($1 IS NULL OR id = $1) AND ($2 IS NULL OR tenant = $2) AND ($3 IS NULL OR endpoint = $3)
+           AND ($4 IS NULL OR name = $4) AND ($5 IS NULL OR code = $5)
+         ORDER BY id LIMIT $6"
+    };
+}
+
+/// Binds `$1` to `$6` of [`matching`].
+fn bind(script: Script, filter: &DeadLetterFilter) -> Script {
+    script
+        .bind(filter.id)
+        .bind(filter.tenant.as_ref().map(|tenant| tenant.as_str()))
+        .bind(filter.endpoint.as_deref())
+        .bind(filter.name.as_deref())
+        .bind(filter.code.as_deref())
+        .bind(filter.limit_rows())
+}
+
+/// Those that match.
+pub(crate) async fn list(engine: &Sqlite, filter: &DeadLetterFilter) -> Result<Vec<DeadLetter>, Error> {
+    const DOING: &str = "list dead letters";
+    let mut reader = engine.read_pool().acquire().await.map_err(|error| failed(DOING, error))?;
+    let ran = bind(Script::new().read(LIST), filter).run(&mut reader).await.map_err(|error| failed(DOING, error))?;
+    let mut letters: Vec<Letter<'_>> = rows(ran.first())?;
+    letters.sort_unstable_by_key(|letter| letter.id);
+    letters.into_iter().map(Letter::open).collect()
+}
+
+const LIST: &str = concat!(
+    "SELECT json_group_array(json_array(id, endpoint, code, reason, died_at, ",
+    stored!(),
+    ")) FROM (SELECT * ",
+    matching!(),
+    ")"
+);
+
+/// A row that [`LIST`] returned.
+#[derive(Deserialize)]
+struct Letter<'a> {
+    id: i64,
+    endpoint: String,
+    code: String,
+    reason: String,
+    died_at: Timestamp,
+    #[serde(borrow)]
+    message: Stored<'a>,
+}
+
+impl Letter<'_> {
+    fn open(self) -> Result<DeadLetter, Error> {
+        let Self { id, endpoint, code, reason, died_at, message } = self;
+        let (envelope, body) = message.open()?;
+        Ok(DeadLetter { id, endpoint, envelope, body, code, reason, died_at })
+    }
+}
+
+/// Sends those that match round again.
+pub(crate) async fn redrive(engine: &Sqlite, filter: &DeadLetterFilter) -> Result<u64, Error> {
+    const DOING: &str = "redrive dead letters";
+    // Which bells to ring is known only once the letters are; a turn of its own keeps the two together.
+    let mut turn = engine.writer().turn().await?;
+    let script = bind(Script::new().write(REVIVE), filter).bind(engine.now().as_micros()).write(DISCARD);
+    let ran = script.run(turn.connection()?).await.map_err(|error| failed(DOING, error))?;
+    let endpoints: BTreeSet<String> =
+        ran.iter().flat_map(|ran| &ran.rows).map(|row| column(row, 0)).collect::<Result<_, Error>>()?;
+    turn.end(DOING, Script::new(), endpoints.into_iter().map(Arc::from).collect()).await?.committed()?;
+    Ok(ran.first().map_or(0, |revived| revived.changed))
+}
+
+const REVIVE: &str = concat!(
+    "INSERT INTO wharf_deliveries (endpoint, not_before, tenant, attempt, crashes, redrives, message_id, name, version,
+                                   kind, key, sent_at, trail, body)
+     SELECT endpoint, $7, tenant, 0, 0, redrives + 1, message_id, name, version, kind, key, sent_at, trail, body ",
+    matching!()
+);
+
+/// Deletes those that match.
+pub(crate) async fn discard(engine: &Sqlite, filter: &DeadLetterFilter) -> Result<u64, Error> {
+    let script = bind(Script::new().write(DISCARD), filter);
+    let ran = engine.writer().run("discard dead letters", script, Vec::new()).await?.committed()?;
+    Ok(ran.first().map_or(0, |discarded| discarded.changed))
+}
+
+const DISCARD: &str =
+    concat!("DELETE FROM wharf_dead_letters WHERE id IN (SELECT id ", matching!(), ") RETURNING endpoint");

@@ -1,0 +1,34 @@
+//! wharf on SQLite: store and transport in one file, embedded in your process, with no server at all.
+//!
+//! ```no_run
+//! # async fn start() -> Result<(), wharf::Error> {
+//! use wharf_sqlite::Sqlite;
+//!
+//! let engine = Sqlite::open("data/app.db").await?;
+//! let worker = wharf::Worker::new(engine.clone());
+//! # drop(worker); Ok(()) }
+//! ```
+//!
+//! One process owns the file, one connection writes. Consecutive deliveries share a commit, each in a savepoint of its
+//! own, so that a durable commit (`synchronous=FULL`) is paid once for many. Reads go through a pool beside it.
+
+mod dead_letters;
+mod deliveries;
+mod engine;
+mod error;
+mod guard;
+mod lock;
+mod migrate;
+mod options;
+mod sagas;
+mod script;
+mod store;
+mod timers;
+mod transaction;
+mod transport;
+mod turn;
+mod writer;
+
+pub use engine::Sqlite;
+pub use options::{SqliteOptions, Synchronous};
+pub use transaction::SqliteTx;

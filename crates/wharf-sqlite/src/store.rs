@@ -1,0 +1,50 @@
+//! Keeping state: transactions, timers, dead letters, sagas.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use wharf::{
+    Clock, DeadLetter, DeadLetterFilter, Error, SagaId, SagaRow,
+    ports::{Fired, Store, Transaction},
+};
+
+use crate::{dead_letters, engine::Sqlite, error::failed, sagas, timers, transaction::SqliteTransaction};
+
+#[async_trait]
+impl Store for Sqlite {
+    async fn begin(&self) -> Result<Box<dyn Transaction>, Error> {
+        let turn = self.writer().turn().await?;
+        Ok(Box::new(SqliteTransaction::new(self.clone(), turn)))
+    }
+
+    async fn fire_timers(&self, max: usize) -> Result<Fired, Error> {
+        timers::fire(self, max).await
+    }
+
+    async fn dead_letters(&self, filter: &DeadLetterFilter) -> Result<Vec<DeadLetter>, Error> {
+        dead_letters::list(self, filter).await
+    }
+
+    async fn redrive(&self, filter: &DeadLetterFilter) -> Result<u64, Error> {
+        dead_letters::redrive(self, filter).await
+    }
+
+    async fn discard(&self, filter: &DeadLetterFilter) -> Result<u64, Error> {
+        dead_letters::discard(self, filter).await
+    }
+
+    async fn saga(&self, id: &SagaId) -> Result<Option<SagaRow>, Error> {
+        let mut reader = self.read_pool().acquire().await.map_err(|error| failed("read a saga", error))?;
+        sagas::find(&mut reader, id).await
+    }
+
+    async fn ping(&self) -> Result<(), Error> {
+        // Through the writer: a file that can be read but not written is of no use to a worker.
+        self.writer().turn().await?.undo().await;
+        Ok(())
+    }
+
+    fn clock(&self) -> Arc<dyn Clock> {
+        self.time()
+    }
+}

@@ -1,0 +1,98 @@
+//! One owner for each file, and what an owner finds.
+
+use sqlx::{Connection, SqliteConnection, sqlite::SqliteConnectOptions};
+use wharf::{
+    Code,
+    ports::{Outcome, Settlement, Transport},
+};
+use wharf_sqlite::Sqlite;
+
+use crate::app::{App, code};
+
+#[tokio::test]
+async fn a_second_owner_is_refused_until_the_first_has_closed() {
+    let app = App::start().await;
+
+    let refused = Sqlite::open(app.path()).await.unwrap_err();
+    assert_eq!(refused.code(), Code::ALREADY_OWNED);
+    assert!(refused.to_string().contains("app.db` (it holds"), "{refused}");
+
+    app.engine.close().await;
+    Sqlite::open(app.path()).await.unwrap().close().await;
+}
+
+#[tokio::test]
+async fn a_new_owner_takes_over_at_once_and_counts_the_crash() {
+    let app = App::start().await;
+    app.say("under way").await.unwrap();
+    app.say("waiting").await.unwrap();
+    let held = app.engine.claim("listen", 1, crate::app::LEASE).await.unwrap().deliveries.remove(0);
+
+    let app = app.reopen().await;
+
+    let found = app.claim().await;
+    let crashes: Vec<_> = found.iter().map(|delivery| (delivery.lease.id, delivery.envelope.crashes)).collect();
+    let other = found.iter().find(|delivery| delivery.lease.id != held.lease.id).unwrap();
+    assert_eq!(crashes.len(), 2);
+    assert!(crashes.contains(&(held.lease.id, 1)) && crashes.contains(&(other.lease.id, 0)), "{crashes:?}");
+    let late = Settlement { lease: held.lease, outcome: Outcome::Done, outgoing: Vec::new() };
+    assert_eq!(app.engine.settle(&[late]).await.unwrap(), [false]);
+}
+
+#[tokio::test]
+async fn a_database_of_a_newer_version_is_refused_untouched() {
+    let app = App::start().await;
+    app.say("hello").await.unwrap();
+    app.claim().await;
+    app.engine.close().await;
+    let path = app.path();
+    let options = SqliteConnectOptions::new().filename(&path);
+    let mut newer = SqliteConnection::connect_with(&options).await.unwrap();
+    let record = "INSERT INTO wharf_migrations (version, description, success, checksum, execution_time)
+                  VALUES (99, 'from the future', 1, x'', 0)";
+    sqlx::query(record).execute(&mut newer).await.unwrap();
+    newer.close().await.unwrap();
+    let before = std::fs::read(&path).unwrap();
+
+    let refused = Sqlite::open(&path).await.unwrap_err();
+
+    assert_eq!(refused.code(), Code::SCHEMA_NEWER);
+    assert_eq!(refused.to_string(), "W0020: `wharf_migrations` is at version 99; this program knows 1 at most");
+    assert!(std::fs::read(&path).unwrap() == before, "the file was changed");
+}
+
+#[tokio::test]
+async fn an_applications_newer_migrations_are_refused_too() {
+    let app = App::start().await;
+    let mut older = sqlx::migrate::Migrator::with_migrations(Vec::new());
+    older.dangerous_set_table_name("app_migrations");
+
+    assert_eq!(code(app.engine.migrate(&older).await), Code::SCHEMA_NEWER);
+    app.say("still here").await.unwrap();
+}
+
+#[tokio::test]
+async fn others_may_read_beside_the_owner_but_not_write() {
+    let app = App::start().await;
+    app.say("hello").await.unwrap();
+
+    let reader = Sqlite::read_only(app.path()).await.unwrap();
+    let waiting: i64 = sqlx::query_scalar("SELECT count(*) FROM wharf_deliveries").fetch_one(&reader).await.unwrap();
+    assert_eq!(waiting, 1);
+    sqlx::query("DELETE FROM wharf_deliveries").execute(&reader).await.unwrap_err();
+    reader.close().await;
+}
+
+#[tokio::test]
+async fn a_closed_engine_refuses_and_leaves_a_file_that_can_be_removed() {
+    let app = App::start().await;
+    app.say("hello").await.unwrap();
+    assert_eq!(app.notes().await, [""; 0]);
+    app.engine.close().await;
+
+    assert_eq!(code(app.say("too late").await), Code::ENGINE_UNREACHABLE);
+    for file in std::fs::read_dir(app.path().parent().unwrap()).unwrap() {
+        let name = file.unwrap().file_name();
+        assert!(name == "app.db" || name == "app.db.lock", "{name:?} was left behind");
+    }
+}
