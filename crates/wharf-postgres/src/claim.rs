@@ -1,0 +1,81 @@
+//! Taking what is due, under a lease.
+
+use std::time::Duration;
+
+use sqlx::{Row, postgres::PgRow};
+use wharf::{
+    Delivery, Error, micros,
+    ports::{Claimed, Lease},
+};
+
+use crate::{
+    Postgres,
+    error::failed,
+    row::{message_columns, read_message},
+};
+
+/// Rows are found and locked by the index, then updated by their place in the table, which no other form of this
+/// statement does as fast. What another claim holds locked is passed over.
+///
+/// The answer has at least one row, so that an endpoint without work still hears how long until its next, or until the
+/// first of the leases ends: one round trip tells both. Both are judged by one reading of the clock, or what falls due
+/// between two would be seen by neither. A full batch asks for neither: behind it a whole backlog may be due.
+const CLAIM: &str = concat!(
+    "WITH clock AS MATERIALIZED (SELECT wharf.wharf_now() AS now),
+     claimed AS (
+         UPDATE wharf.deliveries
+         SET held_until = (SELECT now FROM clock) + $3, epoch = epoch + 1, crashes = crashes + (held_until > 0)::int
+         WHERE ctid = ANY(ARRAY(
+             SELECT ctid FROM wharf.deliveries
+             WHERE endpoint = $1 AND not_before <= (SELECT now FROM clock) AND held_until <= (SELECT now FROM clock)
+             ORDER BY endpoint, not_before, id LIMIT $2 FOR UPDATE SKIP LOCKED))
+         RETURNING id, epoch, not_before, ",
+    message_columns!(),
+    ")
+     SELECT next.wait, claimed.*
+     FROM (SELECT CASE WHEN (SELECT count(*) FROM claimed) < $2 THEN
+               least((SELECT not_before FROM wharf.deliveries
+                      WHERE endpoint = $1 AND not_before > (SELECT now FROM clock)
+                      ORDER BY endpoint, not_before LIMIT 1),
+                     (SELECT min(held_until) FROM wharf.deliveries
+                      WHERE endpoint = $1 AND not_before <= (SELECT now FROM clock)
+                        AND held_until > (SELECT now FROM clock)))
+               - (SELECT now FROM clock) END) AS next(wait)
+     LEFT JOIN claimed ON true"
+);
+
+/// See [`Transport::claim`](wharf::ports::Transport::claim).
+pub(crate) async fn claim(engine: &Postgres, endpoint: &str, max: usize, lease: Duration) -> Result<Claimed, Error> {
+    let what = |error| failed("claim deliveries", error);
+    let mut connection = engine.post().take().await?;
+    let claim = sqlx::query(CLAIM).bind(endpoint).bind(i64::try_from(max).unwrap_or(i64::MAX)).bind(micros(lease));
+    let rows = claim.fetch_all(&mut *connection).await;
+    let rows = connection.done(rows).map_err(what)?;
+    let claimed = read(engine, &rows).map_err(what)?;
+    if !claimed.deliveries.is_empty() {
+        engine.committed([]);
+    }
+    Ok(claimed)
+}
+
+fn read(engine: &Postgres, rows: &[PgRow]) -> Result<Claimed, sqlx::Error> {
+    let mut deliveries = Vec::with_capacity(rows.len());
+    for row in rows {
+        let Some(id) = row.try_get::<Option<i64>, _>(1)? else { continue };
+        let lease = Lease { id, epoch: row.try_get(2)? };
+        let not_before: i64 = row.try_get(3)?;
+        let (envelope, body) = read_message(row, 4)?;
+        deliveries.push((not_before, Delivery::new(lease, envelope, body)));
+    }
+    // They come in the order of their places in the table.
+    deliveries.sort_unstable_by_key(|(not_before, delivery)| (*not_before, delivery.lease.id));
+    let deliveries: Vec<_> = deliveries.into_iter().map(|(_, delivery)| delivery).collect();
+    let mut next_due = None;
+    if let Some(row) = rows.first() {
+        // A span of the database's time, counted from our own now: the two clocks need not agree.
+        let wait: Option<i64> = row.try_get(0)?;
+        let now = engine.clock().now();
+        next_due = wait.map(|wait| now + Duration::from_micros(u64::try_from(wait).unwrap_or(0)));
+    }
+    Ok(Claimed { deliveries, next_due })
+}

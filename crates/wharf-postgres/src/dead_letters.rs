@@ -1,0 +1,96 @@
+//! Dead letters: found, sent round again, discarded.
+
+use sqlx::{Postgres as Pg, Row, postgres::PgArguments, postgres::PgRow, query::Query};
+use wharf::{DeadLetter, DeadLetterFilter, Error, Timestamp};
+
+use crate::{
+    Postgres,
+    error::failed,
+    row::{message_columns, read_message},
+};
+
+/// What [`bind`] binds.
+macro_rules! matching {
+    () => {
+        "($1::bigint IS NULL OR id = $1) AND ($2::text IS NULL OR tenant = $2) AND ($3::text IS NULL OR endpoint = $3)
+         AND ($4::text IS NULL OR name = $4) AND ($5::text IS NULL OR code = $5)
+         ORDER BY id LIMIT $6"
+    };
+}
+
+const FIND: &str = concat!(
+    "SELECT id, endpoint, code, reason, died_at, ",
+    message_columns!(),
+    " FROM wharf.dead_letters WHERE ",
+    matching!()
+);
+
+/// One that another operator is just moving is passed over.
+const REDRIVE: &str = concat!(
+    "WITH gone AS (
+         DELETE FROM wharf.dead_letters WHERE id = ANY(ARRAY(
+             SELECT id FROM wharf.dead_letters WHERE ",
+    matching!(),
+    "        FOR UPDATE SKIP LOCKED))
+         RETURNING *)
+     INSERT INTO wharf.deliveries
+         (tenant, endpoint, not_before, message_id, name, version, kind, key, sent_at, trail, body, redrives)
+     SELECT tenant, endpoint, (SELECT wharf.wharf_now()), message_id, name, version, kind, key, sent_at, trail, body,
+            redrives + 1
+     FROM gone ORDER BY id
+     RETURNING endpoint"
+);
+
+const DISCARD: &str = concat!(
+    "DELETE FROM wharf.dead_letters WHERE id = ANY(ARRAY(
+         SELECT id FROM wharf.dead_letters WHERE ",
+    matching!(),
+    " FOR UPDATE SKIP LOCKED))"
+);
+
+/// See [`Store::dead_letters`](wharf::ports::Store::dead_letters).
+pub(crate) async fn find(engine: &Postgres, filter: &DeadLetterFilter) -> Result<Vec<DeadLetter>, Error> {
+    let rows = bind(FIND, filter).fetch_all(engine.pool()).await;
+    let letters = rows.and_then(|rows| rows.iter().map(read).collect());
+    letters.map_err(|error| failed("read dead letters", error))
+}
+
+/// See [`Store::redrive`](wharf::ports::Store::redrive).
+pub(crate) async fn redrive(engine: &Postgres, filter: &DeadLetterFilter) -> Result<u64, Error> {
+    let rows = bind(REDRIVE, filter).fetch_all(engine.pool()).await;
+    let sent_to = rows.and_then(|rows| rows.iter().map(|row| row.try_get(0)).collect());
+    let sent_to: Vec<String> = sent_to.map_err(|error| failed("redrive dead letters", error))?;
+    engine.committed(sent_to.iter().map(String::as_str));
+    Ok(sent_to.len() as u64)
+}
+
+/// See [`Store::discard`](wharf::ports::Store::discard).
+pub(crate) async fn discard(engine: &Postgres, filter: &DeadLetterFilter) -> Result<u64, Error> {
+    let discarded = bind(DISCARD, filter).execute(engine.pool()).await;
+    let discarded = discarded.map_err(|error| failed("discard dead letters", error))?;
+    engine.committed([]);
+    Ok(discarded.rows_affected())
+}
+
+fn bind(sql: &'static str, filter: &DeadLetterFilter) -> Query<'static, Pg, PgArguments> {
+    sqlx::query(sql)
+        .bind(filter.id)
+        .bind(filter.tenant.as_ref().map(|tenant| tenant.as_str().to_owned()))
+        .bind(filter.endpoint.clone())
+        .bind(filter.name.clone())
+        .bind(filter.code.clone())
+        .bind(i64::from(filter.limit_rows()))
+}
+
+fn read(row: &PgRow) -> Result<DeadLetter, sqlx::Error> {
+    let (envelope, body) = read_message(row, 5)?;
+    Ok(DeadLetter {
+        id: row.try_get(0)?,
+        endpoint: row.try_get(1)?,
+        envelope,
+        body,
+        code: row.try_get(2)?,
+        reason: row.try_get(3)?,
+        died_at: Timestamp::from_micros(row.try_get(4)?),
+    })
+}

@@ -1,0 +1,189 @@
+//! Connections of our own, handed from use to use without a ping.
+//!
+//! sqlx's pool asks the server for a sign of life each time a connection comes back, which costs a short transaction a
+//! good part of its time. Here only what is known to be sound comes back, and everything else is closed: a lane that is
+//! dropped half-way, by a panic or a timeout, takes its transaction with it.
+
+use std::{
+    future::Future,
+    ops::{Deref, DerefMut},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use sqlx::{ConnectOptions, Connection, PgConnection, postgres::PgConnectOptions};
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::timeout,
+};
+use wharf::{Code, Error};
+
+use crate::error::{failed, is_broken};
+
+/// A bounded set of connections that are made alike.
+#[derive(Debug)]
+pub(crate) struct Lanes {
+    connect: PgConnectOptions,
+    size_max: u32,
+    acquire_timeout: Duration,
+    free: Arc<Semaphore>,
+    waiting: AtomicUsize,
+    /// The last one given back is taken first: its statements are prepared.
+    idle: Mutex<Vec<Idle>>,
+}
+
+#[derive(Debug)]
+struct Idle {
+    connection: PgConnection,
+    /// When a transaction was begun on it for the next to take it.
+    begun_at: Option<Instant>,
+}
+
+/// A connection, ours alone until it is given back. Dropping it closes it.
+#[derive(Debug)]
+pub(crate) struct Lane {
+    connection: PgConnection,
+    is_used: bool,
+    begun_at: Option<Instant>,
+    lanes: Arc<Lanes>,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Lanes {
+    pub(crate) fn new(connect: PgConnectOptions, size_max: u32, acquire_timeout: Duration) -> Arc<Self> {
+        let free = Arc::new(Semaphore::new(size_max as usize));
+        Arc::new(Self {
+            connect,
+            size_max,
+            acquire_timeout,
+            free,
+            waiting: AtomicUsize::new(0),
+            idle: Mutex::default(),
+        })
+    }
+
+    /// A connection, as soon as one is free.
+    pub(crate) async fn take(self: &Arc<Self>) -> Result<Lane, Error> {
+        let permit = match Arc::clone(&self.free).try_acquire_owned() {
+            Ok(permit) => permit,
+            Err(_) => self.wait().await?,
+        };
+        let idle = self.idle().pop();
+        let is_used = idle.is_some();
+        let Idle { connection, begun_at } = match idle {
+            Some(idle) => idle,
+            None => {
+                let connected = self.in_time("connect", self.connect.connect()).await?;
+                let connection = connected.map_err(|error| failed("connect to PostgreSQL", error))?;
+                Idle { connection, begun_at: None }
+            }
+        };
+        Ok(Lane { connection, is_used, begun_at, lanes: Arc::clone(self), _permit: permit })
+    }
+
+    async fn wait(&self) -> Result<OwnedSemaphorePermit, Error> {
+        let _waiting = Waiting::begin(&self.waiting);
+        let permit = self.in_time("wait for a free connection", Arc::clone(&self.free).acquire_owned()).await?;
+        permit.map_err(|_| Error::new(Code::ENGINE_UNREACHABLE, "the engine was closed"))
+    }
+
+    /// Waits for what is under way, then closes every connection.
+    pub(crate) async fn close(&self) {
+        let all = timeout(self.acquire_timeout, self.free.acquire_many(self.size_max)).await;
+        self.free.close();
+        drop(all);
+        let idle = std::mem::take(&mut *self.idle());
+        for idle in idle {
+            // It says good-bye; a server that is gone need not hear it.
+            let _ = idle.connection.close().await;
+        }
+    }
+
+    pub(crate) fn acquire_timeout(&self) -> Duration {
+        self.acquire_timeout
+    }
+
+    async fn in_time<T>(&self, what: &str, waiting: impl Future<Output = T>) -> Result<T, Error> {
+        timeout(self.acquire_timeout, waiting).await.map_err(|_| {
+            let message = format!("could not {what} within {:?}", self.acquire_timeout);
+            Error::new(Code::ENGINE_UNREACHABLE, message)
+        })
+    }
+
+    fn idle(&self) -> MutexGuard<'_, Vec<Idle>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Lane {
+    /// Gives a sound connection back.
+    pub(crate) fn give_back(self) {
+        self.lanes.idle().push(Idle { connection: self.connection, begun_at: None });
+    }
+
+    /// Gives a sound connection back on which a transaction was just begun.
+    pub(crate) fn give_back_begun(self) {
+        self.lanes.idle().push(Idle { connection: self.connection, begun_at: Some(Instant::now()) });
+    }
+
+    /// How long ago a transaction was begun on it, if one was.
+    pub(crate) fn begun(&self) -> Option<Duration> {
+        self.begun_at.map(|begun_at| begun_at.elapsed())
+    }
+
+    /// Whether somebody waits for this connection to come back.
+    pub(crate) fn is_wanted(&self) -> bool {
+        self.lanes.waiting.load(Ordering::Relaxed) > 0
+    }
+
+    /// Gives the connection back if it is still sound after this answer, whatever the answer was.
+    pub(crate) fn done<T>(self, answer: Result<T, sqlx::Error>) -> Result<T, sqlx::Error> {
+        match &answer {
+            Err(error) if is_broken(error) => self.lost(),
+            Ok(_) | Err(_) => self.give_back(),
+        }
+        answer
+    }
+
+    /// Whether it was used before. Then a failure may only mean that it died while it was idle.
+    pub(crate) fn is_used(&self) -> bool {
+        self.is_used
+    }
+
+    /// The connection is gone; those that idle most likely went with it.
+    pub(crate) fn lost(self) {
+        self.lanes.idle().clear();
+    }
+}
+
+/// Counts one who waits, for as long as it does.
+struct Waiting<'a>(&'a AtomicUsize);
+
+impl<'a> Waiting<'a> {
+    fn begin(waiting: &'a AtomicUsize) -> Self {
+        waiting.fetch_add(1, Ordering::Relaxed);
+        Self(waiting)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Deref for Lane {
+    type Target = PgConnection;
+    fn deref(&self) -> &PgConnection {
+        &self.connection
+    }
+}
+
+impl DerefMut for Lane {
+    fn deref_mut(&mut self) -> &mut PgConnection {
+        &mut self.connection
+    }
+}

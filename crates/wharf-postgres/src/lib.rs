@@ -1,0 +1,37 @@
+//! wharf on PostgreSQL: store and transport in one database, in a schema of their own, for any number of processes.
+//!
+//! ```no_run
+//! # async fn start() -> Result<(), wharf::Error> {
+//! use wharf_postgres::Postgres;
+//!
+//! let engine = Postgres::connect("postgres://app@localhost/app").await?;
+//! let worker = wharf::Worker::new(engine.clone());
+//! # drop(worker); Ok(()) }
+//! ```
+//!
+//! The database's clock decides every lease, delay and due date. Claims and settlements travel in batches; a delivery
+//! that writes has a transaction and a commit of its own. Other processes are woken by `NOTIFY`, which is never part of
+//! a transaction that waits for the disk.
+
+mod claim;
+mod dead_letters;
+mod engine;
+mod error;
+mod lanes;
+mod migrations;
+mod notify;
+mod options;
+mod renew;
+mod row;
+mod sagas;
+mod send;
+mod settle;
+mod store;
+mod timers;
+mod transaction;
+mod transport;
+
+pub use engine::Postgres;
+pub use migrations::Migrations;
+pub use options::PostgresOptions;
+pub use transaction::PostgresTx;

@@ -1,0 +1,96 @@
+//! Schemas that a program keeps in the database, each with a table of its own that tells how far it was migrated.
+
+use std::{borrow::Cow, time::Duration};
+
+use sqlx::{
+    ConnectOptions, Connection, SqlSafeStr,
+    migrate::{MigrateError, Migration, MigrationType, Migrator},
+    postgres::PgConnectOptions,
+};
+use tokio::time::timeout;
+use wharf::{Code, Error};
+
+use crate::error::failed;
+
+/// The steps that make up a program's tables, in a schema of the program's own.
+///
+/// ```
+/// # use wharf_postgres::Migrations;
+/// let mine = Migrations::of("shop", &[("orders", "CREATE TABLE shop.orders (id BIGINT PRIMARY KEY)")]);
+/// ```
+#[derive(Debug, Clone, Copy)]
+pub struct Migrations {
+    schema: &'static str,
+    steps: &'static [(&'static str, &'static str)],
+}
+
+/// wharf's own.
+pub(crate) const WHARF: Migrations = Migrations::of(
+    "wharf",
+    &[
+        ("time", include_str!("../migrations/0001_time.sql")),
+        ("deliveries", include_str!("../migrations/0002_deliveries.sql")),
+        ("dead letters", include_str!("../migrations/0003_dead_letters.sql")),
+        ("sagas", include_str!("../migrations/0004_sagas.sql")),
+        ("timers", include_str!("../migrations/0005_timers.sql")),
+    ],
+);
+
+impl Migrations {
+    /// Steps as description and SQL, numbered from 1. What once ran anywhere is never edited, only added to: a changed
+    /// step is refused.
+    pub const fn of(schema: &'static str, steps: &'static [(&'static str, &'static str)]) -> Self {
+        Self { schema, steps }
+    }
+
+    fn migrator(self) -> Migrator {
+        let steps = (1..).zip(self.steps).map(|(version, &(description, sql))| {
+            let description = Cow::Borrowed(description);
+            Migration::new(version, description, MigrationType::Simple, sql.into_sql_str(), false)
+        });
+        let mut migrator = Migrator::with_migrations(steps.collect());
+        migrator.create_schema(self.schema);
+        migrator.dangerous_set_table_name(format!("{}.migrations", self.schema));
+        migrator
+    }
+}
+
+/// Runs what has not run yet, under a lock of the database's, so that any number of processes may start at once.
+pub(crate) async fn migrate(
+    connect: &PgConnectOptions,
+    connect_timeout: Duration,
+    migrations: Migrations,
+) -> Result<(), Error> {
+    // What exists already is no news; and a long migration is not to be cut off.
+    let connect = connect.clone().options([("client_min_messages", "warning"), ("statement_timeout", "0")]);
+    let connected = timeout(connect_timeout, connect.connect()).await.map_err(|_| {
+        let message = format!("PostgreSQL did not accept a connection within {connect_timeout:?}");
+        Error::new(Code::ENGINE_UNREACHABLE, message)
+    })?;
+    let mut connection = connected.map_err(|error| failed("connect to PostgreSQL", error))?;
+    let migrated = migrations.migrator().run_direct(None, &mut connection, false).await;
+    // Closing also ends the lock, which a failed run leaves held.
+    let closed = connection.close().await;
+    migrated.map_err(|error| refused(migrations, error))?;
+    closed.map_err(|error| failed("end the migration", error))
+}
+
+fn refused(migrations: Migrations, error: MigrateError) -> Error {
+    let (schema, known) = (migrations.schema, migrations.steps.len());
+    #[expect(clippy::wildcard_enum_match_arm, reason = "the rest are failures of one kind")]
+    match error {
+        MigrateError::VersionMissing(version) => {
+            let message = format!("the schema `{schema}` is at version {version}, this program knows {known}");
+            Error::new(Code::SCHEMA_NEWER, message)
+        }
+        MigrateError::VersionMismatch(version) => {
+            let message = format!("step {version} of the schema `{schema}` was edited after it had run");
+            Error::new(Code::ENGINE_FAILED, message)
+        }
+        MigrateError::Execute(error) => failed(&format!("migrate the schema `{schema}`"), error),
+        MigrateError::ExecuteMigration(error, version) => {
+            failed(&format!("run step {version} of the schema `{schema}`"), error)
+        }
+        other => Error::new(Code::ENGINE_FAILED, format!("cannot migrate the schema `{schema}`")).caused_by(other),
+    }
+}

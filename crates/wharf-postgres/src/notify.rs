@@ -1,0 +1,155 @@
+//! Waking other processes: `NOTIFY`, in transactions of its own, and the listener that hears theirs.
+//!
+//! A `NOTIFY` inside a committing transaction makes every such commit of the whole server wait for one lock. So it is
+//! sent afterwards: the first at once, those that follow gathered for a few milliseconds. One that is lost is made good
+//! by the look that every idle endpoint takes now and then.
+
+use std::{
+    collections::BTreeSet,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
+};
+
+use sqlx::{
+    ConnectOptions, PgConnection,
+    postgres::{PgConnectOptions, PgListener, PgPoolOptions},
+};
+use tokio::{sync::Notify, task::JoinHandle};
+use wharf::{Error, ports::Wakeups};
+
+use crate::{Postgres, error::failed};
+
+/// Everything is told on one channel; the payload is the endpoint.
+const CHANNEL: &str = "wharf";
+/// After telling, what follows is gathered for this long.
+const GATHER: Duration = Duration::from_millis(5);
+/// After a failure, what follows is gathered for this long.
+const TROUBLE_PAUSE: Duration = Duration::from_secs(1);
+
+/// Tells other processes which endpoints got work.
+#[derive(Debug)]
+pub(crate) struct Notifier {
+    news: Arc<News>,
+    task: JoinHandle<()>,
+}
+
+#[derive(Debug, Default)]
+struct News {
+    endpoints: Mutex<BTreeSet<String>>,
+    bell: Notify,
+    /// The server's name for our connection, by which the listener knows its own voice.
+    backend: AtomicU32,
+}
+
+impl Notifier {
+    pub(crate) fn start(connect: PgConnectOptions) -> Self {
+        let news = Arc::<News>::default();
+        // Nothing is written here that a power cut could lose.
+        let connect = connect.options([("synchronous_commit", "off")]);
+        let task = tokio::spawn(Arc::clone(&news).run(connect));
+        Self { news, task }
+    }
+
+    /// Has it told soon that these endpoints got work. Never waits.
+    pub(crate) fn tell<'a>(&self, endpoints: impl IntoIterator<Item = &'a str>) {
+        let mut endpoints = endpoints.into_iter().peekable();
+        if endpoints.peek().is_none() {
+            return;
+        }
+        let mut waiting = self.news.endpoints.lock().unwrap_or_else(PoisonError::into_inner);
+        for endpoint in endpoints {
+            if !waiting.contains(endpoint) {
+                waiting.insert(endpoint.to_owned());
+            }
+        }
+        self.news.bell.notify_one();
+    }
+
+    /// Ends it. What was not told is found by others when they look.
+    pub(crate) async fn close(&self) {
+        self.task.abort();
+        while !self.task.is_finished() {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// Whether a notification from this backend is one of ours: who committed here was woken here already.
+    fn is_own(&self, backend: u32) -> bool {
+        self.news.backend.load(Ordering::Relaxed) == backend
+    }
+}
+
+impl Drop for Notifier {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl News {
+    async fn run(self: Arc<Self>, connect: PgConnectOptions) {
+        let mut connection = None;
+        loop {
+            self.bell.notified().await;
+            let endpoints = {
+                let mut waiting = self.endpoints.lock().unwrap_or_else(PoisonError::into_inner);
+                std::mem::take(&mut *waiting)
+            };
+            match self.tell(&mut connection, &connect, endpoints).await {
+                Ok(()) => tokio::time::sleep(GATHER).await,
+                Err(error) => {
+                    connection = None;
+                    let error = failed("notify other processes", error);
+                    tracing::warn!(error = error.chain(), "other processes find new work only when they look");
+                    tokio::time::sleep(TROUBLE_PAUSE).await;
+                }
+            }
+        }
+    }
+
+    async fn tell(
+        &self,
+        connection: &mut Option<PgConnection>,
+        connect: &PgConnectOptions,
+        endpoints: BTreeSet<String>,
+    ) -> Result<(), sqlx::Error> {
+        const TELL: &str = "SELECT count(pg_notify('wharf', endpoint)) FROM unnest($1::text[]) AS n(endpoint)";
+
+        let connection = match connection {
+            Some(connection) => connection,
+            None => {
+                let mut fresh = connect.connect().await?;
+                let backend: i32 = sqlx::query_scalar("SELECT pg_backend_pid()").fetch_one(&mut fresh).await?;
+                self.backend.store(backend.cast_unsigned(), Ordering::Relaxed);
+                connection.insert(fresh)
+            }
+        };
+        let endpoints: Vec<String> = endpoints.into_iter().collect();
+        sqlx::query(TELL).bind(endpoints).execute(connection).await?;
+        Ok(())
+    }
+}
+
+/// Hears of work that other processes committed, until the connection is lost.
+pub(crate) async fn listen(engine: &Postgres) -> Result<(), Error> {
+    let hear = |error| failed("listen for other processes", error);
+    let wakeups: &Wakeups = engine.wakeups();
+    let pool = PgPoolOptions::new()
+        .max_connections(1)
+        .max_lifetime(None)
+        .idle_timeout(None)
+        .connect_lazy_with(engine.connect_options().clone());
+    let mut listener = PgListener::connect_with(&pool).await.map_err(hear)?;
+    listener.listen(CHANNEL).await.map_err(hear)?;
+    // Nobody knows what was told while nobody listened.
+    wakeups.wake_all();
+    loop {
+        match listener.try_recv().await.map_err(hear)? {
+            Some(told) if engine.notifier().is_own(told.process_id()) => {}
+            Some(told) => wakeups.wake([told.payload()]),
+            None => wakeups.wake_all(),
+        }
+    }
+}

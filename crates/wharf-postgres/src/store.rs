@@ -1,0 +1,58 @@
+//! The port that keeps state, on PostgreSQL.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use wharf::{
+    Clock, DeadLetter, DeadLetterFilter, Error, SagaId, SagaRow,
+    ports::{Fired, Store, Transaction},
+};
+
+use crate::{Postgres, dead_letters, error::failed, sagas, timers, transaction::PostgresTransaction};
+
+#[async_trait]
+impl Store for Postgres {
+    async fn begin(&self) -> Result<Box<dyn Transaction>, Error> {
+        Ok(Box::new(PostgresTransaction::begin(self).await?))
+    }
+
+    async fn fire_timers(&self, max: usize) -> Result<Fired, Error> {
+        timers::fire(self, max).await
+    }
+
+    async fn dead_letters(&self, filter: &DeadLetterFilter) -> Result<Vec<DeadLetter>, Error> {
+        dead_letters::find(self, filter).await
+    }
+
+    async fn redrive(&self, filter: &DeadLetterFilter) -> Result<u64, Error> {
+        dead_letters::redrive(self, filter).await
+    }
+
+    async fn discard(&self, filter: &DeadLetterFilter) -> Result<u64, Error> {
+        dead_letters::discard(self, filter).await
+    }
+
+    async fn saga(&self, id: &SagaId) -> Result<Option<SagaRow>, Error> {
+        sagas::find(self.pool(), id).await
+    }
+
+    async fn ping(&self) -> Result<(), Error> {
+        let answer = sqlx::query("SELECT 1").execute(self.pool()).await;
+        answer.map(|_| ()).map_err(|error| failed("ping the database", error))
+    }
+
+    fn clock(&self) -> Arc<dyn Clock> {
+        Arc::clone(Postgres::clock(self))
+    }
+
+    #[cfg(feature = "testing")]
+    async fn wind_to(&self, now: wharf::Timestamp) -> Result<(), Error> {
+        // A number of our own is all that is put in.
+        let stand_still = sqlx::AssertSqlSafe(format!(
+            "CREATE OR REPLACE FUNCTION wharf.wharf_now() RETURNS BIGINT LANGUAGE sql VOLATILE AS 'SELECT {}::BIGINT'",
+            now.as_micros()
+        ));
+        let wound = sqlx::query(stand_still).execute(self.pool()).await;
+        wound.map(|_| ()).map_err(|error| failed("wind the database's clock", error))
+    }
+}

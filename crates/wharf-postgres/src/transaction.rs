@@ -1,0 +1,176 @@
+//! A delivery's transaction, on a connection of its own.
+
+use std::{any::Any, time::Duration};
+
+use async_trait::async_trait;
+use sqlx::{Connection, PgConnection, raw_sql};
+use wharf::{
+    Code, Error, Outgoing, Tx,
+    ports::{Lease, SagaId, SagaRow, TimerArm, Transaction, Wakeups},
+};
+
+use crate::{
+    Postgres,
+    error::{failed, is_broken},
+    lanes::Lane,
+    sagas,
+    send::endpoints,
+    settle::{Settled, settle_within},
+    timers,
+};
+
+/// Begins and marks. The mark is a setting that ends with this very transaction: a `COMMIT` of a handler's own takes it
+/// away, and [`settle_within`] notices. Here it costs no round trip.
+macro_rules! begin {
+    () => {
+        "BEGIN; SET LOCAL wharf.transaction = 'open'"
+    };
+}
+
+const BEGIN: &str = begin!();
+const BEGIN_ANEW: &str = concat!("ROLLBACK; ", begin!());
+const COMMIT: &str = "COMMIT";
+/// For the next who waits already, so that it need not ask.
+const COMMIT_AND_BEGIN: &str = concat!("COMMIT; ", begin!());
+
+/// A transaction begun ahead is begun anew when it was not taken this soon: `now()` tells a handler when it began.
+const BEGUN_AHEAD_MAX: Duration = Duration::from_millis(5);
+
+/// An open transaction. Dropping it closes the connection, and the server rolls it back.
+#[derive(Debug)]
+pub(crate) struct PostgresTransaction {
+    engine: Postgres,
+    lane: Lane,
+    /// Whether the timer task is to be woken after the commit.
+    arms: bool,
+}
+
+/// Opens a [`Tx`] as one of PostgreSQL.
+#[async_trait]
+pub trait PostgresTx {
+    /// The connection, in its transaction. A `begin()` on it is a savepoint. Never run `COMMIT` or `ROLLBACK` on it, and
+    /// return the errors of your statements: after one that failed, PostgreSQL commits nothing.
+    ///
+    /// # Errors
+    /// `W0017` when no connection can be had; `W0026` when the worker runs on another engine.
+    async fn postgres(&mut self) -> Result<&mut PgConnection, Error>;
+}
+
+#[async_trait]
+impl PostgresTx for Tx {
+    async fn postgres(&mut self) -> Result<&mut PgConnection, Error> {
+        let transaction = self.open().await?.as_any().downcast_mut::<PostgresTransaction>();
+        match transaction {
+            Some(transaction) => Ok(&mut transaction.lane),
+            None => Err(Error::new(Code::WRONG_ENGINE, "this worker does not run on PostgreSQL")),
+        }
+    }
+}
+
+impl PostgresTransaction {
+    pub(crate) async fn begin(engine: &Postgres) -> Result<Self, Error> {
+        loop {
+            let mut lane = engine.lanes().take().await?;
+            match open(&mut lane).await {
+                Ok(()) => return Ok(Self { engine: engine.clone(), lane, arms: false }),
+                // The server went away while the connection idled; a fresh one will tell whether it is back.
+                Err(error) if is_broken(&error) && lane.is_used() => lane.lost(),
+                Err(error) => return Err(failed("begin a transaction", error)),
+            }
+        }
+    }
+
+    /// The last statement, its check, and the commit. `false` when the lease was not ours.
+    async fn end(mut self, lease: Option<Lease>, outgoing: &[Outgoing]) -> Result<bool, Error> {
+        match settle_within(&mut self.lane, lease, outgoing).await {
+            Ok(Settled::Ready) => {}
+            Ok(Settled::Stale) => {
+                self.undo().await?;
+                return Ok(false);
+            }
+            Ok(Settled::Lost) => {
+                let message = "the transaction was ended by a statement of the handler's own";
+                return Err(Error::new(Code::TRANSACTION_LOST, message));
+            }
+            Err(error) => {
+                self.undo().await?;
+                return Err(error);
+            }
+        }
+        let wanted = self.lane.is_wanted();
+        let commit = raw_sql(if wanted { COMMIT_AND_BEGIN } else { COMMIT });
+        commit.execute(&mut *self.lane).await.map_err(|error| failed("commit", error))?;
+        let timers = self.arms.then_some(Wakeups::TIMERS);
+        self.engine.committed(endpoints(outgoing).chain(timers));
+        if wanted {
+            self.lane.give_back_begun();
+        } else {
+            self.lane.give_back();
+        }
+        Ok(true)
+    }
+
+    async fn undo(mut self) -> Result<(), Error> {
+        raw_sql("ROLLBACK").execute(&mut *self.lane).await.map_err(|error| failed("roll back", error))?;
+        self.lane.give_back();
+        Ok(())
+    }
+}
+
+/// Opens a transaction on a connection that sqlx takes to be within one for as long as it lives.
+///
+/// So a handler's `begin()` is always a savepoint, and never a `BEGIN` whose `COMMIT` would be ours. sqlx is told once,
+/// by the first transaction, whose guard is forgotten: it borrows the connection, and could not outlive this call.
+async fn open(lane: &mut Lane) -> Result<(), sqlx::Error> {
+    let begin = match lane.begun() {
+        Some(ago) if ago < BEGUN_AHEAD_MAX => return Ok(()),
+        Some(_) => BEGIN_ANEW,
+        None if lane.is_used() => BEGIN,
+        None => {
+            std::mem::forget(lane.begin_with(BEGIN).await?);
+            return Ok(());
+        }
+    };
+    raw_sql(begin).execute(&mut **lane).await?;
+    Ok(())
+}
+
+#[async_trait]
+impl Transaction for PostgresTransaction {
+    async fn saga(&mut self, id: &SagaId) -> Result<Option<SagaRow>, Error> {
+        sagas::find_and_hold(&mut self.lane, id).await
+    }
+
+    async fn save_saga(&mut self, row: &SagaRow) -> Result<(), Error> {
+        sagas::save(&mut self.lane, row).await
+    }
+
+    async fn arm(&mut self, timer: &TimerArm) -> Result<(), Error> {
+        self.arms = true;
+        timers::arm(&mut self.lane, timer).await
+    }
+
+    async fn disarm(&mut self, id: &SagaId, name: &str) -> Result<Option<i64>, Error> {
+        timers::disarm(&mut self.lane, id, name).await
+    }
+
+    async fn timer(&mut self, id: &SagaId, name: &str) -> Result<Option<i64>, Error> {
+        timers::generation(&mut self.lane, id, name).await
+    }
+
+    async fn settle(self: Box<Self>, lease: Lease, outgoing: &[Outgoing]) -> Result<bool, Error> {
+        self.end(Some(lease), outgoing).await
+    }
+
+    async fn commit(self: Box<Self>, outgoing: &[Outgoing]) -> Result<(), Error> {
+        self.end(None, outgoing).await.map(|_| ())
+    }
+
+    async fn rollback(self: Box<Self>) -> Result<(), Error> {
+        self.undo().await
+    }
+
+    fn as_any(&mut self) -> &mut dyn Any {
+        self
+    }
+}

@@ -1,0 +1,71 @@
+//! The PostgreSQL engine keeps the promises of every engine.
+
+use async_trait::async_trait;
+use sqlx::Executor;
+use wharf::{
+    Result, Tx,
+    testing::{
+        ManualClock,
+        conformance::{Sabotage, Subject},
+    },
+};
+use wharf_postgres::{Postgres, PostgresTx};
+
+use crate::database::Database;
+
+struct OnPostgres {
+    database: Database,
+    engine: Postgres,
+    clock: ManualClock,
+}
+
+#[async_trait]
+impl Subject for OnPostgres {
+    type Engine = Postgres;
+
+    async fn start(clock: ManualClock) -> Self {
+        let database = Database::create().await;
+        let engine = database.engine_at(clock.clone()).await;
+        database.run("CREATE TABLE notes (key TEXT PRIMARY KEY, value TEXT NOT NULL)").await;
+        Self { database, engine, clock }
+    }
+
+    fn engine(&self) -> Postgres {
+        self.engine.clone()
+    }
+
+    async fn reopen(self) -> Option<Self> {
+        let Self { database, engine, clock } = self;
+        drop(engine);
+        let engine = database.engine_at(clock.clone()).await;
+        Some(Self { database, engine, clock })
+    }
+
+    async fn write(tx: &mut Tx, key: &str, value: &str) -> Result {
+        let write = "INSERT INTO notes VALUES ($1, $2) ON CONFLICT (key) DO UPDATE SET value = excluded.value";
+        sqlx::query(write).bind(key).bind(value).execute(tx.postgres().await?).await?;
+        Ok(())
+    }
+
+    async fn read(&self, key: &str) -> Option<String> {
+        let read = sqlx::query_scalar("SELECT value FROM notes WHERE key = $1").bind(key);
+        read.fetch_optional(self.engine.pool()).await.unwrap()
+    }
+
+    async fn sabotage(tx: &mut Tx, how: Sabotage) -> bool {
+        let connection = tx.postgres().await.unwrap();
+        match how {
+            Sabotage::SwallowedError => connection.execute("SELECT 1 / 0").await.unwrap_err().to_string().clear(),
+            Sabotage::RawRollback => drop(connection.execute("ROLLBACK").await.unwrap()),
+            Sabotage::RawCommit => drop(connection.execute("COMMIT").await.unwrap()),
+        }
+        true
+    }
+
+    async fn stop(self) {
+        self.engine.close().await;
+        self.database.remove().await;
+    }
+}
+
+wharf::conformance!(OnPostgres);

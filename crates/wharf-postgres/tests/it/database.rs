@@ -1,0 +1,103 @@
+//! A database for one test, gone with it.
+
+use std::{env, str::FromStr};
+
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, PgConnection, postgres::PgConnectOptions};
+use uuid::Uuid;
+use wharf::testing::ManualClock;
+use wharf_postgres::Postgres;
+
+/// A database of a test's own on the server that `TEST_POSTGRES_URL` names.
+pub(crate) struct Database {
+    server: PgConnectOptions,
+    name: String,
+    url: String,
+}
+
+impl Database {
+    /// A new, empty one.
+    pub(crate) async fn create() -> Self {
+        let server = env::var("TEST_POSTGRES_URL").expect(
+            "TEST_POSTGRES_URL is not set: run `cargo xtask test`, or point it at a PostgreSQL whose user may create databases",
+        );
+        let name = format!("wharf_test_{}", Uuid::now_v7().simple());
+        let (address, _) = server.rsplit_once('/').expect("an address ends in /database");
+        let url = format!("{address}/{name}");
+        let server = PgConnectOptions::from_str(&server).unwrap();
+        let database = Self { server, name, url };
+        database.on_server("CREATE DATABASE").await;
+        database
+    }
+
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// An engine on the machine's clock.
+    pub(crate) async fn engine(&self) -> Postgres {
+        Postgres::options(&self.url).unwrap().transactions_max(4).reads_max(2).connect().await.unwrap()
+    }
+
+    /// An engine on a wound clock. The database's own stands still once it is wound for the first time.
+    pub(crate) async fn engine_at(&self, clock: ManualClock) -> Postgres {
+        let options = Postgres::options(&self.url).unwrap().transactions_max(4).reads_max(2);
+        options.clock(clock).connect().await.unwrap()
+    }
+
+    /// A plain connection, as any other program has.
+    pub(crate) async fn connection(&self) -> PgConnection {
+        PgConnectOptions::from_str(&self.url).unwrap().connect().await.unwrap()
+    }
+
+    /// Runs statements outside the engine.
+    pub(crate) async fn run(&self, sql: &'static str) {
+        let mut connection = self.connection().await;
+        connection.execute(sql).await.unwrap();
+        connection.close().await.unwrap();
+    }
+
+    /// The backend of the one listener, once there is one.
+    pub(crate) async fn listener(&self) -> i32 {
+        let mut connection = self.connection().await;
+        let find = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'LISTEN %'";
+        loop {
+            if let Some(pid) = sqlx::query_scalar(find).fetch_optional(&mut connection).await.unwrap() {
+                connection.close().await.unwrap();
+                return pid;
+            }
+        }
+    }
+
+    /// Cuts one connection off; returns once it is gone.
+    pub(crate) async fn terminate(&self, backend: i32) {
+        let mut connection = self.connection().await;
+        let gone: bool = sqlx::query_scalar("SELECT pg_terminate_backend($1, 60000)")
+            .bind(backend)
+            .fetch_one(&mut connection)
+            .await
+            .unwrap();
+        assert!(gone);
+        connection.close().await.unwrap();
+    }
+
+    /// Cuts every connection off but the one that says so.
+    pub(crate) async fn terminate_all(&self) {
+        self.run(
+            "SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity
+             WHERE datname = current_database() AND pid <> pg_backend_pid()",
+        )
+        .await;
+    }
+
+    /// Removes it, with whoever is still connected.
+    pub(crate) async fn remove(self) {
+        self.on_server("DROP DATABASE").await;
+    }
+
+    async fn on_server(&self, what: &str) {
+        let force = if what.starts_with("DROP") { " WITH (FORCE)" } else { "" };
+        let mut server = self.server.connect().await.expect("the server of TEST_POSTGRES_URL answers");
+        server.execute(AssertSqlSafe(format!("{what} {}{force}", self.name))).await.unwrap();
+        server.close().await.unwrap();
+    }
+}

@@ -1,0 +1,10 @@
+//! wharf-postgres against a real server: the one in `TEST_POSTGRES_URL`.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
+mod conformance;
+mod database;
+mod listening;
+mod migrating;
+mod reconnecting;
+mod transactions;
+mod workers;
