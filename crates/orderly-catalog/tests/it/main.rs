@@ -1,0 +1,5 @@
+//! The rules of the catalog, as sentences.
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+mod product;
+mod sku;

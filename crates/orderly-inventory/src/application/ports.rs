@@ -1,0 +1,66 @@
+//! What the inventory module asks of the world.
+
+use std::{collections::BTreeMap, fmt, sync::Arc};
+
+use async_trait::async_trait;
+use orderly_contracts::{OrderId, ProductId};
+use wharf::{Result, Tenant, Timestamp, Tx};
+
+use crate::domain::{Held, ReservationState, Stock};
+
+/// What the module works with.
+#[derive(Clone)]
+pub struct Ports {
+    /// Where stock and reservations are kept.
+    pub stockroom: Arc<dyn Stockroom>,
+}
+
+/// Where stock and reservations are written.
+#[async_trait]
+pub trait Stockroom: Send + Sync {
+    /// The state of an order's reservation, kept from others until the end of the transaction.
+    async fn reservation(&self, tx: &mut Tx, order: OrderId) -> Result<Option<ReservationState>>;
+
+    /// The stock of each of `products` that is known, taken and kept from others in product order, so that two orders
+    /// that want the same products never wait for each other in a circle.
+    async fn stock(&self, tx: &mut Tx, products: &[ProductId]) -> Result<BTreeMap<ProductId, Stock>>;
+
+    /// Writes a reservation and takes what it holds out of what is available.
+    async fn hold(&self, tx: &mut Tx, order: OrderId, held: &[Held]) -> Result;
+
+    /// Puts what an order holds back into what is available.
+    async fn give_back(&self, tx: &mut Tx, order: OrderId) -> Result;
+
+    /// Writes a released reservation that never held anything, for the request that comes late.
+    async fn leave_tombstone(&self, tx: &mut Tx, order: OrderId) -> Result;
+
+    /// Takes what an order holds off the shelf.
+    async fn take_out(&self, tx: &mut Tx, order: OrderId) -> Result;
+}
+
+/// Where stock is read by people, and first put on the shelf.
+#[async_trait]
+pub trait Warehouse: Send + Sync {
+    /// All stock of a tenant, in product order, from after `after`.
+    async fn levels(&self, tenant: &Tenant, after: Option<ProductId>, limit: u32) -> Result<Vec<StockView>>;
+
+    /// Puts opening stock on the shelf for products that have none yet; others are left as they are.
+    async fn open(&self, tx: &mut Tx, opening: &[(ProductId, i64)]) -> Result;
+}
+
+/// The stock of one product, as people see it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StockView {
+    /// Of what.
+    pub product: ProductId,
+    /// How much.
+    pub stock: Stock,
+    /// When it last moved.
+    pub updated_at: Timestamp,
+}
+
+impl fmt::Debug for Ports {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ports").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,21 @@
+//! `order-expired-event`: tells the customer that the order ran out of time.
+
+use orderly_contracts::orders::OrderExpiredEvent;
+use wharf::{Envelope, Msg, Result, State, Tx};
+
+use super::Ports;
+use crate::domain::Notification;
+
+pub(super) async fn order_expired(
+    Msg(expired): Msg<OrderExpiredEvent>,
+    State(ports): State<Ports>,
+    envelope: Envelope,
+    mut tx: Tx,
+) -> Result {
+    let (order, customer) = (expired.order_id, expired.user_id);
+    let told = Notification::expired(order, customer, envelope.sent_at.as_micros());
+    if ports.outbox.add(&mut tx, customer, &told).await? {
+        tracing::warn!(%order, "{}", told.message());
+    }
+    Ok(())
+}

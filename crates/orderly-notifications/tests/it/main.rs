@@ -1,0 +1,5 @@
+//! What customers are told, word for word.
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+mod notification;
+mod telling;

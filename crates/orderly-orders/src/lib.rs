@@ -1,0 +1,10 @@
+//! Orders: what was ordered, and what became of it.
+
+mod application;
+pub mod domain;
+
+pub use application::{
+    Book, CancelError, CancelOutcome, Event, ExpireStaleOrders, Fulfilment, OrderChange, OrderFilter, OrderStep,
+    OrderView, Orders, Overview, Pace, PlaceOrder, Placed, PlacementError, Ports, Settings, State, StoredOrder, Timer,
+    Totals, cancel_order, module, place_order,
+};

@@ -1,0 +1,154 @@
+//! The orders module on the memory engine, beside a book, a catalog and neighbours that only take note.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use orderly_contracts::{
+    Currency, CustomerId, Money, OrderId, ProductId,
+    catalog::{Catalog, ProductView},
+    inventory::{InventoryCommitRequested, InventoryReleaseRequested, InventoryReservationRequested},
+    notifications::NotificationRequested,
+    orders::{Line, PlacedOrder},
+    payments::{PaymentProcessingRequested, PaymentVoidRequested},
+    shipping::OrderShippingRequested,
+};
+use orderly_orders::{
+    Book, OrderChange, Ports, Settings, StoredOrder,
+    domain::{Draft, DraftLine, NewOrder, OrderStatus},
+};
+use uuid::Uuid;
+use wharf::{
+    Failure, Memory, Message, Module, Msg, Result, Tenant, Timestamp, Tx, Worker,
+    testing::{Harness, ManualClock},
+};
+
+/// A book in memory.
+#[derive(Default)]
+pub(crate) struct FakeBook {
+    orders: Mutex<BTreeMap<OrderId, StoredOrder>>,
+    references: Mutex<BTreeMap<String, OrderId>>,
+    /// What the next sweep finds.
+    pub(crate) stale: Mutex<Vec<OrderId>>,
+}
+
+impl FakeBook {
+    pub(crate) fn put(&self, order: StoredOrder) {
+        self.orders.lock().unwrap().insert(order.placed.order_id, order);
+    }
+
+    pub(crate) fn status(&self, order: OrderId) -> Option<OrderStatus> {
+        self.orders.lock().unwrap().get(&order).map(|order| order.status)
+    }
+}
+
+#[async_trait]
+impl Book for FakeBook {
+    async fn place(&self, _: &mut Tx, order: &NewOrder, reference: Option<&str>) -> Result<(StoredOrder, bool)> {
+        let mut orders = self.orders.lock().unwrap();
+        let known = reference.and_then(|reference| self.references.lock().unwrap().get(reference).copied());
+        if let Some(known) = known {
+            return Ok((orders[&known].clone(), false));
+        }
+        let id = OrderId(1 + i64::try_from(orders.len()).unwrap());
+        let lines = order.lines().iter().map(|line| Line { product: line.product, quantity: line.quantity }).collect();
+        let placed =
+            PlacedOrder { order_id: id, customer: order.customer(), lines, total: order.total(), ..placed(id) };
+        let stored = StoredOrder { placed, status: OrderStatus::Pending };
+        orders.insert(id, stored.clone());
+        reference.map(|reference| self.references.lock().unwrap().insert(reference.to_owned(), id));
+        Ok((stored, true))
+    }
+
+    async fn find(&self, _: &mut Tx, order: OrderId) -> Result<Option<StoredOrder>> {
+        Ok(self.orders.lock().unwrap().get(&order).cloned())
+    }
+
+    async fn apply(&self, _: &mut Tx, order: OrderId, change: &OrderChange) -> Result {
+        let mut orders = self.orders.lock().unwrap();
+        let stored = orders.get_mut(&order).ok_or_else(|| Failure::dead_letter("no such order"))?;
+        stored.status = match change {
+            OrderChange::Validated => OrderStatus::Validated,
+            OrderChange::PaymentStarted => OrderStatus::PaymentProcessing,
+            OrderChange::Paid { .. } => OrderStatus::Paid,
+            OrderChange::Shipped { .. } => OrderStatus::Shipped,
+            OrderChange::Delivered => OrderStatus::Delivered,
+            OrderChange::Cancelled { .. } => OrderStatus::Cancelled,
+            OrderChange::Expired => OrderStatus::Expired,
+        };
+        Ok(())
+    }
+
+    async fn note_cancellation(&self, _: &mut Tx, _: OrderId, _: Option<&str>) -> Result {
+        Ok(())
+    }
+
+    async fn stale(&self, _: &mut Tx, _: Duration, _: u32) -> Result<Vec<OrderId>> {
+        Ok(std::mem::take(&mut *self.stale.lock().unwrap()))
+    }
+}
+
+/// A catalog of product 1 at 129.99 USD.
+struct OneProduct;
+
+#[async_trait]
+impl Catalog for OneProduct {
+    async fn products(&self, _: &Tenant, ids: &[ProductId]) -> Result<BTreeMap<ProductId, ProductView>> {
+        let price = Money::new(12_999, Currency::USD);
+        let known = ids.iter().filter(|id| **id == ProductId(1));
+        let view = |id: &ProductId| ProductView { id: *id, sku: "A".to_owned(), name: "Lamp".to_owned(), price };
+        Ok(known.map(|id| (*id, view(id))).collect())
+    }
+}
+
+/// The facts of an order of one lamp.
+pub(crate) fn placed(order: OrderId) -> PlacedOrder {
+    PlacedOrder {
+        order_id: order,
+        correlation: Uuid::nil(),
+        customer: CustomerId(2),
+        lines: vec![Line { product: ProductId(1), quantity: orderly_contracts::Quantity::ONE }],
+        total: Money::new(12_999, Currency::USD),
+        created_at: Timestamp::from_micros(0),
+    }
+}
+
+/// A draft of so many of a product, at the price the client believes in.
+pub(crate) fn draft(product: i64, quantity: i64, price: Option<i64>) -> Draft {
+    let unit_price = price.map(|minor| Money::new(minor, Currency::USD));
+    Draft {
+        customer: CustomerId(2),
+        currency: Currency::USD,
+        status: None,
+        lines: vec![DraftLine { product: ProductId(product), quantity, unit_price }],
+    }
+}
+
+/// Takes a message and does nothing with it.
+async fn take_note<M: Message>(_: Msg<M>) -> Result {
+    Ok(())
+}
+
+/// The module in its harness, with its ports.
+pub(crate) async fn open(trust_client_prices: bool) -> (Harness, Ports, Arc<FakeBook>) {
+    let clock = ManualClock::new();
+    let book = Arc::new(FakeBook::default());
+    let settings = Settings { trust_client_prices, ..Settings::default() };
+    let ports = Ports { book: book.clone(), catalog: Arc::new(OneProduct), settings };
+    let neighbours = Module::new("neighbours", ()).endpoint("neighbours", |endpoint| {
+        endpoint
+            .consume("reserve", take_note::<InventoryReservationRequested>)
+            .consume("release", take_note::<InventoryReleaseRequested>)
+            .consume("commit", take_note::<InventoryCommitRequested>)
+            .consume("pay", take_note::<PaymentProcessingRequested>)
+            .consume("void", take_note::<PaymentVoidRequested>)
+            .consume("ship", take_note::<OrderShippingRequested>)
+            .consume("notify", take_note::<NotificationRequested>)
+    });
+    let engine = Memory::with_clock(clock.clone());
+    let worker = Worker::new(engine).module(orderly_orders::module(ports.clone())).module(neighbours);
+    (Harness::start(worker, clock).await, ports, book)
+}

@@ -1,0 +1,73 @@
+//! The payment provider, as this module sees it.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use orderly_contracts::{CaptureId, Money};
+
+use crate::domain::PaymentKey;
+
+/// A payment provider. Every call names the payment's key; a repeated key repeats its answer and takes nothing twice.
+#[async_trait]
+pub trait PaymentGateway: Send + Sync {
+    /// Takes the money.
+    async fn submit(&self, key: PaymentKey, amount: Money) -> Result<Answer, GatewayError>;
+
+    /// Says what became of a payment.
+    async fn inquire(&self, key: PaymentKey) -> Result<Inquiry, GatewayError>;
+
+    /// Makes sure that nothing is taken under this key any more.
+    async fn void(&self, key: PaymentKey) -> Result<Voided, GatewayError>;
+
+    /// Gives back what was taken under this key.
+    async fn refund(&self, key: PaymentKey) -> Result<(), GatewayError>;
+}
+
+/// What the provider says to a payment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    /// The money is taken.
+    Approved(Capture),
+    /// It will not be.
+    Declined {
+        /// The provider's words.
+        reason: String,
+    },
+    /// The provider has not decided; ask again after this long.
+    Pending {
+        /// Its own hint.
+        ask_again_after: Duration,
+    },
+}
+
+/// What the provider knows of a key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Inquiry {
+    /// It was never asked.
+    Unknown,
+    /// This is its answer.
+    Known(Answer),
+}
+
+/// Money that was taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Capture {
+    /// The provider's id of it.
+    pub id: CaptureId,
+    /// How much.
+    pub amount: Money,
+}
+
+/// What the provider says to a void.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Voided {
+    /// Nothing was taken, and nothing will be.
+    NothingTaken,
+    /// Too late: this was taken already.
+    Captured(Capture),
+}
+
+/// The call failed. Whether the provider acted is unknown.
+#[derive(Debug, thiserror::Error)]
+#[error("the payment provider did not answer: {0}")]
+pub struct GatewayError(pub String);

@@ -1,0 +1,34 @@
+//! What the payments module does: one file per use case.
+//!
+//! No transaction is open while the provider is asked. The intent is on record before the first call; after a lost
+//! answer the provider is asked by key what it did before it is asked to do it again.
+
+mod book_answer;
+mod gateway;
+mod inquire_payment;
+mod ports;
+mod start_payment;
+mod submit_payment;
+mod void_payment;
+
+pub use gateway::{Answer, Capture, GatewayError, Inquiry, PaymentGateway, Voided};
+pub use inquire_payment::InquirePayment;
+pub use ports::{Ledger, Ports};
+pub use submit_payment::SubmitPayment;
+
+use std::time::Duration;
+
+use wharf::{Module, Retry};
+
+/// The module, as a worker runs it.
+pub fn module(ports: Ports) -> Module<Ports> {
+    Module::new("payments", ports).endpoint("payment", |endpoint| {
+        endpoint
+            .consume("start-payment", start_payment::start_payment)
+            .consume("submit-payment", submit_payment::submit_payment)
+            .consume("inquire-payment", inquire_payment::inquire_payment)
+            .consume("void-payment", void_payment::void_payment)
+            .retry(Retry::fixed("payment", [1, 3, 7].map(Duration::from_secs)).with_jitter(0.25))
+            .concurrency(32)
+    })
+}

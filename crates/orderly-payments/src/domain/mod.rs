@@ -1,0 +1,9 @@
+//! The rules of payment: one intent per order, taken at most once, whatever the provider answers and when.
+
+mod attempt;
+mod intent;
+mod key;
+
+pub use attempt::{AttemptState, IllegalAttempt, UnknownAttemptState};
+pub use intent::{Change, Intent, IntentError, IntentState};
+pub use key::{IntentNumber, PaymentKey, UnknownPaymentKey};

@@ -1,0 +1,9 @@
+//! Payments: what we mean to take for an order, and what came of it.
+
+mod application;
+pub mod domain;
+
+pub use application::{
+    Answer, Capture, GatewayError, InquirePayment, Inquiry, Ledger, PaymentGateway, Ports, SubmitPayment, Voided,
+    module,
+};

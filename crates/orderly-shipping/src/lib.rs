@@ -1,0 +1,6 @@
+//! Shipping: the parcel of each order, from the wish to the customer's door.
+
+mod application;
+pub mod domain;
+
+pub use application::{Carrier, CarrierError, Consignment, Ports, Progress, Shipments, TrackShipment, module};
