@@ -1,0 +1,56 @@
+//! What must hold between an order and its saga: they say the same, and nothing waits for what will never come.
+
+use super::Check;
+
+pub(super) const CHECKS: &[Check] = &[SAGA_AGREES, WILL_GO_ON];
+
+/// The saga and the status that its recorder writes change in one commit, so at every moment they are one of these
+/// pairs. Before the saga there is only Pending; an order is over when its saga is, and a cancelled or expired one first
+/// has things to undo.
+const SAGA_AGREES: Check = Check {
+    invariant: "saga-agrees-with-order",
+    of: "order",
+    rows: "SELECT count(*) FROM orders",
+    broken: "
+        SELECT id, 'is ' || status || ', its saga ' || coalesce(state_name, 'not begun')
+            || CASE WHEN finished_at IS NULL THEN '' ELSE ' and finished' END AS detail
+        FROM orders LEFT JOIN wharf.sagas AS saga
+            ON saga.tenant = orders.tenant AND saga.saga = 'orders.fulfilment' AND saga.key = 'order:' || orders.id
+        WHERE (status, coalesce(state_name, ''), CASE WHEN finished_at IS NULL THEN 'goes on' ELSE 'over' END)
+            NOT IN (VALUES
+                ('Pending', '', 'goes on'),
+                ('Validated', 'Created', 'goes on'),
+                ('Validated', 'InventoryReserved', 'goes on'),
+                ('PaymentProcessing', 'PaymentProcessing', 'goes on'),
+                ('Paid', 'Paid', 'goes on'),
+                ('Shipped', 'Shipped', 'goes on'),
+                ('Cancelled', 'Compensating', 'goes on'),
+                ('Expired', 'Compensating', 'goes on'),
+                ('Paid', 'NeedsAttention', 'goes on'),
+                ('Shipped', 'NeedsAttention', 'goes on'),
+                ('Delivered', 'Completed', 'over'),
+                ('Cancelled', 'Failed', 'over'),
+                ('Expired', 'Failed', 'over'))",
+};
+
+/// An order that is not over has an armed timer, or a message about it waits. One that was given up is among the dead
+/// letters, and one that needs a person's attention has said so: neither is forgotten.
+///
+/// A saga that undoes has disarmed its timers: from the request to its answer, and from the answer to the saga, there is
+/// a delivery at every moment, since each ends in the commit that sends the next.
+const WILL_GO_ON: Check = Check {
+    invariant: "what-waits-will-go-on",
+    of: "order",
+    rows: "SELECT count(*) FROM orders WHERE status NOT IN ('Delivered', 'Cancelled', 'Expired')",
+    broken: "
+        SELECT id, 'is ' || status || ', its saga ' || coalesce(state_name, 'not begun')
+            || ', and nothing is under way' AS detail
+        FROM orders LEFT JOIN wharf.sagas AS saga
+            ON saga.tenant = orders.tenant AND saga.saga = 'orders.fulfilment' AND saga.key = 'order:' || orders.id
+        LEFT JOIN (
+            SELECT tenant, key FROM wharf.timers WHERE saga = 'orders.fulfilment'
+            UNION SELECT tenant, key FROM wharf.deliveries
+            UNION SELECT tenant, key FROM wharf.dead_letters
+        ) AS waiting ON waiting.tenant = orders.tenant AND waiting.key = 'order:' || orders.id
+        WHERE finished_at IS NULL AND coalesce(state_name, '') <> 'NeedsAttention' AND waiting.key IS NULL",
+};

@@ -1,0 +1,260 @@
+//! What the shop believes, beside what the providers did: one walk over both, order by order.
+
+use futures_util::{
+    TryStreamExt,
+    stream::{self, BoxStream},
+};
+use sqlx::FromRow;
+
+use super::{findings::Findings, snapshot::Snapshot};
+use crate::simulators::{Deed, DeedKind, Marks, Statement};
+
+/// An order with one of its payments, if it has any, and its shipment, as the shop has them on record.
+#[derive(Debug, Clone, FromRow)]
+struct Claim {
+    order_id: i64,
+    status: String,
+    /// 1 when its saga has ended.
+    is_over: i64,
+    /// Of the payment; empty without one.
+    key: String,
+    state: String,
+    capture: String,
+    captured: i64,
+    currency: String,
+    /// Of the shipment; empty before the carrier has accepted it.
+    tracking: String,
+}
+
+const CLAIMS: &str = "
+SELECT orders.id AS order_id, orders.status,
+       CAST(CASE WHEN saga.finished_at IS NULL THEN 0 ELSE 1 END AS BIGINT) AS is_over,
+       coalesce('pay:' || orders.id || ':' || payments.intent, '') AS key,
+       coalesce(payments.state, '') AS state,
+       coalesce(payments.capture, '') AS capture,
+       coalesce(payments.captured_minor, 0) AS captured,
+       coalesce(payments.currency, '') AS currency,
+       coalesce(shipments.tracking, '') AS tracking
+FROM orders
+LEFT JOIN wharf.sagas AS saga ON saga.tenant = orders.tenant AND saga.saga = 'orders.fulfilment'
+    AND saga.key = 'order:' || orders.id
+LEFT JOIN payments ON payments.tenant = orders.tenant AND payments.order_id = orders.id
+LEFT JOIN shipments ON shipments.tenant = orders.tenant AND shipments.order_id = orders.id
+ORDER BY orders.id, payments.intent";
+
+/// Compares every order with everything that was done under its number.
+pub(super) async fn compare(
+    shop: &mut Snapshot,
+    mut books: Option<Statement>,
+    marks: Marks,
+    findings: &mut Findings,
+) -> sqlx::Result<()> {
+    let deeds = books.as_mut().map_or_else(|| Box::pin(stream::empty()) as BoxStream<'_, _>, Statement::deeds);
+    let mut deeds = Walk::new(deeds, |deed: &Deed| deed.order_id);
+    let mut claims = Walk::new(shop.rows(CLAIMS), |claim: &Claim| claim.order_id);
+    loop {
+        let order = match (claims.at().await?, deeds.at().await?) {
+            (Some(claimed), Some(done)) => claimed.min(done),
+            (Some(order), None) | (None, Some(order)) => order,
+            (None, None) => return Ok(()),
+        };
+        let case = Case { claims: claims.step(order).await?, deeds: deeds.step(order).await?, marks };
+        for rule in RULES {
+            findings.checked(rule.invariant, (rule.rows)(&case) as u64);
+            if let Some(detail) = (rule.broken)(&case) {
+                findings.add(rule.invariant, format!("order:{order}"), || detail);
+            }
+        }
+    }
+}
+
+/// Everything about one order, from both sides.
+struct Case {
+    /// Empty when the shop did not know the order.
+    claims: Vec<Claim>,
+    deeds: Vec<Deed>,
+    /// How far the books went before the shop was looked at.
+    marks: Marks,
+}
+
+/// What must hold of a case.
+struct Rule {
+    invariant: &'static str,
+    /// How many rows it looks at.
+    rows: fn(&Case) -> usize,
+    /// What breaks it.
+    broken: fn(&Case) -> Option<String>,
+}
+
+const RULES: &[Rule] = &[
+    Rule {
+        invariant: "no-order-charged-twice",
+        rows: |case| case.done(DeedKind::Capture).count(),
+        broken: charged_twice,
+    },
+    Rule {
+        invariant: super::CAPTURED_WITHIN_TOTAL,
+        rows: |case| case.done(DeedKind::Refund).count(),
+        broken: given_back_too_much,
+    },
+    Rule {
+        invariant: "payments-agree-with-provider",
+        rows: |case| {
+            case.payments().count() + case.done(DeedKind::Capture).count() + case.done(DeedKind::Refund).count()
+        },
+        broken: payments_disagree,
+    },
+    Rule { invariant: super::NOTHING_KEPT, rows: |_| 0, broken: money_kept },
+    Rule {
+        invariant: "no-order-shipped-twice",
+        rows: |case| case.done(DeedKind::Parcel).count(),
+        broken: shipped_twice,
+    },
+    Rule {
+        invariant: "shipments-agree-with-carrier",
+        rows: |case| case.done(DeedKind::Parcel).count() + usize::from(case.tracking().is_some()),
+        broken: shipments_disagree,
+    },
+];
+
+/// Holds whatever is still to come: money that was taken twice cannot become right.
+fn charged_twice(case: &Case) -> Option<String> {
+    let names: Vec<_> = case.done(DeedKind::Capture).map(|capture| capture.name.as_str()).collect();
+    (names.len() > 1).then(|| format!("was charged {} times: {}", names.len(), names.join(", ")))
+}
+
+/// Holds at every moment of the books.
+fn given_back_too_much(case: &Case) -> Option<String> {
+    let (captured, refunded) = (case.sum(DeedKind::Capture), case.sum(DeedKind::Refund));
+    (refunded > captured).then(|| format!("captured {captured}, refunded {refunded}"))
+}
+
+/// Each capture and refund that the shop has booked stands in the provider's books with its amount; and each that stood
+/// there before was asked for. A payment that is requested or accepted may have been taken meanwhile; one that the shop
+/// holds for declined or voided may not. Money only goes back for an order that is cancelled or expired.
+fn payments_disagree(case: &Case) -> Option<String> {
+    let of_key = |kind, key: &str| case.done(kind).find(|deed| deed.key == key);
+    for payment in case.payments() {
+        let Claim { key, state, capture, captured, currency, .. } = payment;
+        let agrees = |deed: &Deed| deed.name == *capture && deed.amount == *captured && deed.currency == *currency;
+        let (taken, given_back) = (of_key(DeedKind::Capture, key), of_key(DeedKind::Refund, key));
+        match state.as_str() {
+            "captured" | "refunded" if !taken.is_some_and(agrees) => {
+                let booked = taken
+                    .map_or("nothing".to_owned(), |deed| format!("{} of {} {}", deed.name, deed.amount, deed.currency));
+                return Some(format!("{key} captured {capture} of {captured} {currency}, the provider took {booked}"));
+            }
+            "refunded" if !given_back.is_some_and(agrees) => {
+                return Some(format!("{key} is refunded, and the provider has not given {capture} back"));
+            }
+            "declined" | "voided" if taken.is_some() => {
+                return Some(format!("{key} is {state}, and the provider took money"));
+            }
+            _ => {}
+        }
+    }
+    for deed in case.deeds.iter().filter(|deed| case.marks.cover(deed)) {
+        let asked_for = match deed.kind {
+            DeedKind::Capture => case.payments().any(|payment| payment.key == deed.key),
+            DeedKind::Refund => matches!(case.status(), Some("Cancelled" | "Expired")),
+            DeedKind::Parcel => true,
+        };
+        if !asked_for {
+            let did = if deed.kind == DeedKind::Capture { "took" } else { "gave back" };
+            return Some(format!("the provider {did} {} under {}, and nobody asked for it", deed.amount, deed.key));
+        }
+    }
+    None
+}
+
+/// Once its saga has ended, nothing is kept for an order that is cancelled or expired. Payments gives money back before
+/// the saga hears of it, so the books cannot lag behind.
+fn money_kept(case: &Case) -> Option<String> {
+    let claim = case.claims.first()?;
+    let kept = case.sum(DeedKind::Capture) - case.sum(DeedKind::Refund);
+    let is_called_off = claim.is_over == 1 && matches!(claim.status.as_str(), "Cancelled" | "Expired");
+    (is_called_off && kept != 0).then(|| format!("is {}, and the provider keeps {kept}", claim.status))
+}
+
+/// Holds whatever is still to come.
+fn shipped_twice(case: &Case) -> Option<String> {
+    let keys: Vec<_> = case.done(DeedKind::Parcel).map(|parcel| parcel.key.as_str()).collect();
+    (keys.len() > 1).then(|| format!("was shipped {} times: {}", keys.len(), keys.join(", ")))
+}
+
+/// An order that is shipped has a parcel, the one on record; and a parcel that was there before is of an order that was
+/// paid by then. An order that is cancelled or expired was never paid, so it has none.
+fn shipments_disagree(case: &Case) -> Option<String> {
+    let mut parcels = case.done(DeedKind::Parcel);
+    if let Some(tracking) = case.tracking()
+        && !parcels.any(|parcel| parcel.name == tracking)
+    {
+        return Some(format!("its parcel is {tracking}, and the carrier has none of this number"));
+    }
+    match case.status() {
+        Some("Shipped" | "Delivered") if case.tracking().is_none() => Some("is shipped, and has no parcel".to_owned()),
+        Some("Paid" | "Shipped" | "Delivered") => None,
+        Some(status @ ("Cancelled" | "Expired")) => {
+            case.done(DeedKind::Parcel).next().map(|parcel| format!("is {status}, and the carrier has {}", parcel.name))
+        }
+        status => case
+            .done(DeedKind::Parcel)
+            .find(|parcel| case.marks.cover(parcel))
+            .map(|parcel| format!("is {}, and the carrier has {}", status.unwrap_or("unknown"), parcel.name)),
+    }
+}
+
+impl Case {
+    fn status(&self) -> Option<&str> {
+        self.claims.first().map(|claim| claim.status.as_str())
+    }
+
+    fn tracking(&self) -> Option<&str> {
+        self.claims.first().map(|claim| claim.tracking.as_str()).filter(|tracking| !tracking.is_empty())
+    }
+
+    fn payments(&self) -> impl Iterator<Item = &Claim> {
+        self.claims.iter().filter(|claim| !claim.key.is_empty())
+    }
+
+    fn done(&self, kind: DeedKind) -> impl Iterator<Item = &Deed> {
+        self.deeds.iter().filter(move |deed| deed.kind == kind)
+    }
+
+    fn sum(&self, kind: DeedKind) -> i64 {
+        self.done(kind).map(|deed| deed.amount).sum()
+    }
+}
+
+/// Rows in the order of orders, taken one order at a time.
+struct Walk<'a, R> {
+    rows: BoxStream<'a, sqlx::Result<R>>,
+    order_of: fn(&R) -> i64,
+    next: Option<R>,
+    has_begun: bool,
+}
+
+impl<'a, R> Walk<'a, R> {
+    fn new(rows: BoxStream<'a, sqlx::Result<R>>, order_of: fn(&R) -> i64) -> Self {
+        Self { rows, order_of, next: None, has_begun: false }
+    }
+
+    /// The order that comes next.
+    async fn at(&mut self) -> sqlx::Result<Option<i64>> {
+        if !self.has_begun {
+            self.has_begun = true;
+            self.next = self.rows.try_next().await?;
+        }
+        Ok(self.next.as_ref().map(self.order_of))
+    }
+
+    /// Its rows, if it is this one.
+    async fn step(&mut self, order: i64) -> sqlx::Result<Vec<R>> {
+        let mut taken = Vec::new();
+        while self.at().await? == Some(order) {
+            taken.extend(self.next.take());
+            self.next = self.rows.try_next().await?;
+        }
+        Ok(taken)
+    }
+}

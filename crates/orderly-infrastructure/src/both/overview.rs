@@ -1,0 +1,105 @@
+//! How all orders stand together.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use orderly_contracts::{OrderId, Tenant};
+use orderly_orders::{Overview, Pace, Totals, domain::OrderStatus};
+use wharf::{Result, Timestamp};
+
+use super::Adapters;
+use crate::rows::rows;
+
+/// Whether only a person can go on with an order's fulfilment. wharf keeps the state of sagas, and its name for us.
+macro_rules! needs_attention {
+    () => {
+        sql!("EXISTS (SELECT 1 FROM " sagas " AS saga
+          WHERE saga.tenant = orders.tenant AND saga.saga = 'orders.fulfilment' AND saga.key = 'order:' || orders.id
+            AND saga.state_name = 'NeedsAttention')")
+    };
+}
+
+/// In the words of the index `orders_under_way`, so that it is used.
+const UNDER_WAY: &str = sql!("
+SELECT count(*) FROM orders
+WHERE tenant = $1 AND status IN ('Pending', 'Validated', 'PaymentProcessing', 'Paid', 'Shipped')
+  AND NOT " needs_attention);
+
+const TOTALS: &str = sql!("
+SELECT CASE WHEN " needs_attention " THEN NULL ELSE status END, cancel_reason, count(*)
+FROM orders WHERE tenant = $1 GROUP BY 1, 2 ORDER BY 1, 2");
+
+const ENDED: &str = "
+SELECT count(*) FROM orders
+WHERE tenant = $1 AND updated_at >= $2 AND status IN ('Delivered', 'Cancelled', 'Expired')";
+
+const TIMES: &str = "
+SELECT updated_at - created_at FROM orders
+WHERE tenant = $1 AND created_at >= $2 AND status IN ('Delivered', 'Cancelled', 'Expired') ORDER BY 1";
+
+const PLACED_UNDER: &str = "
+SELECT reference, id FROM orders WHERE tenant = $1 AND reference IN (SELECT value ->> 0 FROM json_each($2))";
+
+const EFFECTIVE_CANCELLATIONS: &str = "
+SELECT cancel_reference FROM orders
+WHERE tenant = $1 AND status = 'Cancelled' AND cancel_reason = 'customer' AND cancel_reference IS NOT NULL";
+
+#[async_trait]
+impl Overview for Adapters {
+    async fn under_way(&self, tenant: &Tenant) -> Result<u64> {
+        let orders: i64 = sqlx::query_scalar(UNDER_WAY).bind(tenant.as_str()).fetch_one(&self.pool).await?;
+        Ok(orders.try_into()?)
+    }
+
+    async fn totals(&self, tenant: &Tenant) -> Result<Totals> {
+        let groups = sqlx::query_as(TOTALS).bind(tenant.as_str());
+        let groups: Vec<(Option<String>, Option<String>, i64)> = groups.fetch_all(&self.pool).await?;
+        let mut totals = Totals::default();
+        for (status, cancel_reason, orders) in groups {
+            let orders = u64::try_from(orders)?;
+            totals.orders += orders;
+            match status.map(|status| status.parse()).transpose()? {
+                None => totals.needs_attention += orders,
+                Some(OrderStatus::Delivered) => totals.delivered += orders,
+                Some(OrderStatus::Expired) => totals.expired += orders,
+                Some(OrderStatus::Cancelled) => {
+                    totals.cancelled.push((cancel_reason.unwrap_or_default().parse()?, orders));
+                }
+                Some(
+                    OrderStatus::Pending
+                    | OrderStatus::Validated
+                    | OrderStatus::PaymentProcessing
+                    | OrderStatus::Paid
+                    | OrderStatus::Shipped,
+                ) => totals.under_way += orders,
+            }
+        }
+        Ok(totals)
+    }
+
+    async fn pace(&self, tenant: &Tenant, since: Timestamp) -> Result<Pace> {
+        let since = since.as_micros();
+        let ended: i64 = sqlx::query_scalar(ENDED).bind(tenant.as_str()).bind(since).fetch_one(&self.pool).await?;
+        let times: Vec<i64> = sqlx::query_scalar(TIMES).bind(tenant.as_str()).bind(since).fetch_all(&self.pool).await?;
+        Ok(Pace { ended: ended.try_into()?, median: percentile(&times, 50), percentile_99: percentile(&times, 99) })
+    }
+
+    async fn placed_under(&self, tenant: &Tenant, references: &[&str]) -> Result<Vec<(String, OrderId)>> {
+        let references = rows(references.iter().map(|reference| (reference,)))?;
+        let placed = sqlx::query_as(PLACED_UNDER).bind(tenant.as_str()).bind(references);
+        let placed: Vec<(String, i64)> = placed.fetch_all(&self.pool).await?;
+        Ok(placed.into_iter().map(|(reference, order)| (reference, OrderId(order))).collect())
+    }
+
+    async fn effective_cancellations(&self, tenant: &Tenant) -> Result<Vec<String>> {
+        let references = sqlx::query_scalar(EFFECTIVE_CANCELLATIONS).bind(tenant.as_str());
+        Ok(references.fetch_all(&self.pool).await?)
+    }
+}
+
+/// The nearest rank: that many in a hundred of the sorted `times`, in microseconds, are no longer.
+fn percentile(times: &[i64], percent: usize) -> Duration {
+    let rank = (times.len() * percent).div_ceil(100);
+    let time = rank.checked_sub(1).and_then(|index| times.get(index)).copied().unwrap_or_default();
+    Duration::from_micros(time.max(0).unsigned_abs())
+}

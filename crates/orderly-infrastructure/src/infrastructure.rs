@@ -1,0 +1,154 @@
+//! Every port of every module, connected.
+
+use std::sync::Arc;
+
+use orderly_catalog::Products;
+use orderly_contracts::{catalog::Catalog, inventory::StockLevels};
+use orderly_identity::Users;
+use orderly_inventory::{Stockroom, Warehouse};
+use orderly_notifications::{Notifications, Outbox};
+use orderly_orders::{Book, Orders, Overview};
+use orderly_payments::{Ledger, PaymentGateway};
+use orderly_shipping::{Carrier, Shipments};
+use wharf_postgres::Postgres;
+use wharf_sqlite::Sqlite;
+
+use crate::{
+    Database, Settings, postgres,
+    simulators::{self, Providers},
+    sqlite,
+};
+
+/// Every port of every module, on one database. Cheap to clone; clones share their connections.
+#[derive(Clone)]
+pub struct Infrastructure {
+    pub book: Arc<dyn Book>,
+    pub orders: Arc<dyn Orders>,
+    pub overview: Arc<dyn Overview>,
+    pub catalog: Arc<dyn Catalog>,
+    pub products: Arc<dyn Products>,
+    pub stockroom: Arc<dyn Stockroom>,
+    pub warehouse: Arc<dyn Warehouse>,
+    pub stock_levels: Arc<dyn StockLevels>,
+    pub ledger: Arc<dyn Ledger>,
+    pub gateway: Arc<dyn PaymentGateway>,
+    pub shipments: Arc<dyn Shipments>,
+    pub carrier: Arc<dyn Carrier>,
+    pub outbox: Arc<dyn Outbox>,
+    pub notifications: Arc<dyn Notifications>,
+    pub users: Arc<dyn Users>,
+    engine: Engine,
+    providers: Providers,
+}
+
+/// What carries messages and keeps state.
+#[derive(Clone)]
+enum Engine {
+    Sqlite(Sqlite),
+    Postgres(Postgres),
+}
+
+/// Why nothing was connected: what, where, and what to do.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct ConnectError(pub String);
+
+impl From<wharf::Error> for ConnectError {
+    fn from(error: wharf::Error) -> Self {
+        Self(format!("{}; {}", error.chain(), error.code().help))
+    }
+}
+
+impl Infrastructure {
+    /// Opens the database and the providers' books, and brings their tables up to date.
+    ///
+    /// # Errors
+    /// When one of them cannot be opened, or a newer version of the program has migrated it.
+    pub async fn connect(settings: &Settings) -> Result<Self, ConnectError> {
+        let providers = simulators::open(settings).await?;
+        let clock = &settings.clock;
+        match &settings.database {
+            Database::Sqlite { path } => {
+                let engine = sqlite::open(path, clock).await?;
+                let adapters = sqlite::Adapters::new(&engine, Arc::clone(clock));
+                Ok(Self::of(adapters, providers, Engine::Sqlite(engine)))
+            }
+            Database::Postgres { url } => {
+                let engine = postgres::connect(url, clock).await?;
+                let adapters = postgres::Adapters::new(&engine, Arc::clone(clock));
+                Ok(Self::of(adapters, providers, Engine::Postgres(engine)))
+            }
+        }
+    }
+
+    /// Brings every table up to date, and closes everything again.
+    ///
+    /// # Errors
+    /// As [`Infrastructure::connect`].
+    pub async fn migrate(settings: &Settings) -> Result<(), ConnectError> {
+        Self::connect(settings).await?.close().await;
+        Ok(())
+    }
+
+    /// A worker on this database, without modules yet.
+    pub fn worker(&self) -> wharf::Worker {
+        match &self.engine {
+            Engine::Sqlite(engine) => wharf::Worker::new(engine.clone()),
+            Engine::Postgres(engine) => wharf::Worker::new(engine.clone()),
+        }
+    }
+
+    /// Commits of the database since it was connected.
+    pub fn commits(&self) -> u64 {
+        match &self.engine {
+            Engine::Sqlite(engine) => engine.commits(),
+            Engine::Postgres(engine) => engine.commits(),
+        }
+    }
+
+    /// Waits for what is under way and closes every connection. What comes later, from this handle or a clone, is
+    /// refused.
+    pub async fn close(&self) {
+        match &self.engine {
+            Engine::Sqlite(engine) => engine.close().await,
+            Engine::Postgres(engine) => engine.close().await,
+        }
+        self.providers.close().await;
+    }
+
+    fn of<A>(adapters: A, providers: Providers, engine: Engine) -> Self
+    where
+        A: Book + Orders + Overview + Catalog + Products + Stockroom + Warehouse + StockLevels + Ledger,
+        A: Shipments + Outbox + Notifications + Users + 'static,
+    {
+        let adapters = Arc::new(adapters);
+        Self {
+            book: adapters.clone(),
+            orders: adapters.clone(),
+            overview: adapters.clone(),
+            catalog: adapters.clone(),
+            products: adapters.clone(),
+            stockroom: adapters.clone(),
+            warehouse: adapters.clone(),
+            stock_levels: adapters.clone(),
+            ledger: adapters.clone(),
+            gateway: Arc::clone(&providers.gateway),
+            shipments: adapters.clone(),
+            carrier: Arc::clone(&providers.carrier),
+            outbox: adapters.clone(),
+            notifications: adapters.clone(),
+            users: adapters,
+            engine,
+            providers,
+        }
+    }
+}
+
+impl std::fmt::Debug for Infrastructure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.engine {
+            Engine::Sqlite(engine) => f.debug_tuple("Infrastructure").field(engine).finish(),
+            Engine::Postgres(engine) => f.debug_tuple("Infrastructure").field(engine).finish(),
+        }
+    }
+}

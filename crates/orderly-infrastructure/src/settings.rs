@@ -1,0 +1,84 @@
+//! Where the data lives, and how the simulated providers behave.
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use wharf::{Clock, SystemClock};
+
+/// What [`Infrastructure::connect`](crate::Infrastructure::connect) needs to know.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Where orders, and wharf's own tables, are kept.
+    pub database: Database,
+    /// Where the simulated providers keep their books.
+    pub data_dir: PathBuf,
+    /// How they behave.
+    pub simulators: Simulators,
+    /// What tells the time.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// The database.
+#[derive(Clone)]
+pub enum Database {
+    /// One file, one process.
+    Sqlite {
+        /// Made when it is not there.
+        path: PathBuf,
+    },
+    /// A server.
+    Postgres {
+        /// `postgres://user:password@host:port/database`. Never logged.
+        url: String,
+    },
+}
+
+/// How the simulated payment provider and carrier behave. Every outcome is drawn from the seed and the call's key, so a
+/// repeated key repeats its answer.
+#[derive(Debug, Clone)]
+pub struct Simulators {
+    /// What outcomes are drawn from.
+    pub seed: u64,
+    /// From asking to the answer; zero answers at once.
+    pub payment_delay: Duration,
+    /// Share of payments that are approved, 0 to 1.
+    pub approval_rate: f64,
+    /// Share that stay undecided for ever. What remains is declined.
+    pub pending_rate: f64,
+    /// From the carrier's acceptance to the customer's door.
+    pub delivery_delay: Duration,
+}
+
+impl Default for Simulators {
+    /// As the sources ask: half approved, half pending for ever, after five seconds; the carrier takes two.
+    fn default() -> Self {
+        Self {
+            seed: 1,
+            payment_delay: Duration::from_secs(5),
+            approval_rate: 0.5,
+            pending_rate: 0.5,
+            delivery_delay: Duration::from_secs(2),
+        }
+    }
+}
+
+impl Settings {
+    /// SQLite and books in one directory, on the machine's clock.
+    pub fn in_directory(data_dir: impl Into<PathBuf>) -> Self {
+        let data_dir = data_dir.into();
+        Self {
+            database: Database::Sqlite { path: data_dir.join("orderly.db") },
+            data_dir,
+            simulators: Simulators::default(),
+            clock: Arc::new(SystemClock),
+        }
+    }
+}
+
+impl std::fmt::Debug for Database {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Sqlite { path } => f.debug_struct("Sqlite").field("path", path).finish(),
+            Self::Postgres { .. } => f.write_str("Postgres { url: … }"),
+        }
+    }
+}

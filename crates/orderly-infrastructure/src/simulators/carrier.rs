@@ -1,0 +1,151 @@
+//! The carrier. It takes every parcel, and brings it after a while.
+
+use std::{sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use orderly_contracts::{TrackingNumber, orders::Line};
+use orderly_shipping::{Carrier, CarrierError, Consignment, Progress, domain::ShipmentKey};
+use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
+use wharf::{Clock, Timestamp};
+
+use super::books::{Books, BooksError, Entry};
+
+/// A carrier without wheels.
+#[derive(Debug)]
+pub(super) struct SimulatedCarrier {
+    books: Books,
+    delivery_delay: Duration,
+    clock: Arc<dyn Clock>,
+}
+
+impl SimulatedCarrier {
+    pub(super) fn new(books: Books, delivery_delay: Duration, clock: Arc<dyn Clock>) -> Self {
+        Self { books, delivery_delay, clock }
+    }
+}
+
+#[async_trait]
+impl Carrier for SimulatedCarrier {
+    async fn ship(&self, key: ShipmentKey, lines: &[Line]) -> Result<Consignment, CarrierError> {
+        let lines = serde_json::to_string(lines).map_err(|error| CarrierError(error.to_string()))?;
+        let now = self.clock.now();
+        let parcel = Parcel { tracking: tracking_number(key), delivery_at: now + self.delivery_delay };
+        Ok(self.books.enter(Ship { key, lines, parcel, now }).await?)
+    }
+
+    async fn inquire(&self, key: ShipmentKey) -> Result<Option<Consignment>, CarrierError> {
+        Ok(self.books.enter(Inquire { key, now: self.clock.now() }).await?)
+    }
+
+    async fn track(&self, tracking: &TrackingNumber) -> Result<Progress, CarrierError> {
+        self.books.enter(Track { tracking: tracking.clone(), now: self.clock.now() }).await?
+    }
+}
+
+struct Ship {
+    key: ShipmentKey,
+    /// As JSON.
+    lines: String,
+    /// As it is booked if this key is new.
+    parcel: Parcel,
+    now: Timestamp,
+}
+
+impl Entry for Ship {
+    type Answer = Consignment;
+
+    async fn write(self, book: &mut SqliteConnection) -> sqlx::Result<Consignment> {
+        let Self { key, lines, parcel, now } = self;
+        if let Some(known) = find(book, key).await? {
+            return Ok(known.accepted(now));
+        }
+        sqlx::query(
+            "INSERT INTO parcels (key, order_id, tracking, lines, shipped_at, delivery_at)
+             VALUES ($1, $2, $3, $4, $5, $6)",
+        )
+        .bind(key.to_string())
+        .bind(key.order.0)
+        .bind(parcel.tracking.as_str())
+        .bind(lines)
+        .bind(now.as_micros())
+        .bind(parcel.delivery_at.as_micros())
+        .execute(book)
+        .await?;
+        Ok(parcel.accepted(now))
+    }
+}
+
+struct Inquire {
+    key: ShipmentKey,
+    now: Timestamp,
+}
+
+impl Entry for Inquire {
+    type Answer = Option<Consignment>;
+
+    async fn write(self, book: &mut SqliteConnection) -> sqlx::Result<Option<Consignment>> {
+        Ok(find(book, self.key).await?.map(|parcel| parcel.accepted(self.now)))
+    }
+}
+
+struct Track {
+    tracking: TrackingNumber,
+    now: Timestamp,
+}
+
+impl Entry for Track {
+    type Answer = Result<Progress, CarrierError>;
+
+    async fn write(self, book: &mut SqliteConnection) -> sqlx::Result<Self::Answer> {
+        let Self { tracking, now } = self;
+        let row = sqlx::query("SELECT tracking, delivery_at FROM parcels WHERE tracking = $1 ORDER BY id LIMIT 1")
+            .bind(tracking.as_str())
+            .fetch_optional(book)
+            .await?;
+        Ok(match row.as_ref().map(Parcel::read).transpose()? {
+            None => Err(CarrierError(format!("there is no parcel {tracking}"))),
+            Some(parcel) if now < parcel.delivery_at => {
+                Ok(Progress::InTransit { ask_again_after: parcel.delivery_at.since(now) })
+            }
+            Some(_) => Ok(Progress::Delivered),
+        })
+    }
+}
+
+/// A parcel that was handed over.
+struct Parcel {
+    tracking: TrackingNumber,
+    delivery_at: Timestamp,
+}
+
+impl Parcel {
+    fn read(row: &SqliteRow) -> sqlx::Result<Self> {
+        Ok(Self {
+            tracking: TrackingNumber::new(row.try_get::<String, _>("tracking")?),
+            delivery_at: Timestamp::from_micros(row.try_get("delivery_at")?),
+        })
+    }
+
+    fn accepted(self, now: Timestamp) -> Consignment {
+        Consignment::Accepted { ask_again_after: self.delivery_at.since(now), tracking: self.tracking }
+    }
+}
+
+async fn find(book: &mut SqliteConnection, key: ShipmentKey) -> sqlx::Result<Option<Parcel>> {
+    let row = sqlx::query("SELECT tracking, delivery_at FROM parcels WHERE key = $1 ORDER BY id LIMIT 1")
+        .bind(key.to_string())
+        .fetch_optional(book)
+        .await?;
+    row.as_ref().map(Parcel::read).transpose()
+}
+
+/// One for each order, so that people can follow it by eye.
+fn tracking_number(key: ShipmentKey) -> TrackingNumber {
+    TrackingNumber::new(format!("SIM-{:06}", key.order.0))
+}
+
+impl From<BooksError> for CarrierError {
+    fn from(error: BooksError) -> Self {
+        Self(error.to_string())
+    }
+}

@@ -1,0 +1,273 @@
+//! The payment provider. It decides after a while, and books what it takes when it is next asked about it.
+
+use std::{sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use orderly_contracts::{CaptureId, Currency, Money};
+use orderly_payments::{Answer, Capture, GatewayError, Inquiry, PaymentGateway, Voided, domain::PaymentKey};
+use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
+use wharf::{Clock, Timestamp};
+
+use super::{
+    books::{Books, BooksError, Entry},
+    draw::Outcome,
+};
+use crate::Simulators;
+
+/// Who never gets an answer is first told to ask again after this long, then each time after as long as has passed.
+const ASK_AGAIN_MIN: Duration = Duration::from_secs(5);
+const ASK_AGAIN_MAX: Duration = Duration::from_secs(60);
+
+/// A payment provider that draws lots.
+#[derive(Debug)]
+pub(super) struct SimulatedGateway {
+    books: Books,
+    simulators: Simulators,
+    clock: Arc<dyn Clock>,
+}
+
+impl SimulatedGateway {
+    pub(super) fn new(books: Books, simulators: Simulators, clock: Arc<dyn Clock>) -> Self {
+        Self { books, simulators, clock }
+    }
+}
+
+#[async_trait]
+impl PaymentGateway for SimulatedGateway {
+    async fn submit(&self, key: PaymentKey, amount: Money) -> Result<Answer, GatewayError> {
+        let now = self.clock.now();
+        let payment = Payment {
+            amount,
+            outcome: Outcome::draw(&self.simulators, key),
+            submitted_at: now,
+            answer_at: now + self.simulators.payment_delay,
+        };
+        self.books.enter(Submit { key, payment, now }).await?
+    }
+
+    async fn inquire(&self, key: PaymentKey) -> Result<Inquiry, GatewayError> {
+        Ok(self.books.enter(Inquire { key, now: self.clock.now() }).await?)
+    }
+
+    async fn void(&self, key: PaymentKey) -> Result<Voided, GatewayError> {
+        Ok(self.books.enter(Void { key, now: self.clock.now() }).await?)
+    }
+
+    async fn refund(&self, key: PaymentKey) -> Result<(), GatewayError> {
+        self.books.enter(Refund { key, now: self.clock.now() }).await?
+    }
+}
+
+struct Submit {
+    key: PaymentKey,
+    /// As it is booked if this key is new.
+    payment: Payment,
+    now: Timestamp,
+}
+
+impl Entry for Submit {
+    type Answer = Result<Answer, GatewayError>;
+
+    async fn write(self, book: &mut SqliteConnection) -> sqlx::Result<Self::Answer> {
+        let Self { key, payment, now } = self;
+        if is_voided(book, key).await? {
+            return Ok(Ok(voided()));
+        }
+        let known = match find(book, key).await? {
+            Some(known) if known.amount != payment.amount => {
+                return Ok(Err(GatewayError(format!("{key} was asked for before, with another amount"))));
+            }
+            Some(known) => known,
+            None => {
+                insert(book, key, &payment).await?;
+                payment
+            }
+        };
+        answer(book, key, &known, now).await.map(Ok)
+    }
+}
+
+struct Inquire {
+    key: PaymentKey,
+    now: Timestamp,
+}
+
+impl Entry for Inquire {
+    type Answer = Inquiry;
+
+    async fn write(self, book: &mut SqliteConnection) -> sqlx::Result<Inquiry> {
+        if is_voided(book, self.key).await? {
+            return Ok(Inquiry::Known(voided()));
+        }
+        match find(book, self.key).await? {
+            Some(payment) => answer(book, self.key, &payment, self.now).await.map(Inquiry::Known),
+            None => Ok(Inquiry::Unknown),
+        }
+    }
+}
+
+struct Void {
+    key: PaymentKey,
+    now: Timestamp,
+}
+
+impl Entry for Void {
+    type Answer = Voided;
+
+    async fn write(self, book: &mut SqliteConnection) -> sqlx::Result<Voided> {
+        // Nobody has asked since the answer came due: the money is taken all the same.
+        if !is_voided(book, self.key).await?
+            && let Some(payment) = find(book, self.key).await?
+            && let Answer::Approved(capture) = answer(book, self.key, &payment, self.now).await?
+        {
+            return Ok(Voided::Captured(capture));
+        }
+        sqlx::query("INSERT INTO voids (key, voided_at) VALUES ($1, $2) ON CONFLICT (key) DO NOTHING")
+            .bind(self.key.to_string())
+            .bind(self.now.as_micros())
+            .execute(book)
+            .await?;
+        Ok(Voided::NothingTaken)
+    }
+}
+
+struct Refund {
+    key: PaymentKey,
+    now: Timestamp,
+}
+
+impl Entry for Refund {
+    type Answer = Result<(), GatewayError>;
+
+    async fn write(self, book: &mut SqliteConnection) -> sqlx::Result<Self::Answer> {
+        let key = self.key;
+        if taken(book, key).await?.is_none() {
+            return Ok(Err(GatewayError(format!("nothing was taken under {key}"))));
+        }
+        sqlx::query(
+            "INSERT INTO refunds (capture_id, key, order_id, amount, currency, refunded_at)
+             SELECT id, key, order_id, amount, currency, $2 FROM captures
+             WHERE key = $1 AND NOT EXISTS (SELECT 1 FROM refunds WHERE refunds.key = $1 AND capture_id = captures.id)",
+        )
+        .bind(key.to_string())
+        .bind(self.now.as_micros())
+        .execute(book)
+        .await?;
+        Ok(Ok(()))
+    }
+}
+
+/// A payment that was asked for.
+struct Payment {
+    amount: Money,
+    outcome: Outcome,
+    submitted_at: Timestamp,
+    answer_at: Timestamp,
+}
+
+/// What the provider says of it now.
+async fn answer(
+    book: &mut SqliteConnection,
+    key: PaymentKey,
+    payment: &Payment,
+    now: Timestamp,
+) -> sqlx::Result<Answer> {
+    if now < payment.answer_at {
+        return Ok(Answer::Pending { ask_again_after: payment.answer_at.since(now) });
+    }
+    Ok(match payment.outcome {
+        Outcome::Approved => Answer::Approved(take(book, key, payment.amount, now).await?),
+        Outcome::Declined => Answer::Declined { reason: "the card was declined".to_owned() },
+        Outcome::Pending => {
+            let waited = now.since(payment.submitted_at);
+            Answer::Pending { ask_again_after: waited.clamp(ASK_AGAIN_MIN, ASK_AGAIN_MAX) }
+        }
+    })
+}
+
+fn voided() -> Answer {
+    Answer::Declined { reason: "the payment was voided".to_owned() }
+}
+
+/// Takes the money, unless it was taken under this key before.
+async fn take(book: &mut SqliteConnection, key: PaymentKey, amount: Money, now: Timestamp) -> sqlx::Result<Capture> {
+    if let Some(capture) = taken(book, key).await? {
+        return Ok(capture);
+    }
+    let id: i64 = sqlx::query_scalar(
+        "INSERT INTO captures (key, order_id, amount, currency, captured_at) VALUES ($1, $2, $3, $4, $5) RETURNING id",
+    )
+    .bind(key.to_string())
+    .bind(key.order.0)
+    .bind(amount.minor)
+    .bind(amount.currency.to_string())
+    .bind(now.as_micros())
+    .fetch_one(book)
+    .await?;
+    Ok(Capture { id: capture_id(id), amount })
+}
+
+async fn taken(book: &mut SqliteConnection, key: PaymentKey) -> sqlx::Result<Option<Capture>> {
+    let row = sqlx::query("SELECT id, amount, currency FROM captures WHERE key = $1 ORDER BY id LIMIT 1")
+        .bind(key.to_string())
+        .fetch_optional(book)
+        .await?;
+    row.map(|row| Ok(Capture { id: capture_id(row.try_get("id")?), amount: money(&row)? })).transpose()
+}
+
+/// What the provider calls a capture.
+fn capture_id(row: i64) -> CaptureId {
+    CaptureId::new(format!("CAP-{row:06}"))
+}
+
+async fn is_voided(book: &mut SqliteConnection, key: PaymentKey) -> sqlx::Result<bool> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM voids WHERE key = $1)";
+    sqlx::query_scalar(sql).bind(key.to_string()).fetch_one(book).await
+}
+
+async fn find(book: &mut SqliteConnection, key: PaymentKey) -> sqlx::Result<Option<Payment>> {
+    let row = sqlx::query("SELECT amount, currency, outcome, submitted_at, answer_at FROM payments WHERE key = $1")
+        .bind(key.to_string())
+        .fetch_optional(book)
+        .await?;
+    let Some(row) = row else { return Ok(None) };
+    let outcome: String = row.try_get("outcome")?;
+    Ok(Some(Payment {
+        amount: money(&row)?,
+        outcome: Outcome::ALL
+            .into_iter()
+            .find(|known| known.as_str() == outcome)
+            .ok_or_else(|| sqlx::Error::Decode(format!("`{outcome}` is no outcome").into()))?,
+        submitted_at: Timestamp::from_micros(row.try_get("submitted_at")?),
+        answer_at: Timestamp::from_micros(row.try_get("answer_at")?),
+    }))
+}
+
+async fn insert(book: &mut SqliteConnection, key: PaymentKey, payment: &Payment) -> sqlx::Result<()> {
+    sqlx::query(
+        "INSERT INTO payments (key, order_id, amount, currency, outcome, submitted_at, answer_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7)",
+    )
+    .bind(key.to_string())
+    .bind(key.order.0)
+    .bind(payment.amount.minor)
+    .bind(payment.amount.currency.to_string())
+    .bind(payment.outcome.as_str())
+    .bind(payment.submitted_at.as_micros())
+    .bind(payment.answer_at.as_micros())
+    .execute(book)
+    .await?;
+    Ok(())
+}
+
+fn money(row: &SqliteRow) -> sqlx::Result<Money> {
+    let currency: String = row.try_get("currency")?;
+    let currency: Currency = currency.parse().map_err(|error| sqlx::Error::Decode(Box::new(error)))?;
+    Ok(Money::new(row.try_get("amount")?, currency))
+}
+
+impl From<BooksError> for GatewayError {
+    fn from(error: BooksError) -> Self {
+        Self(error.to_string())
+    }
+}

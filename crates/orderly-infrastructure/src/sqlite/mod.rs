@@ -1,0 +1,121 @@
+//! SQLite: how the file is opened, and the words in which its SQL differs.
+
+/// The moment of a change. Here the clock says it, which every statement that needs it binds first.
+macro_rules! now {
+    () => {
+        "$1"
+    };
+}
+
+/// Is one of the numbers that are bound second, as rows.
+macro_rules! listed {
+    () => {
+        " IN (SELECT CAST(value ->> 0 AS BIGINT) FROM json_each($2))"
+    };
+}
+
+/// Keeps the rows that are read from others until the end of the transaction. Here nobody else writes meanwhile.
+macro_rules! locked {
+    () => {
+        ""
+    };
+}
+
+/// Where wharf keeps the instances of sagas.
+macro_rules! sagas {
+    () => {
+        "wharf_sagas"
+    };
+}
+
+/// As [`locked`], for the stock in a join.
+macro_rules! stock_locked {
+    () => {
+        ""
+    };
+}
+
+#[path = "../both/book.rs"]
+mod book;
+#[path = "../both/catalog.rs"]
+mod catalog;
+#[path = "../both/ledger.rs"]
+mod ledger;
+#[path = "../both/notifications.rs"]
+mod notifications;
+#[path = "../both/orders.rs"]
+mod orders;
+#[path = "../both/overview.rs"]
+mod overview;
+#[path = "../both/shipments.rs"]
+mod shipments;
+#[path = "../both/stockroom.rs"]
+mod stockroom;
+#[path = "../both/users.rs"]
+mod users;
+#[path = "../both/warehouse.rs"]
+mod warehouse;
+
+use std::{borrow::Cow, path::Path, sync::Arc};
+
+use sqlx::{
+    SqlSafeStr, SqliteConnection, SqlitePool,
+    migrate::{Migration, MigrationType, Migrator},
+};
+use wharf::{Clock, Error, Tx};
+use wharf_sqlite::{Sqlite, SqliteTx};
+
+/// The adapters, one for all ports.
+pub(crate) struct Adapters {
+    pool: SqlitePool,
+    clock: Arc<dyn Clock>,
+}
+
+impl Adapters {
+    pub(crate) fn new(engine: &Sqlite, clock: Arc<dyn Clock>) -> Self {
+        Self { pool: engine.read_pool().clone(), clock }
+    }
+
+    /// The moment of a change, as bound for [`now`].
+    fn now(&self) -> i64 {
+        self.clock.now().as_micros()
+    }
+}
+
+/// The transaction's connection.
+async fn connection(tx: &mut Tx) -> Result<&mut SqliteConnection, Error> {
+    tx.sqlite().await
+}
+
+/// Opens the file, makes it when it is not there, and brings the tables up to date.
+pub(crate) async fn open(path: &Path, clock: &Arc<dyn Clock>) -> Result<Sqlite, Error> {
+    let engine = Sqlite::options(path).clock(Arc::clone(clock)).open().await?;
+    match engine.migrate(&migrator()).await {
+        Ok(()) => Ok(engine),
+        Err(error) => {
+            engine.close().await;
+            Err(error)
+        }
+    }
+}
+
+/// One step for each module. What once ran anywhere is never edited, only added to.
+const MIGRATIONS: &[(i64, &str, &str)] = &[
+    (1, "orders", include_str!("../../migrations/sqlite/0001_orders.sql")),
+    (2, "catalog", include_str!("../../migrations/sqlite/0002_catalog.sql")),
+    (3, "inventory", include_str!("../../migrations/sqlite/0003_inventory.sql")),
+    (4, "payments", include_str!("../../migrations/sqlite/0004_payments.sql")),
+    (5, "shipping", include_str!("../../migrations/sqlite/0005_shipping.sql")),
+    (6, "notifications", include_str!("../../migrations/sqlite/0006_notifications.sql")),
+    (7, "identity", include_str!("../../migrations/sqlite/0007_identity.sql")),
+    (8, "orders under way", include_str!("../../migrations/sqlite/0008_orders_under_way.sql")),
+];
+
+fn migrator() -> Migrator {
+    let migrations = MIGRATIONS.iter().map(|&(version, name, sql)| {
+        Migration::new(version, Cow::Borrowed(name), MigrationType::Simple, sql.into_sql_str(), false)
+    });
+    let mut migrator = Migrator::with_migrations(migrations.collect());
+    migrator.dangerous_set_table_name("orderly_migrations");
+    migrator
+}

@@ -1,0 +1,159 @@
+//! A shop at work, audited all the while: whatever moment the audit meets, it raises no false alarm.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use orderly_catalog::{NewProduct, domain::Sku};
+use orderly_contracts::{Currency, CustomerId, Money, OrderId, ProductId};
+use orderly_infrastructure::{Infrastructure, Simulators, audit::audit};
+use orderly_orders::{
+    OrderFilter, PlaceOrder, cancel_order,
+    domain::{Draft, DraftLine, OrderStatus},
+    place_order,
+};
+use tokio::sync::oneshot;
+use wharf::{Client, ReadyWorker};
+
+use super::shop::Shop;
+use crate::stage::{Engine, tenant};
+
+const ORDERS: i64 = 120;
+/// Real time: it guards against a shop that stands still, and nothing waits for it.
+const RUN_DURATION_MAX: Duration = Duration::from_secs(120);
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_shop_at_work_raises_no_false_alarm_on_sqlite() {
+    a_shop_at_work_raises_no_false_alarm(Engine::Sqlite).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_shop_at_work_raises_no_false_alarm_on_postgres() {
+    a_shop_at_work_raises_no_false_alarm(Engine::Postgres).await;
+}
+
+async fn a_shop_at_work_raises_no_false_alarm(engine: Engine) {
+    let mut shop = Shop::new(engine).await;
+    shop.settings.simulators = Simulators {
+        payment_delay: Duration::from_millis(30),
+        approval_rate: 0.7,
+        pending_rate: 0.0,
+        delivery_delay: Duration::from_millis(30),
+        ..Simulators::default()
+    };
+    let ports = Infrastructure::connect(&shop.settings).await.unwrap();
+    let order_ports = orderly_orders::Ports {
+        book: ports.book.clone(),
+        catalog: ports.catalog.clone(),
+        settings: orderly_orders::Settings::default(),
+    };
+    let worker = worker(&ports, &order_ports);
+    let client = worker.client("a test");
+    let products = open(&ports, &client).await;
+
+    let (stop, stopped) = oneshot::channel::<()>();
+    let working = tokio::spawn(worker.run_until(async { drop(stopped.await) }));
+    let buying = tokio::spawn(async move {
+        for number in 0..ORDERS {
+            buy(&order_ports, &client, &products, number).await;
+        }
+    });
+    let mut audits = 0;
+    let statuses = tokio::time::timeout(RUN_DURATION_MAX, async {
+        loop {
+            let report = audit(shop.settings()).await.unwrap();
+            assert!(report.holds(), "audit {audits} on {engine:?}\n{report}");
+            audits += 1;
+            let statuses = statuses(&ports).await;
+            let over: usize = statuses.iter().filter(|(status, _)| is_final(status)).map(|(_, orders)| orders).sum();
+            if over == ORDERS as usize {
+                return statuses;
+            }
+        }
+    });
+    let statuses = statuses.await.expect("the shop stands still");
+    buying.await.unwrap();
+    stop.send(()).unwrap();
+    working.await.unwrap();
+    ports.close().await;
+
+    let report = audit(shop.settings()).await.unwrap();
+    assert!(report.holds(), "at rest on {engine:?}\n{report}");
+    assert!(audits > 1, "the shop was never seen at work");
+    for status in ["Delivered", "Cancelled"] {
+        assert!(statuses.contains_key(status), "{statuses:?}");
+    }
+    shop.close().await;
+}
+
+fn worker(ports: &Infrastructure, orders: &orderly_orders::Ports) -> ReadyWorker {
+    let ports = ports.clone();
+    ports
+        .worker()
+        .module(orderly_orders::module(orders.clone()))
+        .module(orderly_inventory::module(orderly_inventory::Ports { stockroom: ports.stockroom }))
+        .module(orderly_payments::module(orderly_payments::Ports { ledger: ports.ledger, gateway: ports.gateway }))
+        .module(orderly_shipping::module(orderly_shipping::Ports {
+            shipments: ports.shipments,
+            carrier: ports.carrier,
+        }))
+        .module(orderly_notifications::module(orderly_notifications::Ports { outbox: ports.outbox }))
+        .ready()
+        .unwrap()
+}
+
+/// Three products; of the last there is not enough for everybody.
+async fn open(ports: &Infrastructure, client: &Client) -> Vec<ProductId> {
+    let product = |sku: &str| NewProduct {
+        sku: Sku::parse(sku).unwrap(),
+        name: sku.to_owned(),
+        price: Money::new(250, Currency::GBP),
+    };
+    let mut work = client.begin(&tenant()).unwrap();
+    let products = ports.products.add(&mut work.tx, &["MUG", "CUP", "POT"].map(product)).await.unwrap();
+    let opening: Vec<_> = products.iter().copied().zip([1_000, 1_000, 20]).collect();
+    ports.warehouse.open(&mut work.tx, &opening).await.unwrap();
+    work.commit().await.unwrap();
+    products
+}
+
+/// Places an order, and at times thinks better of it.
+async fn buy(ports: &orderly_orders::Ports, client: &Client, products: &[ProductId], number: i64) {
+    let wanted = if number % 3 == 0 { products } else { &products[..2] };
+    let line = |&product: &ProductId| DraftLine { product, quantity: 1 + number % 2, unit_price: None };
+    let wanted = PlaceOrder {
+        draft: Draft {
+            customer: CustomerId(7),
+            currency: Currency::GBP,
+            status: None,
+            lines: wanted.iter().map(line).collect(),
+        },
+        reference: Some(format!("A-{number}")),
+    };
+    let mut work = client.begin(&tenant()).unwrap();
+    let placed = place_order(ports, &mut work, &wanted).await.unwrap();
+    work.commit().await.unwrap();
+    if number % 5 == 0 {
+        call_off(ports, client, placed.order.placed.order_id).await;
+    }
+}
+
+/// Too late is as good an answer as any.
+async fn call_off(ports: &orderly_orders::Ports, client: &Client, order: OrderId) {
+    let mut work = client.begin(&tenant()).unwrap();
+    match cancel_order(ports, &mut work, order, None, None).await {
+        Ok(_) => work.commit().await.unwrap(),
+        Err(_) => work.rollback().await.unwrap(),
+    }
+}
+
+async fn statuses(ports: &Infrastructure) -> BTreeMap<&'static str, usize> {
+    let filter = OrderFilter { limit: ORDERS as u32, ..OrderFilter::default() };
+    let orders = ports.orders.orders(&tenant(), &filter).await.unwrap();
+    orders.iter().fold(BTreeMap::new(), |mut statuses, order| {
+        *statuses.entry(order.status.as_str()).or_default() += 1;
+        statuses
+    })
+}
+
+fn is_final(status: &str) -> bool {
+    status.parse::<OrderStatus>().unwrap().is_final()
+}

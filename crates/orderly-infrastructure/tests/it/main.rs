@@ -1,0 +1,134 @@
+//! What the adapters promise, on real files and servers: one suite of sentences, told on every engine through the ports
+//! alone. The simulated providers have theirs.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
+mod audit;
+mod book;
+mod catalog;
+mod connecting;
+mod ledger;
+mod notifications;
+mod orders;
+mod overview;
+mod pipeline;
+mod shipments;
+mod simulators;
+mod stage;
+mod stockroom;
+mod tenants;
+mod users;
+mod warehouse;
+
+/// Makes a test of every case, for each engine.
+macro_rules! on_every_engine {
+    ($($subject:ident { $($case:ident,)* })*) => {
+        mod sqlite {
+            $(mod $subject { $(
+                #[tokio::test]
+                async fn $case() {
+                    crate::stage::run(crate::stage::Engine::Sqlite, crate::$subject::$case).await;
+                }
+            )* })*
+        }
+        mod postgres {
+            $(mod $subject { $(
+                #[tokio::test]
+                async fn $case() {
+                    crate::stage::run(crate::stage::Engine::Postgres, crate::$subject::$case).await;
+                }
+            )* })*
+        }
+    };
+}
+
+on_every_engine! {
+    pipeline {
+        an_order_goes_from_the_counter_to_the_door,
+        orders_whose_payment_stays_undecided_expire_after_ten_minutes,
+    }
+    connecting {
+        what_was_written_is_there_when_connected_again,
+        a_database_of_a_newer_version_is_refused,
+        commits_are_counted,
+        the_providers_books_are_closed_with_the_rest,
+    }
+    book {
+        a_placed_order_is_found_as_it_was_placed,
+        a_product_in_several_lines_is_summed,
+        the_largest_order_of_the_file_is_found_whole,
+        one_reference_makes_one_order,
+        many_who_place_one_reference_at_once_make_one_order,
+        orders_without_a_reference_are_all_different,
+        what_is_rolled_back_was_never_placed,
+        every_change_follows_the_graph_and_no_other,
+        an_order_that_does_not_exist_does_not_move,
+        a_step_tells_what_happened_and_when,
+        a_noted_cancellation_moves_nothing,
+        orders_are_stale_when_they_have_waited_so_long_and_not_a_microsecond_before,
+        the_longest_waiting_come_first_and_no_more_than_asked,
+    }
+    orders {
+        an_order_is_seen_as_it_was_bought,
+        orders_come_newest_first_page_by_page,
+        orders_are_found_by_customer_and_by_status,
+        what_is_not_committed_is_not_seen,
+    }
+    overview {
+        every_order_stands_in_one_place,
+        the_pace_is_that_of_orders_placed_since,
+        orders_are_found_by_their_references,
+        only_cancellations_that_took_effect_are_told,
+    }
+    catalog {
+        products_are_numbered_in_the_order_given,
+        adding_again_changes_nothing,
+        products_come_page_by_page,
+        only_what_is_asked_for_and_known_is_answered,
+    }
+    warehouse {
+        opening_stock_is_set_once,
+        stock_comes_page_by_page,
+        only_what_is_known_is_available,
+    }
+    stockroom {
+        what_is_held_leaves_the_available,
+        what_is_given_back_can_be_sold_again,
+        what_is_taken_out_has_left,
+        a_reservation_ends_once,
+        a_tombstone_holds_nothing_and_stays,
+        a_second_reservation_is_refused,
+        of_a_hundred_buyers_one_gets_the_last_unit,
+        orders_that_want_the_same_products_never_wait_in_a_circle,
+    }
+    ledger {
+        every_state_of_an_intent_is_read_as_it_was_written,
+        an_intent_is_looked_up_once_committed,
+        a_request_never_replaces_what_came_of_it,
+        the_last_word_on_an_attempt_counts,
+    }
+    shipments {
+        every_state_of_a_shipment_is_read_as_it_was_written,
+        a_shipment_is_looked_up_once_committed,
+        what_was_delivered_stays_delivered,
+    }
+    notifications {
+        a_customer_is_told_once_of_each_thing,
+        notifications_come_newest_first_page_by_page,
+        facts_stand_beside_the_words_as_json,
+    }
+    users {
+        a_user_is_found_by_address,
+        an_address_is_taken_once,
+    }
+    tenants {
+        orders_are_kept_apart,
+        references_are_kept_apart,
+        products_are_kept_apart,
+        stock_is_kept_apart,
+        reservations_are_kept_apart,
+        payments_are_kept_apart,
+        shipments_are_kept_apart,
+        notifications_are_kept_apart,
+        users_are_kept_apart,
+    }
+}
