@@ -1,0 +1,96 @@
+//! The composition root: configuration in, everything connected and every module plugged in out.
+
+use std::{future::Future, sync::Arc};
+
+use anyhow::Context;
+use orderly_infrastructure::{Database, Infrastructure, Settings, Simulators};
+use orderly_orders::domain::OrderLimits;
+use wharf::{Client, Limits, ReadyWorker, SystemClock};
+
+use crate::config::Config;
+
+/// Everything there is, ready to run: adapters, use cases, and a worker that has not started yet.
+pub(crate) struct App {
+    /// Publishes outside handlers, and tells how the worker is.
+    pub(crate) client: Client,
+    /// The ports of every module.
+    pub(crate) infrastructure: Infrastructure,
+    /// What placing and cancelling orders needs.
+    pub(crate) order_ports: orderly_orders::Ports,
+    worker: ReadyWorker,
+}
+
+impl App {
+    /// Connects, migrates, and checks all that can be checked before the first message.
+    pub(crate) async fn start(config: &Config) -> anyhow::Result<Self> {
+        let infrastructure = Infrastructure::connect(&settings(config)).await?;
+        let order_ports = orderly_orders::Ports {
+            book: Arc::clone(&infrastructure.book),
+            catalog: Arc::clone(&infrastructure.catalog),
+            settings: order_settings(config),
+        };
+        let worker = infrastructure
+            .worker()
+            .limits(limits(config))
+            .module(orderly_orders::module(order_ports.clone()))
+            .module(orderly_inventory::module(orderly_inventory::Ports {
+                stockroom: Arc::clone(&infrastructure.stockroom),
+            }))
+            .module(orderly_payments::module(orderly_payments::Ports {
+                ledger: Arc::clone(&infrastructure.ledger),
+                gateway: Arc::clone(&infrastructure.gateway),
+            }))
+            .module(orderly_shipping::module(orderly_shipping::Ports {
+                shipments: Arc::clone(&infrastructure.shipments),
+                carrier: Arc::clone(&infrastructure.carrier),
+            }))
+            .module(orderly_notifications::module(orderly_notifications::Ports {
+                outbox: Arc::clone(&infrastructure.outbox),
+            }))
+            .ready()
+            .context("the modules do not fit together")?;
+        let client = worker.client("orderly");
+        Ok(Self { client, infrastructure, order_ports, worker })
+    }
+
+    /// Works until `stop` resolves and what is under way is settled or returned; then lets go of the database.
+    pub(crate) async fn run_until(self, stop: impl Future<Output = ()>) {
+        self.worker.run_until(stop).await;
+        self.infrastructure.close().await;
+    }
+}
+
+/// Where the data lives, and how the simulated providers behave.
+pub(crate) fn settings(config: &Config) -> Settings {
+    let database = match &config.database.url {
+        Some(url) => Database::Postgres { url: url.reveal().to_owned() },
+        None => Database::Sqlite { path: config.data_dir.join("orderly.db") },
+    };
+    Settings {
+        database,
+        data_dir: config.data_dir.clone(),
+        simulators: Simulators {
+            seed: config.payments.seed,
+            payment_delay: config.payments.delay,
+            approval_rate: config.payments.approval_rate,
+            pending_rate: config.payments.pending_rate,
+            delivery_delay: config.carrier.delivery_delay,
+        },
+        clock: Arc::new(SystemClock),
+    }
+}
+
+fn limits(config: &Config) -> Limits {
+    let mut limits = Limits::default();
+    limits.lease = config.worker.lease;
+    limits
+}
+
+fn order_settings(config: &Config) -> orderly_orders::Settings {
+    orderly_orders::Settings {
+        limits: OrderLimits { lines_max: config.orders.lines_max, quantity_max: config.orders.quantity_max },
+        trust_client_prices: config.pricing.trust_client,
+        stale_after: config.expiry.stale_after,
+        expiry_sweep_period: config.expiry.interval,
+    }
+}

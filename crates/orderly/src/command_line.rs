@@ -1,0 +1,136 @@
+//! The command line: what to do, and the settings that stand there.
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::config::{Flag, Sources};
+
+/// Takes orders, reserves stock, takes payment and ships.
+#[derive(Debug, Parser)]
+#[command(
+    version,
+    after_help = "Exit codes: 0 good, 1 the work found something wrong, 2 usage, configuration or input that cannot be read."
+)]
+pub(crate) struct CommandLine {
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+
+    /// Read settings from this file instead of ./orderly.toml
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+
+    /// Keep everything in this directory [default: ./data]
+    #[arg(long, global = true, value_name = "DIR")]
+    data: Option<PathBuf>,
+
+    /// development, staging or production [default: development]
+    #[arg(long, global = true)]
+    profile: Option<String>,
+
+    /// Set one setting, such as `payments.delay=0s`; may be repeated
+    #[arg(long = "set", global = true, value_name = "KEY=VALUE", value_parser = assignment)]
+    settings: Vec<(String, String)>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run API, worker and periodic tasks in one process (the default)
+    Up(UpArgs),
+    /// Bring the database up to date, then stop
+    Migrate,
+    /// Validate the configuration without starting anything
+    Check(CheckArgs),
+    /// Run a real order file through the whole pipeline
+    Replay(ReplayArgs),
+    /// Prove the invariants over what is in the database
+    Verify(VerifyArgs),
+}
+
+#[derive(Debug, Default, Args)]
+pub(crate) struct UpArgs {
+    /// Serve HTTP here; port 0 takes a free one [default: 127.0.0.1:8080]
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    listen: Option<SocketAddr>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CheckArgs {
+    /// Print every setting with its meaning and default, as an .env file
+    #[arg(long)]
+    pub(crate) example: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ReplayArgs {
+    /// The order file, plain or .gz
+    pub(crate) file: PathBuf,
+    /// Stop after so many invoices, in file order
+    #[arg(long, value_name = "N")]
+    pub(crate) limit: Option<u64>,
+    /// Place so many orders at once
+    #[arg(long, value_name = "N", default_value = "64")]
+    pub(crate) concurrency: std::num::NonZeroUsize,
+    /// How long the simulated payment provider takes to answer
+    #[arg(long, value_name = "D", default_value = "0ms")]
+    payment_delay: String,
+    /// Share of payments that are approved
+    #[arg(long, value_name = "R", default_value = "1.0")]
+    approval_rate: String,
+    /// Share of payments that stay undecided until their orders expire, after ten minutes; what remains is declined
+    #[arg(long, value_name = "R", default_value = "0")]
+    pending_rate: String,
+    /// Copy rejected lines here, with their reasons [default: rejected.csv in the data directory]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) rejects: Option<PathBuf>,
+    /// Print one JSON object instead of a table
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct VerifyArgs {
+    /// Print one JSON object instead of a table
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+impl CommandLine {
+    /// Where this run's settings come from.
+    pub(crate) fn sources(&self) -> Sources {
+        let mut flags = Vec::new();
+        let mut flag = |name: &str, key: &str, value: String| flags.push(Flag::new(name, key, value));
+        if let Some(data) = &self.data {
+            flag("--data", "data_dir", data.to_string_lossy().into_owned());
+        }
+        if let Some(profile) = &self.profile {
+            flag("--profile", "profile", profile.clone());
+        }
+        match &self.command {
+            Some(Command::Up(UpArgs { listen: Some(listen) })) => flag("--listen", "http.listen", listen.to_string()),
+            Some(Command::Replay(replay)) => {
+                flag("--payment-delay", "payments.delay", replay.payment_delay.clone());
+                flag("--approval-rate", "payments.approval_rate", replay.approval_rate.clone());
+                flag("--pending-rate", "payments.pending_rate", replay.pending_rate.clone());
+                // What an old file says happened: its prices held, and no order was too large.
+                flag("replay", "pricing.trust_client", true.to_string());
+                flag("replay", "orders.lines_max", 10_000.to_string());
+                flag("replay", "orders.quantity_max", u32::MAX.to_string());
+                flag("replay", "carrier.delivery_delay", "0s".to_owned());
+                // Thousands of letters to customers would hide how far it has come.
+                flag("replay", "log", "warn".to_owned());
+            }
+            Some(Command::Up(UpArgs { listen: None }) | Command::Migrate | Command::Check(_) | Command::Verify(_))
+            | None => {}
+        }
+        for (key, value) in &self.settings {
+            flag("--set", key, value.clone());
+        }
+        Sources::of_this_process(self.config.clone(), flags)
+    }
+}
+
+fn assignment(text: &str) -> Result<(String, String), String> {
+    let (key, value) = text.split_once('=').ok_or("write KEY=VALUE, such as payments.delay=0s")?;
+    Ok((key.trim().to_owned(), value.trim().to_owned()))
+}

@@ -1,0 +1,254 @@
+//! What can be configured: defaults, then `orderly.toml`, then the environment, then flags.
+//!
+//! [`Config::read`] is the schema. It reads every setting once and names its key, its values and its meaning in that one
+//! place; which keys are known, what `.env.example` says and what a problem answers all follow from it.
+
+mod example;
+mod problem;
+mod reader;
+mod secret;
+mod setting;
+mod sources;
+#[cfg(test)]
+mod tests;
+mod values;
+
+pub(crate) use example::example;
+pub(crate) use problem::Problems;
+pub(crate) use secret::Secret;
+pub(crate) use sources::{Flag, Sources};
+pub(crate) use values::Profile;
+
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
+
+use orderly_contracts::Currency;
+use orderly_security::SigningSecret;
+
+use reader::Reader;
+use setting::Setting;
+use values::{
+    address, count, currency, directory, duration, filter, lease, name, postgres_url, quantity, rate, seconds, seed,
+};
+use values::{signing_secret, yes_or_no};
+
+/// All settings, typed and checked.
+#[derive(Debug)]
+pub(crate) struct Config {
+    /// How careful to be.
+    pub(crate) profile: Profile,
+    /// Where SQLite, the signing key of development and the simulated providers' books live.
+    pub(crate) data_dir: PathBuf,
+    /// A filter of `tracing`, such as `info,wharf=debug`.
+    pub(crate) log: String,
+    pub(crate) database: Database,
+    pub(crate) http: Http,
+    pub(crate) jwt: Jwt,
+    pub(crate) pricing: Pricing,
+    pub(crate) orders: Orders,
+    pub(crate) expiry: Expiry,
+    pub(crate) payments: Payments,
+    pub(crate) carrier: Carrier,
+    pub(crate) worker: Worker,
+}
+
+#[derive(Debug)]
+pub(crate) struct Database {
+    /// A PostgreSQL server; without it SQLite in the data directory is used.
+    pub(crate) url: Option<Secret>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Http {
+    pub(crate) listen: SocketAddr,
+}
+
+#[derive(Debug)]
+pub(crate) struct Jwt {
+    /// Signs tokens. Only in development may it be absent; then one is made.
+    pub(crate) key: Option<SigningSecret>,
+    pub(crate) issuer: String,
+    pub(crate) audience: String,
+}
+
+#[derive(Debug)]
+pub(crate) struct Pricing {
+    /// Whether a client's prices are believed.
+    pub(crate) trust_client: bool,
+}
+
+#[derive(Debug)]
+pub(crate) struct Orders {
+    pub(crate) lines_max: usize,
+    pub(crate) quantity_max: i64,
+    /// Of an order that names none.
+    pub(crate) currency: Currency,
+}
+
+#[derive(Debug)]
+pub(crate) struct Expiry {
+    pub(crate) interval: Duration,
+    pub(crate) stale_after: Duration,
+}
+
+#[derive(Debug)]
+pub(crate) struct Payments {
+    pub(crate) delay: Duration,
+    pub(crate) approval_rate: f64,
+    pub(crate) pending_rate: f64,
+    pub(crate) seed: u64,
+}
+
+#[derive(Debug)]
+pub(crate) struct Carrier {
+    pub(crate) delivery_delay: Duration,
+}
+
+#[derive(Debug)]
+pub(crate) struct Worker {
+    pub(crate) lease: Duration,
+}
+
+impl Config {
+    /// Reads and checks everything.
+    ///
+    /// # Errors
+    /// Every problem there is, at once.
+    pub(crate) fn load(sources: &Sources) -> Result<Self, Problems> {
+        let mut reader = Reader::new(sources);
+        let config = Self::read(&mut reader);
+        reader.finish(config)
+    }
+
+    fn read(read: &mut Reader) -> Self {
+        let profile = read.or(
+            Setting::new("profile", "development, staging or production", Profile::parse)
+                .meaning("How careful to be: outside development nothing that matters has a default."),
+            "development",
+        );
+        let is_development = profile == Profile::Development;
+        Self {
+            profile,
+            data_dir: read.or(
+                Setting::new("data_dir", "a directory", directory)
+                    .meaning("Where SQLite, development's signing key and the simulated providers' books live."),
+                "./data",
+            ),
+            log: read.or(
+                Setting::new("log", "a filter such as `info` or `info,wharf=debug`", filter)
+                    .meaning("What is logged, on stderr."),
+                "info",
+            ),
+            database: Database {
+                url: read.needed_if(
+                    !is_development,
+                    &Setting::new("database.url", "postgres://user:password@host:port/database", postgres_url)
+                        .secret()
+                        .meaning("PostgreSQL. In development SQLite in the data directory when not set."),
+                ),
+            },
+            http: Http {
+                listen: read.or(
+                    Setting::new("http.listen", "an address and port, such as 127.0.0.1:8080", address)
+                        .meaning("Where HTTP is served; port 0 takes a free one."),
+                    "127.0.0.1:8080",
+                ),
+            },
+            jwt: Jwt {
+                key: read.needed_if(
+                    !is_development,
+                    &Setting::new("jwt.key", "at least 32 bytes, random", signing_secret)
+                        .secret()
+                        .meaning("Signs tokens. In development one is made once per data directory when not set."),
+                ),
+                issuer: read.or_if(
+                    is_development,
+                    Setting::new("jwt.issuer", "a name", name)
+                        .meaning("Who writes tokens. Outside development it must be set."),
+                    "orderly",
+                ),
+                audience: read.or_if(
+                    is_development,
+                    Setting::new("jwt.audience", "a name", name)
+                        .meaning("For whom tokens are written. Outside development it must be set."),
+                    "orderly",
+                ),
+            },
+            pricing: Pricing {
+                trust_client: read.or(
+                    Setting::new("pricing.trust_client", "true or false", yes_or_no)
+                        .meaning("Whether a client's prices are believed. Outside development: false."),
+                    if is_development { "true" } else { "false" },
+                ),
+            },
+            orders: Orders {
+                lines_max: read
+                    .or(Setting::new("orders.lines_max", "1 to 10000", count).meaning("Items of one order."), "1000"),
+                quantity_max: read.or(
+                    Setting::new("orders.quantity_max", "1 to 4294967295", quantity).meaning("Units of one item."),
+                    "100000",
+                ),
+                currency: read.or(
+                    Setting::new("orders.currency", "three capital letters, such as USD", currency)
+                        .meaning("The currency of an order that names none."),
+                    "USD",
+                ),
+            },
+            expiry: Expiry {
+                interval: read.or(
+                    Setting::new("expiry.interval_seconds", "1 to 86400", seconds)
+                        .meaning("How often orders without an update are looked for."),
+                    "60",
+                ),
+                stale_after: read.or(
+                    Setting::new("expiry.stale_after_seconds", "1 to 86400", seconds)
+                        .meaning("How long an unpaid order may go without an update."),
+                    "600",
+                ),
+            },
+            payments: read_payments(read),
+            carrier: Carrier {
+                delivery_delay: read.or(
+                    Setting::new("carrier.delivery_delay", "a duration such as 0s, 300ms or 2m", duration)
+                        .meaning("How long the simulated carrier is on its way."),
+                    "2s",
+                ),
+            },
+            worker: Worker {
+                lease: read.or(
+                    Setting::new("worker.lease", "a duration from 100ms, such as 30s", lease)
+                        .meaning("How long the work of a process that is gone stays its own, on PostgreSQL."),
+                    "30s",
+                ),
+            },
+        }
+    }
+}
+
+fn read_payments(read: &mut Reader) -> Payments {
+    let payments = Payments {
+        delay: read.or(
+            Setting::new("payments.delay", "a duration such as 0s, 300ms or 2m", duration)
+                .meaning("How long the simulated payment provider takes to answer."),
+            "5s",
+        ),
+        approval_rate: read.or(
+            Setting::new("payments.approval_rate", "0 to 1", rate).meaning("Share of payments that are approved."),
+            "0.5",
+        ),
+        pending_rate: read.or(
+            Setting::new("payments.pending_rate", "0 to 1", rate)
+                .meaning("Share of payments that stay undecided for ever; what remains is declined."),
+            "0.5",
+        ),
+        seed: read.or(
+            Setting::new("payments.seed", "a whole number", seed)
+                .meaning("What the simulated providers draw their answers from."),
+            "1",
+        ),
+    };
+    let sum = payments.approval_rate + payments.pending_rate;
+    if sum > 1.0 {
+        read.refuse("payments.pending_rate", format!("with payments.approval_rate it makes {sum}, more than 1"));
+    }
+    payments
+}

@@ -1,0 +1,147 @@
+//! What is read from where, and what is said about what is wrong.
+
+use std::{fs, path::Path, time::Duration};
+
+use insta::assert_snapshot;
+
+use super::{Config, Flag, Profile, Sources, example};
+
+fn problems(sources: &Sources) -> String {
+    Config::load(sources).unwrap_err().to_string()
+}
+
+fn file(directory: &tempfile::TempDir, text: &str) -> std::path::PathBuf {
+    let file = directory.path().join("orderly.toml");
+    fs::write(&file, text).unwrap();
+    file
+}
+
+#[test]
+fn without_any_source_development_works_on_one_machine() {
+    let config = Config::load(&Sources::default()).unwrap();
+    assert_eq!(config.profile, Profile::Development);
+    assert_eq!(config.data_dir, Path::new("./data"));
+    assert_eq!(config.http.listen.to_string(), "127.0.0.1:8080");
+    assert!(config.database.url.is_none() && config.jwt.key.is_none());
+    assert!(config.pricing.trust_client);
+    assert_eq!(config.expiry.stale_after, Duration::from_secs(600));
+}
+
+#[test]
+fn a_flag_wins_over_the_environment_and_that_over_the_file() {
+    let directory = tempfile::tempdir().unwrap();
+    let text = "log = \"debug\"\n[payments]\ndelay = \"1s\"\nseed = 7\n[http]\nlisten = \"127.0.0.1:1\"\n";
+    let sources = Sources::default()
+        .with_file(file(&directory, text))
+        .with_variable("ORDERLY_PAYMENTS__DELAY", "2s")
+        .with_variable("ORDERLY_HTTP__LISTEN", "127.0.0.1:2")
+        .with_flag(Flag::new("--listen", "http.listen", "127.0.0.1:3"));
+    let config = Config::load(&sources).unwrap();
+    assert_eq!(config.log, "debug");
+    assert_eq!(config.payments.seed, 7);
+    assert_eq!(config.payments.delay, Duration::from_secs(2));
+    assert_eq!(config.http.listen.port(), 3);
+}
+
+#[test]
+fn the_name_that_others_know_a_setting_by_wins_over_ours_and_an_empty_variable_is_none() {
+    let sources = Sources::default()
+        .with_variable("ORDERLY_DATABASE__URL", "postgres://ours/x")
+        .with_variable("DATABASE_URL", "postgres://theirs/x")
+        .with_variable("ORDERLY_LOG", "");
+    let config = Config::load(&sources).unwrap();
+    assert_eq!(config.database.url.unwrap().reveal(), "postgres://theirs/x");
+    assert_eq!(config.log, "info");
+}
+
+#[test]
+fn every_problem_is_told_at_once_with_its_place_its_key_and_what_is_allowed() {
+    let directory = tempfile::tempdir().unwrap();
+    let text = "profil = \"staging\"\n[payments]\napproval_rate = 1.5\ndelay = [1]\n[orders]\nlines_max = 0\n";
+    let sources = Sources::default()
+        .with_file(file(&directory, text))
+        .with_variable("ORDERLY_PAYMENT__DELAY", "1s")
+        .with_variable("DATABASE_URL", "mysql://user:secret@host/db")
+        .with_flag(Flag::new("--set", "expiry.interval_seconds", "soon"));
+    let place = directory.path().join("orderly.toml").display().to_string();
+    let told = problems(&sources).replace(&place, "FILE");
+    assert!(!told.contains("secret"));
+    assert_snapshot!(told, @r"
+    the configuration has 7 problems:
+      database.url: this value is not allowed; allowed: postgres://user:password@host:port/database
+        in environment variable DATABASE_URL
+      orders.lines_max: `0` is not allowed; allowed: 1 to 10000
+        in FILE
+      expiry.interval_seconds: `soon` is not allowed; allowed: 1 to 86400
+        in flag --set
+      payments.delay: a single value belongs here
+        in FILE
+      payments.approval_rate: `1.5` is not allowed; allowed: 0 to 1
+        in FILE
+      payment.delay: there is no such setting; `payments.delay` is one
+        in environment variable ORDERLY_PAYMENT__DELAY
+      profil: there is no such setting; `profile` is one
+        in FILE
+    ");
+}
+
+#[test]
+fn outside_development_what_matters_has_no_default() {
+    let sources = Sources::default().with_flag(Flag::new("--profile", "profile", "production"));
+    assert_snapshot!(problems(&sources), @r"
+    the configuration has 4 problems:
+      database.url: outside development it must be set; allowed: postgres://user:password@host:port/database
+        in no place: set DATABASE_URL or write it into orderly.toml
+      jwt.key: outside development it must be set; allowed: at least 32 bytes, random
+        in no place: set JWT_KEY or write it into orderly.toml
+      jwt.issuer: outside development it must be set; allowed: a name
+        in no place: set JWT_ISSUER or write it into orderly.toml
+      jwt.audience: outside development it must be set; allowed: a name
+        in no place: set JWT_AUDIENCE or write it into orderly.toml
+    ");
+}
+
+#[test]
+fn a_file_that_is_no_toml_does_not_hide_what_else_is_wrong() {
+    let directory = tempfile::tempdir().unwrap();
+    let sources =
+        Sources::default().with_file(file(&directory, "log = \n")).with_variable("ORDERLY_HTTP__LISTEN", "8080");
+    let place = directory.path().join("orderly.toml").display().to_string();
+    assert_snapshot!(problems(&sources).replace(&place, "FILE"), @r#"
+    the configuration has 2 problems:
+      TOML parse error at line 1, column 7
+          |
+        1 | log = 
+          |       ^
+        invalid string
+        expected `"`, `'`
+        in FILE
+      http.listen: `8080` is not allowed; allowed: an address and port, such as 127.0.0.1:8080
+        in environment variable ORDERLY_HTTP__LISTEN
+    "#);
+}
+
+#[test]
+fn two_rates_that_make_more_than_one_are_refused() {
+    let sources = Sources::default().with_variable("ORDERLY_PAYMENTS__APPROVAL_RATE", "0.8");
+    assert_snapshot!(problems(&sources), @r"
+    the configuration has 1 problem:
+      payments.pending_rate: with payments.approval_rate it makes 1.3, more than 1
+        in no place: this is the default
+    ");
+}
+
+#[test]
+fn secrets_do_not_show_themselves() {
+    let sources = Sources::default()
+        .with_variable("DATABASE_URL", "postgres://user:secret@host/db")
+        .with_variable("JWT_KEY", "secret secret secret secret secret secret");
+    assert!(!format!("{:?}", Config::load(&sources).unwrap()).contains("secret"));
+}
+
+#[test]
+fn the_example_in_the_repository_names_every_setting() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.env.example");
+    let written = fs::read_to_string(file).unwrap_or_default();
+    assert_eq!(written, example(), "run `cargo run -- check --example > .env.example`");
+}

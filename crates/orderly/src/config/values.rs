@@ -1,0 +1,94 @@
+//! How the text of a setting becomes its value. `None` means that it is not one of the allowed values.
+
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
+
+use orderly_contracts::Currency;
+use orderly_security::SigningSecret;
+
+use super::Secret;
+
+const SECONDS_MAX: u64 = 86_400;
+const LINES_MAX: usize = 10_000;
+
+/// How careful to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Profile {
+    /// Everything has a default that works on one machine.
+    Development,
+    Staging,
+    Production,
+}
+
+impl Profile {
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        match text {
+            "development" => Some(Self::Development),
+            "staging" => Some(Self::Staging),
+            "production" => Some(Self::Production),
+            _ => None,
+        }
+    }
+}
+
+pub(super) fn directory(text: &str) -> Option<PathBuf> {
+    (!text.is_empty()).then(|| PathBuf::from(text))
+}
+
+pub(super) fn name(text: &str) -> Option<String> {
+    (!text.trim().is_empty()).then(|| text.to_owned())
+}
+
+pub(super) fn filter(text: &str) -> Option<String> {
+    tracing_subscriber::EnvFilter::try_new(text).is_ok().then(|| text.to_owned())
+}
+
+pub(super) fn postgres_url(text: &str) -> Option<Secret> {
+    let rest = text.strip_prefix("postgres://").or_else(|| text.strip_prefix("postgresql://"))?;
+    (!rest.is_empty()).then(|| Secret::new(text))
+}
+
+pub(super) fn signing_secret(text: &str) -> Option<SigningSecret> {
+    SigningSecret::new(text).ok()
+}
+
+pub(super) fn address(text: &str) -> Option<SocketAddr> {
+    text.parse().ok()
+}
+
+pub(super) fn yes_or_no(text: &str) -> Option<bool> {
+    text.parse().ok()
+}
+
+pub(super) fn count(text: &str) -> Option<usize> {
+    text.parse().ok().filter(|lines| (1..=LINES_MAX).contains(lines))
+}
+
+pub(super) fn quantity(text: &str) -> Option<i64> {
+    text.parse().ok().filter(|units| (1..=i64::from(u32::MAX)).contains(units))
+}
+
+pub(super) fn currency(text: &str) -> Option<Currency> {
+    text.parse().ok()
+}
+
+pub(super) fn seconds(text: &str) -> Option<Duration> {
+    text.parse().ok().filter(|seconds| (1..=SECONDS_MAX).contains(seconds)).map(Duration::from_secs)
+}
+
+/// With a unit: `300ms`, `5s`, `1m 30s`.
+pub(super) fn duration(text: &str) -> Option<Duration> {
+    let duration: jiff::SignedDuration = text.parse().ok()?;
+    duration.try_into().ok()
+}
+
+pub(super) fn lease(text: &str) -> Option<Duration> {
+    duration(text).filter(|lease| *lease >= Duration::from_millis(100))
+}
+
+pub(super) fn rate(text: &str) -> Option<f64> {
+    text.parse().ok().filter(|rate| (0.0..=1.0).contains(rate))
+}
+
+pub(super) fn seed(text: &str) -> Option<u64> {
+    text.parse().ok()
+}

@@ -1,0 +1,87 @@
+//! The HTTP API: who may ask what, and how the answer looks. It decides nothing that a module decides.
+//!
+//! camelCase JSON; amounts are numbers with exactly two digits; times are RFC 3339 in UTC; what goes wrong is told as
+//! `application/problem+json` (RFC 9457).
+
+mod amount;
+mod around;
+mod body;
+mod caller;
+mod health;
+mod inventory;
+mod limits;
+mod log_in;
+mod moment;
+mod notifications;
+mod orders;
+mod page;
+mod problem;
+mod products;
+
+use std::sync::Arc;
+
+use axum::{
+    Router,
+    extract::DefaultBodyLimit,
+    middleware,
+    routing::{get, post},
+};
+use orderly_contracts::Currency;
+use orderly_infrastructure::Infrastructure;
+use orderly_security::Tokens;
+use tokio::sync::Semaphore;
+use wharf::Client;
+
+use crate::{app::App, stop::Stop};
+pub(crate) use limits::TOKEN_LIFETIME_S;
+use problem::{Kind, Problem};
+
+/// What all requests share. Cheap to clone.
+#[derive(Clone)]
+struct Shop {
+    client: Client,
+    infrastructure: Infrastructure,
+    orders: orderly_orders::Ports,
+    tokens: Arc<Tokens>,
+    /// One permit for each log-in that may be hashing.
+    log_ins: Arc<Semaphore>,
+    /// One permit for each client that may wait for its order.
+    waits: Arc<Semaphore>,
+    /// Nobody waits any longer once it is asked for.
+    stop: Stop,
+    /// Of an order that names none.
+    currency: Currency,
+}
+
+/// The whole surface.
+pub(crate) fn router(app: &App, tokens: Tokens, currency: Currency, stop: Stop) -> Router {
+    let shop = Shop {
+        client: app.client.clone(),
+        infrastructure: app.infrastructure.clone(),
+        orders: app.order_ports.clone(),
+        tokens: Arc::new(tokens),
+        log_ins: Arc::new(Semaphore::new(limits::LOG_INS_AT_ONCE_MAX)),
+        waits: Arc::new(Semaphore::new(limits::WAITS_AT_ONCE_MAX)),
+        stop,
+        currency,
+    };
+    Router::new()
+        .route("/api/auth/login", post(log_in::log_in))
+        .route("/api/products", get(products::list))
+        .route("/api/orders", get(orders::list).post(orders::place))
+        .route("/api/orders/{id}", get(orders::one))
+        .route("/api/orders/{id}/events", get(orders::events))
+        .route("/api/orders/{id}/cancel", post(orders::cancel))
+        .route("/api/inventory", get(inventory::list))
+        .route("/api/notifications", get(notifications::list))
+        .route("/health", get(health::health))
+        .route("/health/live", get(health::live))
+        .route("/health/ready", get(health::ready))
+        .fallback(|| async { Problem::new(Kind::UnknownRoute, "There is nothing at this address.") })
+        .method_not_allowed_fallback(|| async {
+            Problem::new(Kind::MethodNotAllowed, "This address answers to the methods that the Allow header names.")
+        })
+        .layer(DefaultBodyLimit::max(limits::BODY_SIZE_MAX_BYTES))
+        .layer(middleware::from_fn(around::around))
+        .with_state(shop)
+}

@@ -1,0 +1,234 @@
+//! What a replay came to: one JSON object for programs, one table for people.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::fs;
+
+use serde::Serialize;
+
+use super::rejects::Reason;
+
+/// The result of a replay. Counts are those of the file and of the database, whatever run brought them about; times,
+/// rates and memory are those of this run.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub(crate) struct Report {
+    /// `order_lines + merged_lines + cancelled_lines + rejected_lines`.
+    pub(crate) lines: u64,
+    pub(crate) order_lines: u64,
+    pub(crate) merged_lines: u64,
+    /// Lines of C invoices that took effect.
+    pub(crate) cancelled_lines: u64,
+    pub(crate) rejected_lines: u64,
+    /// Sums up to `rejected_lines`.
+    pub(crate) rejections: BTreeMap<Reason, u64>,
+    /// Different invoice numbers, C and A included.
+    pub(crate) invoices: u64,
+    /// `delivered + cancelled + expired + needs_attention`.
+    pub(crate) orders: u64,
+    pub(crate) delivered: u64,
+    pub(crate) cancelled: u64,
+    /// Sums up to `cancelled`.
+    pub(crate) cancel_reasons: BTreeMap<String, u64>,
+    pub(crate) expired: u64,
+    pub(crate) needs_attention: u64,
+    pub(crate) dead_letters: u64,
+    pub(crate) seconds: f64,
+    /// Orders that became final in this run, over its seconds.
+    pub(crate) orders_per_second: f64,
+    /// From an order's creation to its final state.
+    pub(crate) p50_ms: f64,
+    pub(crate) p99_ms: f64,
+    /// Settled deliveries.
+    pub(crate) messages: u64,
+    pub(crate) commits: u64,
+    /// The most memory that the process held at once; null where the system does not tell.
+    pub(crate) peak_rss_mib: Option<f64>,
+    /// Broken invariants.
+    pub(crate) violations: u64,
+}
+
+impl Report {
+    /// The sums that must hold and do not, each as a sentence; none is good.
+    pub(crate) fn broken_sums(&self) -> Vec<String> {
+        let sums = [
+            (
+                "lines",
+                self.lines,
+                "order, merged, cancelled and rejected lines",
+                self.order_lines + self.merged_lines + self.cancelled_lines + self.rejected_lines,
+            ),
+            (
+                "orders",
+                self.orders,
+                "orders delivered, cancelled, expired and in need of attention",
+                self.delivered + self.cancelled + self.expired + self.needs_attention,
+            ),
+            ("rejected_lines", self.rejected_lines, "rejections", self.rejections.values().sum()),
+            ("cancelled", self.cancelled, "cancel reasons", self.cancel_reasons.values().sum()),
+        ];
+        let broken = sums.into_iter().filter(|(_, whole, _, parts)| whole != parts);
+        broken.map(|(name, whole, of, parts)| format!("{name} is {whole}, but the sum of {of} is {parts}")).collect()
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        count(f, 0, "lines", self.lines)?;
+        count(f, 1, "order lines", self.order_lines)?;
+        count(f, 1, "merged into them", self.merged_lines)?;
+        count(f, 1, "cancelled", self.cancelled_lines)?;
+        count(f, 1, "rejected", self.rejected_lines)?;
+        for (reason, &lines) in &self.rejections {
+            count(f, 2, reason.as_str(), lines)?;
+        }
+        count(f, 0, "invoices", self.invoices)?;
+        count(f, 0, "orders", self.orders)?;
+        count(f, 1, "delivered", self.delivered)?;
+        count(f, 1, "cancelled", self.cancelled)?;
+        for (reason, &orders) in &self.cancel_reasons {
+            count(f, 2, reason, orders)?;
+        }
+        count(f, 1, "expired", self.expired)?;
+        count(f, 1, "in need of attention", self.needs_attention)?;
+        count(f, 0, "dead letters", self.dead_letters)?;
+        count(f, 0, "broken invariants", self.violations)?;
+        writeln!(f)?;
+        measure(f, "seconds", self.seconds)?;
+        measure(f, "orders per second", self.orders_per_second)?;
+        measure(f, "created to final, p50 ms", self.p50_ms)?;
+        measure(f, "created to final, p99 ms", self.p99_ms)?;
+        count(f, 0, "messages", self.messages)?;
+        count(f, 0, "commits", self.commits)?;
+        self.peak_rss_mib.map_or(Ok(()), |mib| measure(f, "peak memory, MiB", mib))
+    }
+}
+
+const LABEL_WIDTH: usize = 32;
+const VALUE_WIDTH: usize = 12;
+
+fn count(f: &mut fmt::Formatter<'_>, depth: usize, label: &str, value: u64) -> fmt::Result {
+    let label_width = LABEL_WIDTH - 2 * depth;
+    writeln!(f, "{:indent$}{label:label_width$}{:>VALUE_WIDTH$}", "", grouped(value), indent = 2 * depth)
+}
+
+fn measure(f: &mut fmt::Formatter<'_>, label: &str, value: f64) -> fmt::Result {
+    writeln!(f, "{label:LABEL_WIDTH$}{value:>VALUE_WIDTH$.1}")
+}
+
+/// Digits in groups of three: `320,705`.
+fn grouped(value: u64) -> String {
+    let digits = value.to_string();
+    let mut grouped = String::with_capacity(digits.len() + digits.len() / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    grouped
+}
+
+/// The most memory this process has held at once, in MiB, as Linux counts it; `None` elsewhere.
+pub(crate) fn peak_rss_mib() -> Option<f64> {
+    peak_rss_mib_in(&fs::read_to_string("/proc/self/status").ok()?)
+}
+
+fn peak_rss_mib_in(status: &str) -> Option<f64> {
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let kib: f64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some((kib / 1024.0 * 10.0).round() / 10.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn report() -> Report {
+        Report {
+            lines: 1_234_567,
+            order_lines: 1_234_000,
+            merged_lines: 500,
+            cancelled_lines: 7,
+            rejected_lines: 60,
+            rejections: BTreeMap::from([(Reason::ReturnNotSupportedYet, 59), (Reason::NoLongerCancellable, 1)]),
+            invoices: 900,
+            orders: 800,
+            delivered: 797,
+            cancelled: 3,
+            cancel_reasons: BTreeMap::from([("customer".to_owned(), 3)]),
+            seconds: 12.34,
+            orders_per_second: 64.83,
+            p50_ms: 15.04,
+            p99_ms: 99.0,
+            messages: 8000,
+            commits: 90,
+            peak_rss_mib: Some(101.5),
+            ..Report::default()
+        }
+    }
+
+    #[test]
+    fn the_json_object_has_the_promised_keys_in_their_order() {
+        insta::assert_snapshot!(serde_json::to_string(&report()).unwrap(), @r#"{"lines":1234567,"order_lines":1234000,"merged_lines":500,"cancelled_lines":7,"rejected_lines":60,"rejections":{"return-not-supported-yet":59,"no-longer-cancellable":1},"invoices":900,"orders":800,"delivered":797,"cancelled":3,"cancel_reasons":{"customer":3},"expired":0,"needs_attention":0,"dead_letters":0,"seconds":12.34,"orders_per_second":64.83,"p50_ms":15.04,"p99_ms":99.0,"messages":8000,"commits":90,"peak_rss_mib":101.5,"violations":0}"#);
+    }
+
+    #[test]
+    fn the_table_reads_from_the_whole_to_its_parts() {
+        insta::assert_snapshot!(report().to_string(), @"
+    lines                              1,234,567
+      order lines                      1,234,000
+      merged into them                       500
+      cancelled                                7
+      rejected                                60
+        return-not-supported-yet              59
+        no-longer-cancellable                  1
+    invoices                                 900
+    orders                                   800
+      delivered                              797
+      cancelled                                3
+        customer                               3
+      expired                                  0
+      in need of attention                     0
+    dead letters                               0
+    broken invariants                          0
+
+    seconds                                 12.3
+    orders per second                       64.8
+    created to final, p50 ms                15.0
+    created to final, p99 ms                99.0
+    messages                               8,000
+    commits                                   90
+    peak memory, MiB                       101.5
+    ");
+    }
+
+    #[test]
+    fn a_sum_that_does_not_hold_is_told() {
+        assert_eq!(report().broken_sums(), Vec::<String>::new());
+        let lossy = Report { order_lines: 1_233_999, ..report() };
+        insta::assert_snapshot!(lossy.broken_sums().join("\n"), @"lines is 1234567, but the sum of order, merged, cancelled and rejected lines is 1234566");
+    }
+
+    #[test]
+    fn the_peak_of_memory_is_read_as_the_kernel_writes_it() {
+        assert_eq!(peak_rss_mib_in("VmPeak:\t  999 kB\nVmHWM:\t  103936 kB\n"), Some(101.5));
+        assert_eq!(peak_rss_mib_in("VmPeak:\t  999 kB\n"), None);
+    }
+
+    #[test]
+    fn a_reason_is_written_in_json_as_in_the_rejects_file() {
+        for reason in [
+            Reason::Malformed,
+            Reason::NotAnOrder,
+            Reason::MatchesNoOrder,
+            Reason::ReturnNotSupportedYet,
+            Reason::NoLongerCancellable,
+            Reason::NotAProduct,
+            Reason::NonPositiveQuantity,
+            Reason::NonPositivePrice,
+            Reason::SubCentPrice,
+        ] {
+            assert_eq!(serde_json::to_string(&reason).unwrap(), format!("\"{}\"", reason.as_str()));
+        }
+    }
+}

@@ -1,0 +1,234 @@
+//! The replay command: reads, places, waits for the end, and tells what it came to.
+//!
+//! Where a replay stands is told by the file and the database alone, so a run that was killed goes on where it was when
+//! it is started again: invoices that were placed are known by their numbers, and whether a cancellation took effect is
+//! read from the orders.
+
+use std::{
+    collections::HashSet,
+    path::{Path, PathBuf},
+    process::ExitCode,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, anyhow};
+use orderly_contracts::Tenant;
+use orderly_infrastructure::audit;
+use orderly_orders::{Pace, Totals};
+use tokio::sync::oneshot;
+use wharf::{DeadLetterFilter, Timestamp};
+
+use super::{
+    file::{OrderFile, ReadError},
+    live::Live,
+    opening,
+    outline::Outline,
+    placing::{Ended, Placing, Shop},
+    plan::Plan,
+    report::{Report, peak_rss_mib},
+    survey::Survey,
+};
+use crate::{
+    app::{self, App},
+    command_line::ReplayArgs,
+    config::Config,
+    exit::{FOUND_WRONG, Unusable},
+    stop::Stop,
+};
+
+/// Where rejected lines go, in the data directory, unless a flag says otherwise.
+const REJECTS_FILE: &str = "rejected.csv";
+
+pub(crate) async fn run(args: &ReplayArgs, config: &Config) -> anyhow::Result<ExitCode> {
+    let begun = Instant::now();
+    let stop = Stop::on_signals()?;
+    let input = Input::read(args).await?;
+    let rejects = rejects_path(args, config, &input.file)?;
+
+    let app = App::start(config).await?;
+    let since = app.client.now();
+    let Some(outcome) = carry_out(app, args, &input, since, stop).await? else {
+        tell("stopped; the same command goes on where this run was");
+        return Ok(ExitCode::from(FOUND_WRONG));
+    };
+    let audited = audit::audit(&app::settings(config)).await.context("cannot check the invariants")?;
+    let report = settle_accounts(input, &rejects, outcome, begun.elapsed(), audited.violations.len())?;
+    show(&report, args.json)?;
+    for violation in &audited.violations {
+        tell(&format!("{} does not hold: {}", violation.invariant, violation.detail));
+    }
+    let broken = report.broken_sums();
+    broken.iter().for_each(|sum| tell(sum));
+    let is_good = broken.is_empty() && report.violations == 0;
+    Ok(if is_good { ExitCode::SUCCESS } else { ExitCode::from(FOUND_WRONG) })
+}
+
+/// The order file, read to its end before anything of it is placed.
+struct Input {
+    file: OrderFile,
+    survey: Arc<Survey>,
+    outline: Outline,
+}
+
+impl Input {
+    async fn read(args: &ReplayArgs) -> anyhow::Result<Self> {
+        let (path, limit) = (args.file.clone(), args.limit);
+        let reading = move || -> Result<Self, ReadError> {
+            let file = OrderFile::open(path)?;
+            let survey = Arc::new(Survey::of(&file)?);
+            let outline = Outline::of(&file, Arc::clone(&survey), limit)?;
+            Ok(Self { file, survey, outline })
+        };
+        let read = tokio::task::spawn_blocking(reading).await.context("reading broke off")?;
+        Ok(read.map_err(|error| Unusable(error.to_string()))?)
+    }
+}
+
+/// Refuses now what would only fail in the end.
+fn rejects_path(args: &ReplayArgs, config: &Config, file: &OrderFile) -> Result<PathBuf, Unusable> {
+    let Some(path) = &args.rejects else { return Ok(config.data_dir.join(REJECTS_FILE)) };
+    let shown = path.display();
+    if file.is_at(path) {
+        return Err(Unusable(format!("--rejects {shown} is the order file itself; name another file")));
+    }
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    if path.is_dir() || !parent.is_dir() {
+        return Err(Unusable(format!(
+            "--rejects {shown} cannot be written: it must be a file in an existing directory"
+        )));
+    }
+    Ok(path.clone())
+}
+
+/// What the database and the worker tell once everything has come to its end.
+struct Outcome {
+    totals: Totals,
+    pace: Pace,
+    effective_cancellations: HashSet<String>,
+    dead_letters: u64,
+    messages: u64,
+    commits: u64,
+}
+
+/// Runs the worker and places all orders; `None` if a stop was asked for.
+async fn carry_out(
+    app: App,
+    args: &ReplayArgs,
+    input: &Input,
+    since: Timestamp,
+    stop: Stop,
+) -> anyhow::Result<Option<Outcome>> {
+    let (client, infrastructure, orders) = (app.client.clone(), app.infrastructure.clone(), app.order_ports.clone());
+    let tenant = Tenant::default();
+    let (stop_working, told_to_stop) = oneshot::channel::<()>();
+    let mut worker = tokio::spawn(app.run_until(async { drop(told_to_stop.await) }));
+
+    let mut live = Live::new(input.outline.tally.orders)?;
+    let replay = async {
+        let products = opening::open(&client, &infrastructure, &tenant, input.survey.products()).await?;
+        let shop = Shop { client, infrastructure, orders, tenant, products };
+        let plan = Plan::new(&input.file, Arc::clone(&input.survey), args.limit)?;
+        let mut placing = Placing::new(shop, args.concurrency.get());
+        match placing.run(plan, stop, &mut live).await? {
+            Ended::Done => placing.shop().outcome(since).await.map(Some),
+            Ended::Stopped => Ok(None),
+        }
+    };
+    let replayed = tokio::select! {
+        replayed = replay => replayed,
+        ended = &mut worker => {
+            return Err(ended.map_or_else(anyhow::Error::new, |()| anyhow!("it stopped by itself")).context("the worker ended"));
+        }
+    };
+    live.clear();
+    drop(stop_working);
+    worker.await.context("the worker ended")?;
+    replayed
+}
+
+impl Shop {
+    async fn outcome(&self, since: Timestamp) -> anyhow::Result<Outcome> {
+        let unread = |failure: wharf::Failure| anyhow!("cannot read what the orders came to: {failure}");
+        let overview = &self.infrastructure.overview;
+        let cancelled = overview.effective_cancellations(&self.tenant).await.map_err(unread)?;
+        Ok(Outcome {
+            totals: overview.totals(&self.tenant).await.map_err(unread)?,
+            pace: overview.pace(&self.tenant, since).await.map_err(unread)?,
+            effective_cancellations: cancelled.into_iter().collect(),
+            dead_letters: self.client.dead_letters(&DeadLetterFilter::default()).await?.len() as u64,
+            messages: self.client.vitals().settled_total(),
+            commits: self.infrastructure.commits(),
+        })
+    }
+}
+
+/// Brings file and database together, and writes the rejected lines.
+fn settle_accounts(
+    input: Input,
+    rejects_path: &Path,
+    outcome: Outcome,
+    took: Duration,
+    violations: usize,
+) -> anyhow::Result<Report> {
+    let Outline { tally, mut rejects, cancellations } = input.outline;
+    let mut cancelled_lines = 0;
+    for cancellation in &cancellations {
+        if outcome.effective_cancellations.contains(cancellation.number.as_ref()) {
+            cancelled_lines += cancellation.line_numbers.len() as u64;
+        } else {
+            rejects.add_too_late(cancellation);
+        }
+    }
+    rejects.write(&input.file, rejects_path)?;
+    let Outcome { totals, pace, .. } = outcome;
+    let seconds = took.as_secs_f64();
+    Ok(Report {
+        lines: tally.lines,
+        order_lines: tally.order_lines,
+        merged_lines: tally.merged_lines,
+        cancelled_lines,
+        rejected_lines: rejects.len(),
+        rejections: rejects.by_reason(),
+        invoices: tally.invoices,
+        orders: totals.orders,
+        delivered: totals.delivered,
+        cancelled: totals.cancelled.iter().map(|(_, orders)| orders).sum(),
+        cancel_reasons: totals.cancelled.iter().map(|(reason, orders)| (reason.to_string(), *orders)).collect(),
+        expired: totals.expired,
+        needs_attention: totals.needs_attention,
+        dead_letters: outcome.dead_letters,
+        seconds: thousandths(seconds),
+        orders_per_second: thousandths(pace.ended as f64 / seconds),
+        p50_ms: milliseconds(pace.median),
+        p99_ms: milliseconds(pace.percentile_99),
+        messages: outcome.messages,
+        commits: outcome.commits,
+        peak_rss_mib: peak_rss_mib(),
+        violations: violations as u64,
+    })
+}
+
+fn milliseconds(duration: Duration) -> f64 {
+    thousandths(duration.as_secs_f64() * 1000.0)
+}
+
+/// Three digits say all that a clock knows.
+fn thousandths(value: f64) -> f64 {
+    (value * 1000.0).round() / 1000.0
+}
+
+#[expect(clippy::print_stdout, reason = "this is the command's answer")]
+fn show(report: &Report, as_json: bool) -> anyhow::Result<()> {
+    if as_json {
+        println!("{}", serde_json::to_string(report)?);
+    } else {
+        print!("{report}");
+    }
+    Ok(())
+}
+
+#[expect(clippy::print_stderr, reason = "what is wrong is for people, beside the answer")]
+fn tell(sentence: &str) {
+    eprintln!("orderly: {sentence}");
+}

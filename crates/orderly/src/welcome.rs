@@ -1,0 +1,43 @@
+//! What `orderly up` prints once it is ready: where it is, how to log in, and a first order to paste.
+
+use std::net::SocketAddr;
+
+use orderly_contracts::ProductId;
+
+use crate::{
+    config::Config,
+    seed::{ADMIN, CUSTOMER},
+};
+
+/// `laptop` is the product of the first order; without a demo shop there is none.
+pub(crate) fn text(config: &Config, address: SocketAddr, laptop: Option<ProductId>) -> String {
+    let url = format!("http://{address}");
+    let data = config.data_dir.display();
+    let kept = match config.database.url {
+        Some(_) => format!("PostgreSQL; the simulated providers' books in {data}"),
+        None => format!("SQLite in {data}"),
+    };
+    let places = format!(
+        "orderly is ready.\n\n  API     {url}/api\n  health  {url}/health\n  data    {kept}\n  stop    Ctrl-C\n"
+    );
+    laptop.map_or_else(|| places.clone(), |laptop| format!("{places}{}", first_order(&url, laptop)))
+}
+
+fn first_order(url: &str, laptop: ProductId) -> String {
+    let json = "-H 'content-type: application/json'";
+    let (email, password) = (CUSTOMER.email, CUSTOMER.password);
+    format!(
+        r#"  log-in  {email} / {password}, or {admin} / {admin_password} who sees everything
+
+A first order, followed to its end; payment takes a few seconds, and so does the carrier:
+
+TOKEN=$(curl -s {url}/api/auth/login {json} \
+  -d '{{"email":"{email}","password":"{password}"}}' | sed 's/.*"token":"\([^"]*\)".*/\1/')
+ORDER=$(curl -s {url}/api/orders {json} -H "authorization: Bearer $TOKEN" \
+  -d '{{"items":[{{"productId":{laptop},"quantity":1}}]}}' | sed 's/.*"id":\([0-9]*\).*/\1/')
+curl -s "{url}/api/orders/$ORDER/events?waitSeconds=20" -H "authorization: Bearer $TOKEN"; echo
+"#,
+        admin = ADMIN.email,
+        admin_password = ADMIN.password,
+    )
+}

@@ -1,0 +1,41 @@
+//! The simulated providers' own books: what really was taken, given back and shipped.
+
+use std::path::Path;
+
+use sqlx::{ConnectOptions, Connection, sqlite::SqliteConnectOptions};
+
+use crate::database::block_on;
+
+/// What the books say about all orders.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Books {
+    /// Orders from whom money was taken more than once.
+    pub(crate) charged_twice: Vec<i64>,
+    /// Orders of whom more than one parcel left.
+    pub(crate) shipped_twice: Vec<i64>,
+    /// Orders whose money was taken and kept.
+    pub(crate) paid: Vec<i64>,
+    /// Orders whose parcel left.
+    pub(crate) shipped: Vec<i64>,
+}
+
+impl Books {
+    pub(crate) fn read(data: &Path) -> Self {
+        let books = SqliteConnectOptions::new().filename(data.join("providers.db")).read_only(true);
+        block_on(async {
+            let mut books = books.connect().await.unwrap();
+            let mut orders = async |sql: &'static str| sqlx::query_scalar(sql).fetch_all(&mut books).await.unwrap();
+            let read = Self {
+                charged_twice: orders("SELECT order_id FROM captures GROUP BY 1 HAVING count(*) > 1 ORDER BY 1").await,
+                shipped_twice: orders("SELECT order_id FROM parcels GROUP BY 1 HAVING count(*) > 1 ORDER BY 1").await,
+                paid: orders(
+                    "SELECT order_id FROM captures WHERE id NOT IN (SELECT capture_id FROM refunds) GROUP BY 1 ORDER BY 1",
+                )
+                .await,
+                shipped: orders("SELECT order_id FROM parcels GROUP BY 1 ORDER BY 1").await,
+            };
+            books.close().await.unwrap();
+            read
+        })
+    }
+}

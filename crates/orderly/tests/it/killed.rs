@@ -1,0 +1,96 @@
+//! kill -9 in the midst of a replay, again and again: nothing is lost, and nothing is done twice.
+
+use std::{
+    env,
+    hash::{BuildHasher, RandomState},
+    path::{Path, PathBuf},
+};
+
+use crate::{
+    books::Books,
+    order_file::{OrderFile, SplitMix},
+    program::Orderly,
+    replay::assert_adds_up,
+};
+
+const ARGS: [&str; 4] = ["--payment-delay", "300ms", "--approval-rate", "0.8"];
+
+#[test]
+fn a_replay_that_is_killed_again_and_again_loses_and_doubles_nothing_on_sqlite() {
+    check(&Orderly::on_sqlite());
+}
+
+#[test]
+fn a_replay_that_is_killed_again_and_again_loses_and_doubles_nothing_on_postgresql() {
+    check(&Orderly::on_postgres());
+}
+
+fn check(orderly: &Orderly) {
+    let mut random = SplitMix(seed());
+    let file = OrderFile::generate(random.next(), 100);
+    let path = orderly.store_orders(&file);
+    let orders = file.orders.len() as u64;
+    // Few orders at once, so that a kill meets them in every state; and on PostgreSQL nobody waits for the dead for long.
+    let args = [&ARGS[..], &["--concurrency", "4", "--set", "worker.lease=2s"]].concat();
+    kill_and_restart(orderly, &path, &args, orders, 5, &mut random);
+
+    let report = orderly.replay(&path, &args).expect_code(0).json();
+    assert_adds_up(&report, &file);
+    assert_eq!(report["orders"], orders, "{report}");
+    assert_eq!(report["expired"], 0, "{report}");
+    assert_nothing_doubled(orderly, report["delivered"].as_u64().unwrap());
+}
+
+/// Run with `ORDERLY_ORDER_FILE=… cargo xtask test` or
+/// `ORDERLY_ORDER_FILE=… cargo test --release -p orderly --test it real_file -- --ignored --nocapture`.
+#[test]
+#[ignore = "takes minutes, and a real order file in ORDERLY_ORDER_FILE"]
+fn ten_kills_of_a_real_file_on_sqlite() {
+    check_real_file(&Orderly::on_sqlite());
+}
+
+#[test]
+#[ignore = "takes minutes, and a real order file in ORDERLY_ORDER_FILE"]
+fn ten_kills_of_a_real_file_on_postgresql() {
+    check_real_file(&Orderly::on_postgres());
+}
+
+#[expect(clippy::print_stdout, reason = "to be read by a person")]
+fn check_real_file(orderly: &Orderly) {
+    let path = PathBuf::from(env::var("ORDERLY_ORDER_FILE").expect("ORDERLY_ORDER_FILE names an order file"));
+    let path = path.canonicalize().unwrap();
+    let orders = 12_000;
+    kill_and_restart(orderly, &path, &ARGS, orders, 10, &mut SplitMix(seed()));
+    let report = orderly.replay(&path, &ARGS).expect_code(0).json();
+    println!("{report:#}");
+    assert_nothing_doubled(orderly, report["delivered"].as_u64().unwrap());
+}
+
+/// Kills so many runs, each after so many more orders had ended, spread over all of them.
+#[expect(clippy::print_stdout, reason = "a run that fails is repeated with the seed")]
+fn kill_and_restart(orderly: &Orderly, file: &Path, args: &[&str], orders: u64, kills: u64, random: &mut SplitMix) {
+    let args = [&["replay", file.to_str().unwrap()], args].concat();
+    for kill in 0..kills {
+        let ended = orders * kill / kills + random.below(orders / kills);
+        println!("kill {} after {ended} orders", kill + 1);
+        let mut run = orderly.start(&args);
+        assert!(run.wait_for_ended(ended), "it ended before it was killed: {:?}", run.finish());
+        run.kill();
+    }
+}
+
+fn assert_nothing_doubled(orderly: &Orderly, delivered: u64) {
+    orderly.run(&["verify"]).expect_code(0);
+    let books = Books::read(&orderly.data());
+    assert_eq!((&books.charged_twice, &books.shipped_twice), (&vec![], &vec![]));
+    assert_eq!(books.paid, books.shipped, "who paid got a parcel, and nobody else");
+    assert_eq!(books.paid.len() as u64, delivered);
+}
+
+/// Another one each time; `ORDERLY_SEED` repeats a run.
+#[expect(clippy::print_stdout, reason = "a run that fails is repeated with the seed")]
+fn seed() -> u64 {
+    let seed = env::var("ORDERLY_SEED").map_or_else(|_| RandomState::new().hash_one(0), |seed| seed.parse().unwrap());
+    println!("ORDERLY_SEED={seed}");
+    seed
+}

@@ -1,0 +1,14 @@
+//! The program as its user meets it: started, read, stopped and killed.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
+mod books;
+mod database;
+mod killed;
+mod mistakes;
+mod order_file;
+mod ordering;
+mod program;
+mod replay;
+mod running;
+mod shop;
+mod verify;
