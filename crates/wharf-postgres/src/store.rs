@@ -5,10 +5,10 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use wharf::{
     Clock, DeadLetter, DeadLetterFilter, Error, SagaId, SagaRow,
-    ports::{Fired, Store, Transaction},
+    ports::{Declaration, Declared, Fired, Store, StoredSubscription, Subscription, Transaction},
 };
 
-use crate::{Postgres, dead_letters, error::failed, sagas, timers, transaction::PostgresTransaction};
+use crate::{Postgres, dead_letters, error::failed, sagas, subscriptions, timers, transaction::PostgresTransaction};
 
 #[async_trait]
 impl Store for Postgres {
@@ -34,6 +34,22 @@ impl Store for Postgres {
 
     async fn saga(&self, id: &SagaId) -> Result<Option<SagaRow>, Error> {
         sagas::find(self.pool(), id).await
+    }
+
+    async fn declare(&self, declaration: &Declaration) -> Result<Declared, Error> {
+        subscriptions::declare(self, declaration).await
+    }
+
+    async fn subscriptions(&self) -> Result<Vec<StoredSubscription>, Error> {
+        subscriptions::list(self).await
+    }
+
+    async fn confirm(&self, subscriptions: &[Subscription]) -> Result<(), Error> {
+        subscriptions::confirm(self, subscriptions).await
+    }
+
+    async fn retire(&self, endpoint: &str, message: &str, max: usize) -> Result<u64, Error> {
+        subscriptions::retire(self, endpoint, message, max).await
     }
 
     async fn ping(&self) -> Result<(), Error> {

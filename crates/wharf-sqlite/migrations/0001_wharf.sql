@@ -82,3 +82,15 @@ CREATE TABLE wharf_timers (
 
 -- The next timers to fire, and when: only those that still wait, so that it stays as small as what is to come.
 CREATE INDEX wharf_timers_due ON wharf_timers (due_at) WHERE fired = 0;
+
+-- Subscriptions: which endpoint consumes the messages of which name; a row for each, declared by every process when it
+-- starts. Senders read all of it into memory. No tenant leads it: an endpoint gets every tenant's messages.
+CREATE TABLE wharf_subscriptions (
+    message TEXT NOT NULL,
+    endpoint TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    takes_turns INTEGER NOT NULL,
+    declared_at INTEGER NOT NULL,
+    seen_at INTEGER NOT NULL,
+    PRIMARY KEY (message, endpoint)
+) STRICT, WITHOUT ROWID;

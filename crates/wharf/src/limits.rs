@@ -22,6 +22,8 @@ pub struct Limits {
     pub timer_batch_max_rows: usize,
     /// Deliveries settled in one statement.
     pub settle_batch_max_rows: usize,
+    /// Messages given to the dead letters in one transaction, when their subscription is retired.
+    pub retire_batch_max_rows: usize,
 }
 
 impl Default for Limits {
@@ -34,6 +36,7 @@ impl Default for Limits {
             unknown_message_grace: Duration::from_secs(300),
             timer_batch_max_rows: 500,
             settle_batch_max_rows: 500,
+            retire_batch_max_rows: 500,
         }
     }
 }
@@ -47,7 +50,8 @@ impl Limits {
         if self.fallback_poll.is_zero() {
             return refuse("limits.fallback_poll: above zero");
         }
-        if self.body_size_max_bytes == 0 || self.timer_batch_max_rows == 0 || self.settle_batch_max_rows == 0 {
+        let batches = [self.timer_batch_max_rows, self.settle_batch_max_rows, self.retire_batch_max_rows];
+        if self.body_size_max_bytes == 0 || batches.contains(&0) {
             return refuse("limits: body_size_max_bytes and the batch sizes must be above zero");
         }
         Ok(())

@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
+    sync::Arc,
     time::Duration,
 };
 
@@ -17,6 +18,7 @@ pub(super) struct State {
     pub(super) dead: BTreeMap<i64, DeadLetter>,
     pub(super) sagas: HashMap<SagaId, SagaRow>,
     pub(super) timers: BTreeMap<(SagaId, String), Timer>,
+    pub(super) subscriptions: BTreeMap<(Arc<str>, Arc<str>), super::subscriptions::Row>,
     pub(super) values: BTreeMap<String, String>,
     pub(super) next_id: i64,
 }
@@ -24,12 +26,12 @@ pub(super) struct State {
 /// A delivery that waits or is held.
 #[derive(Debug, Clone)]
 pub(super) struct Row {
-    pub(super) endpoint: std::sync::Arc<str>,
+    pub(super) endpoint: Arc<str>,
     pub(super) not_before: Timestamp,
     pub(super) epoch: i64,
     pub(super) held: bool,
     pub(super) envelope: Envelope,
-    pub(super) body: std::sync::Arc<str>,
+    pub(super) body: Arc<str>,
 }
 
 #[derive(Debug, Clone)]
@@ -39,17 +41,24 @@ pub(super) struct Timer {
     pub(super) fired: bool,
 }
 
+impl Row {
+    /// Whether nobody works on it: it was never claimed, or its holder is gone.
+    pub(super) fn waits(&self, now: Timestamp) -> bool {
+        !self.held || self.not_before <= now
+    }
+}
+
 impl State {
     pub(super) fn send(&mut self, outgoing: &[Outgoing], now: Timestamp) {
         for one in outgoing {
             self.next_id += 1;
             let row = Row {
-                endpoint: std::sync::Arc::clone(&one.endpoint),
+                endpoint: Arc::clone(&one.endpoint),
                 not_before: now + one.delay,
                 epoch: 0,
                 held: false,
                 envelope: one.envelope.clone(),
-                body: std::sync::Arc::clone(&one.body),
+                body: Arc::clone(&one.body),
             };
             self.deliveries.insert(self.next_id, row);
         }

@@ -12,8 +12,8 @@ use super::{
 use crate::{
     Clock, Code, Error, Outgoing, Timestamp,
     ports::{
-        DeadLetter, DeadLetterFilter, Fired, Lease, Outcome, SagaId, SagaRow, Store, TimerArm, TimerFiring,
-        Transaction, Wakeups,
+        DeadLetter, DeadLetterFilter, Declaration, Declared, Fired, Lease, Outcome, SagaId, SagaRow, Store,
+        StoredSubscription, Subscription, TimerArm, TimerFiring, Transaction, Wakeups,
     },
 };
 
@@ -191,6 +191,23 @@ impl Store for Memory {
 
     async fn saga(&self, id: &SagaId) -> Result<Option<SagaRow>, Error> {
         Ok(self.lock().await.sagas.get(id).cloned())
+    }
+
+    async fn declare(&self, declaration: &Declaration) -> Result<Declared, Error> {
+        Ok(Self::declare(self, declaration).await)
+    }
+
+    async fn subscriptions(&self) -> Result<Vec<StoredSubscription>, Error> {
+        Ok(self.stored_subscriptions().await)
+    }
+
+    async fn confirm(&self, subscriptions: &[Subscription]) -> Result<(), Error> {
+        Self::confirm(self, subscriptions).await;
+        Ok(())
+    }
+
+    async fn retire(&self, endpoint: &str, message: &str, max: usize) -> Result<u64, Error> {
+        Ok(Self::retire(self, endpoint, message, max).await)
     }
 
     async fn ping(&self) -> Result<(), Error> {

@@ -1,10 +1,12 @@
 //! What wharf asks of an engine. Handlers never see these; engines implement them.
 
 mod store;
+mod subscriptions;
 mod transport;
 mod wakeups;
 
 pub use store::{DeadLetter, DeadLetterFilter, Fired, SagaId, SagaRow, Store, TimerArm, TimerFiring, Transaction};
+pub use subscriptions::{Declaration, Declared, Replacement, StoredSubscription, Subscription};
 pub use transport::{Claimed, Delivery, Depth, Lease, Outcome, Settlement, Transport};
 pub use wakeups::Wakeups;
 

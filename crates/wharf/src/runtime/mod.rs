@@ -3,6 +3,7 @@
 mod deliver;
 mod lookout;
 mod pump;
+mod refresh;
 mod supervise;
 mod tick;
 mod timers;
@@ -11,6 +12,7 @@ mod vitals;
 pub(crate) use deliver::{Delivered, deliver};
 pub(crate) use lookout::Lookout;
 pub(crate) use pump::{Phase, pump};
+pub(crate) use refresh::keep_routes;
 pub(crate) use supervise::supervise;
 pub(crate) use tick::tick;
 #[cfg(feature = "testing")]

@@ -15,7 +15,10 @@ use async_trait::async_trait;
 
 use crate::{
     Clock, Code, DeadLetter, DeadLetterFilter, Depth, Error, Outgoing, SagaId, SagaRow, Timestamp,
-    ports::{Claimed, Engine, Fired, Lease, Settlement, Store, TimerArm, Transaction, Transport, Wakeups},
+    ports::{
+        Claimed, Declaration, Declared, Engine, Fired, Lease, Settlement, Store, StoredSubscription, Subscription,
+        TimerArm, Transaction, Transport, Wakeups,
+    },
 };
 
 /// An engine whose port calls fail now and then. The same seed fails the same calls, as long as they come in the same
@@ -193,6 +196,23 @@ impl<E: Engine> Store for Faulty<E> {
 
     async fn saga(&self, id: &SagaId) -> Result<Option<SagaRow>, Error> {
         self.inner.saga(id).await
+    }
+
+    /// A start that fails is refused, and none of a test's faults.
+    async fn declare(&self, declaration: &Declaration) -> Result<Declared, Error> {
+        self.inner.declare(declaration).await
+    }
+
+    async fn subscriptions(&self) -> Result<Vec<StoredSubscription>, Error> {
+        self.inner.subscriptions().await
+    }
+
+    async fn confirm(&self, subscriptions: &[Subscription]) -> Result<(), Error> {
+        self.source().call("confirm", self.inner.confirm(subscriptions)).await
+    }
+
+    async fn retire(&self, endpoint: &str, message: &str, max: usize) -> Result<u64, Error> {
+        self.source().call("retire", self.inner.retire(endpoint, message, max)).await
     }
 
     async fn ping(&self) -> Result<(), Error> {
