@@ -10,6 +10,8 @@
 #[doc(hidden)]
 pub mod atomicity;
 #[doc(hidden)]
+pub mod crash;
+#[doc(hidden)]
 pub mod dead_letters;
 #[doc(hidden)]
 pub mod delivery;
@@ -179,6 +181,9 @@ macro_rules! conformance {
                 what_was_retired_stays_away_though_a_worker_confirms_it,
                 an_event_is_kept_for_a_consumer_that_has_never_run,
                 an_older_process_soon_sends_to_a_consumer_it_did_not_know,
+            }
+            crash {
+                a_crash_at_any_await_loses_and_doubles_nothing,
             }
             flow {
                 a_harness_tells_the_story_of_a_flow,
