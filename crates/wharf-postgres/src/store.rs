@@ -4,11 +4,17 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use wharf::{
-    Clock, DeadLetter, DeadLetterFilter, Error, SagaId, SagaRow,
-    ports::{Declaration, Declared, Fired, Store, StoredSubscription, Subscription, Transaction},
+    Clock, DeadLetter, DeadLetterFilter, Error, Outgoing, SagaId, SagaRow, Tenant,
+    ports::{
+        Declaration, Declared, Fired, Retention, Store, StoredSchedule, StoredSubscription, Subscription, Ticked,
+        Transaction,
+    },
 };
 
-use crate::{Postgres, dead_letters, error::failed, sagas, subscriptions, timers, transaction::PostgresTransaction};
+use crate::{
+    Postgres, dead_letters, error::failed, prune, sagas, schedules, subscriptions, timers,
+    transaction::PostgresTransaction,
+};
 
 #[async_trait]
 impl Store for Postgres {
@@ -50,6 +56,18 @@ impl Store for Postgres {
 
     async fn retire(&self, endpoint: &str, message: &str, max: usize) -> Result<u64, Error> {
         subscriptions::retire(self, endpoint, message, max).await
+    }
+
+    async fn fire_schedule(&self, tenant: &Tenant, name: &str, outgoing: &[Outgoing]) -> Result<Ticked, Error> {
+        schedules::fire(self, tenant, name, outgoing).await
+    }
+
+    async fn schedules(&self) -> Result<Vec<StoredSchedule>, Error> {
+        schedules::list(self).await
+    }
+
+    async fn prune(&self, retention: &Retention, max: usize) -> Result<u64, Error> {
+        prune::prune(self, retention, max).await
     }
 
     async fn ping(&self) -> Result<(), Error> {

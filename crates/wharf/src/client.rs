@@ -4,7 +4,9 @@ use std::sync::{Arc, atomic::AtomicBool};
 
 use crate::{
     Bus, DeadLetter, DeadLetterFilter, Depth, Error, Message, SagaId, SagaRow, Tenant, Timestamp, Trail, Tx, Vitals,
-    ports::StoredSubscription, runtime::Runtime, tx::SlotOwner,
+    ports::{StoredSchedule, StoredSubscription},
+    runtime::Runtime,
+    tx::SlotOwner,
 };
 
 /// A handle for everything that is not a handler: a web server, a command line, a test. Cheap to clone.
@@ -128,6 +130,14 @@ impl Client {
     /// When the engine does not answer.
     pub async fn subscriptions(&self) -> Result<Vec<StoredSubscription>, Error> {
         self.runtime.engine.subscriptions().await
+    }
+
+    /// What is sent every so often, when it is due next and how often it was missed.
+    ///
+    /// # Errors
+    /// When the engine does not answer.
+    pub async fn schedules(&self) -> Result<Vec<StoredSchedule>, Error> {
+        self.runtime.engine.schedules().await
     }
 
     /// One saga instance, as stored.

@@ -81,6 +81,8 @@ codes! {
         "Discard it; or redrive it once an endpoint of this name consumes it again.";
     KIND_CONTRADICTED = 35, "One takes a message for a command and another for an event.",
         "Deploy the same version of the message's type everywhere; give it a new name if its kind must change.";
+    DUPLICATE_SCHEDULE = 37, "Two schedules have one name.",
+        "Name one of them with `every_named`; by default a schedule is called as its message is.";
 }
 
 impl fmt::Display for Code {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::{Code, Error};
+use crate::{Code, Error, ports::Retention};
 
 /// Bounds of a worker. The defaults suit most; a wrong value is refused at start.
 #[derive(Debug, Clone)]
@@ -24,6 +24,12 @@ pub struct Limits {
     pub settle_batch_max_rows: usize,
     /// Messages given to the dead letters in one transaction, when their subscription is retired.
     pub retire_batch_max_rows: usize,
+    /// Rows of a kind deleted in one transaction, once they were kept long enough.
+    pub prune_batch_max_rows: usize,
+    /// How long a finished saga stays as a tombstone, so that late events are still decided.
+    pub finished_saga_retention: Duration,
+    /// How long a schedule is remembered that no running worker has any more.
+    pub forsaken_schedule_retention: Duration,
 }
 
 impl Default for Limits {
@@ -37,11 +43,18 @@ impl Default for Limits {
             timer_batch_max_rows: 500,
             settle_batch_max_rows: 500,
             retire_batch_max_rows: 500,
+            prune_batch_max_rows: 500,
+            finished_saga_retention: Duration::from_secs(30 * 24 * 3600),
+            forsaken_schedule_retention: Duration::from_secs(30 * 24 * 3600),
         }
     }
 }
 
 impl Limits {
+    pub(crate) fn retention(&self) -> Retention {
+        Retention { finished_sagas: self.finished_saga_retention, forsaken_schedules: self.forsaken_schedule_retention }
+    }
+
     pub(crate) fn check(&self) -> Result<(), Error> {
         let refuse = |message: &str| Err(Error::new(Code::LIMIT_INVALID, message));
         if self.lease < Duration::from_millis(100) {
@@ -50,7 +63,12 @@ impl Limits {
         if self.fallback_poll.is_zero() {
             return refuse("limits.fallback_poll: above zero");
         }
-        let batches = [self.timer_batch_max_rows, self.settle_batch_max_rows, self.retire_batch_max_rows];
+        let batches = [
+            self.timer_batch_max_rows,
+            self.settle_batch_max_rows,
+            self.retire_batch_max_rows,
+            self.prune_batch_max_rows,
+        ];
         if self.body_size_max_bytes == 0 || batches.contains(&0) {
             return refuse("limits: body_size_max_bytes and the batch sizes must be above zero");
         }

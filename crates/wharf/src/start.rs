@@ -41,16 +41,23 @@ pub(crate) fn check(limits: &Limits, endpoints: &[EndpointDefinition], ticks: &[
             }
         }
     }
-    for tick in ticks.iter().filter(|tick| tick.period < PERIOD_MIN) {
-        let message = format!("`{}` is sent every {:?}, at least {PERIOD_MIN:?}", tick.name, tick.period);
-        problems.push(Error::new(Code::LIMIT_INVALID, message));
+    let mut schedules = HashSet::new();
+    for tick in ticks {
+        if tick.period < PERIOD_MIN {
+            let message = format!("`{}` is sent every {:?}, at least {PERIOD_MIN:?}", tick.name, tick.period);
+            problems.push(Error::new(Code::LIMIT_INVALID, message));
+        }
+        if !schedules.insert(&tick.name) {
+            problems.push(Error::new(Code::DUPLICATE_SCHEDULE, format!("two schedules are called `{}`", tick.name)));
+        }
     }
     problems
 }
 
-/// What these endpoints consume.
-pub(crate) fn declaration(endpoints: &[EndpointDefinition]) -> Declaration {
-    let mut declaration = Declaration::default();
+/// What these endpoints consume, and what is sent every so often.
+pub(crate) fn declaration(endpoints: &[EndpointDefinition], ticks: &[Tick]) -> Declaration {
+    let schedules = ticks.iter().map(Tick::schedule).collect();
+    let mut declaration = Declaration { schedules, ..Declaration::default() };
     for endpoint in endpoints {
         let consumed = || endpoint.consumers.iter().map(|consumer| Arc::from(consumer.name));
         for old in &endpoint.replaces {
@@ -84,7 +91,7 @@ pub(crate) async fn declare(
     problems.extend(declaration.problems(&stored));
     let others = stored.iter().map(|stored| &stored.subscription);
     let routes = Routes::of(others.filter(|one| !declaration.supersedes(one)).chain(&declaration.subscriptions));
-    problems.extend(ticks.iter().filter_map(|tick| routes.find(tick.name, tick.kind).err()));
+    problems.extend(ticks.iter().filter_map(|tick| routes.find(tick.message, tick.kind).err()));
     if problems.is_empty() {
         match engine.declare(declaration).await {
             Ok(Declared::Accepted) => warn_of_the_unseen(&stored, declaration),

@@ -14,7 +14,7 @@ use crate::{
     module::{Module, Tick},
     ports::{Engine, Subscription},
     routes::CurrentRoutes,
-    runtime::{Phase, Runtime, Vitals, fire_timers, keep_routes, pump, supervise, tick},
+    runtime::{PRUNE, Phase, Runtime, Vitals, fire_timers, keep_routes, keep_schedule, prune, pump, supervise},
     start,
 };
 
@@ -32,7 +32,7 @@ use crate::{
 /// # }
 /// ```
 pub struct Worker {
-    engine: Arc<dyn Engine>,
+    pub(crate) engine: Arc<dyn Engine>,
     limits: Limits,
     endpoints: Vec<EndpointDefinition>,
     ticks: Vec<Tick>,
@@ -100,7 +100,7 @@ impl Worker {
     /// As [`Worker::ready`], with nothing in the background.
     pub(crate) async fn prepare(self) -> Result<ReadyWorker, Refused> {
         let mut problems = start::check(&self.limits, &self.endpoints, &self.ticks);
-        let declaration = start::declaration(&self.endpoints);
+        let declaration = start::declaration(&self.endpoints, &self.ticks);
         let routes = start::declare(&*self.engine, &declaration, &self.ticks, &mut problems).await;
         if !problems.is_empty() {
             return Err(Refused(problems));
@@ -157,10 +157,12 @@ impl ReadyWorker {
         background.spawn(async move {
             supervise(&runtime, "wharf.listen", || async { runtime.engine.listen().await }).await
         });
+        let runtime = self.runtime.clone();
+        background.spawn(async move { supervise(&runtime, PRUNE, || prune(runtime.clone())).await });
         for each in self.ticks {
             let runtime = self.runtime.clone();
             background.spawn(async move {
-                supervise(&runtime, each.name, || tick(runtime.clone(), Arc::clone(&each))).await
+                supervise(&runtime, &each.name, || keep_schedule(runtime.clone(), Arc::clone(&each))).await
             });
         }
 

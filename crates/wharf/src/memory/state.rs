@@ -7,8 +7,8 @@ use std::{
 };
 
 use crate::{
-    Envelope, Outgoing, Timestamp,
-    ports::{DeadLetter, Lease, Outcome, SagaId, SagaRow, TimerArm},
+    Envelope, Outgoing, Tenant, Timestamp,
+    ports::{DeadLetter, Lease, Outcome, SagaId, SagaRow, StoredSchedule, TimerArm},
 };
 
 /// Everything the engine holds.
@@ -19,6 +19,9 @@ pub(super) struct State {
     pub(super) sagas: HashMap<SagaId, SagaRow>,
     pub(super) timers: BTreeMap<(SagaId, String), Timer>,
     pub(super) subscriptions: BTreeMap<(Arc<str>, Arc<str>), super::subscriptions::Row>,
+    pub(super) schedules: BTreeMap<(Tenant, Arc<str>), StoredSchedule>,
+    /// When instances finished, first.
+    pub(super) finished: BTreeMap<SagaId, Timestamp>,
     pub(super) values: BTreeMap<String, String>,
     pub(super) next_id: i64,
 }

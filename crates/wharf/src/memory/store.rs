@@ -10,10 +10,10 @@ use super::{
     state::{State, Timer},
 };
 use crate::{
-    Clock, Code, Error, Outgoing, Timestamp,
+    Clock, Code, Error, Outgoing, Tenant, Timestamp,
     ports::{
-        DeadLetter, DeadLetterFilter, Declaration, Declared, Fired, Lease, Outcome, SagaId, SagaRow, Store,
-        StoredSubscription, Subscription, TimerArm, TimerFiring, Transaction, Wakeups,
+        DeadLetter, DeadLetterFilter, Declaration, Declared, Fired, Lease, Outcome, Retention, SagaId, SagaRow, Store,
+        StoredSchedule, StoredSubscription, Subscription, Ticked, TimerArm, TimerFiring, Transaction, Wakeups,
     },
 };
 
@@ -51,6 +51,7 @@ impl MemoryTransaction {
         for row in self.sagas.drain(..) {
             if row.finished {
                 state.timers.retain(|(id, _), _| *id != row.id);
+                state.finished.entry(row.id.clone()).or_insert(now);
             }
             state.sagas.insert(row.id.clone(), row);
         }
@@ -208,6 +209,18 @@ impl Store for Memory {
 
     async fn retire(&self, endpoint: &str, message: &str, max: usize) -> Result<u64, Error> {
         Ok(Self::retire(self, endpoint, message, max).await)
+    }
+
+    async fn fire_schedule(&self, tenant: &Tenant, name: &str, outgoing: &[Outgoing]) -> Result<Ticked, Error> {
+        Ok(Self::fire_schedule(self, tenant, name, outgoing).await)
+    }
+
+    async fn schedules(&self) -> Result<Vec<StoredSchedule>, Error> {
+        Ok(self.lock().await.schedules.values().cloned().collect())
+    }
+
+    async fn prune(&self, retention: &Retention, max: usize) -> Result<u64, Error> {
+        Ok(Self::prune(self, retention, max).await)
     }
 
     async fn ping(&self) -> Result<(), Error> {

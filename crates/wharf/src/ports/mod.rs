@@ -1,10 +1,14 @@
 //! What wharf asks of an engine. Handlers never see these; engines implement them.
 
+mod retention;
+mod schedules;
 mod store;
 mod subscriptions;
 mod transport;
 mod wakeups;
 
+pub use retention::Retention;
+pub use schedules::{Schedule, StoredSchedule, Ticked};
 pub use store::{DeadLetter, DeadLetterFilter, Fired, SagaId, SagaRow, Store, TimerArm, TimerFiring, Transaction};
 pub use subscriptions::{Declaration, Declared, Replacement, StoredSubscription, Subscription};
 pub use transport::{Claimed, Delivery, Depth, Lease, Outcome, Settlement, Transport};

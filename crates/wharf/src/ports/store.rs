@@ -5,7 +5,7 @@ use std::{any::Any, fmt, sync::Arc};
 use async_trait::async_trait;
 use uuid::Uuid;
 
-use super::{Declaration, Declared, Lease, StoredSubscription, Subscription};
+use super::{Declaration, Declared, Lease, Retention, StoredSchedule, StoredSubscription, Subscription, Ticked};
 use crate::{Clock, Code, Envelope, Error, Key, Kind, Outgoing, Tenant, Timestamp, Trail};
 
 /// Opens transactions and keeps what outlives a delivery.
@@ -30,7 +30,8 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// One saga instance, outside any transaction.
     async fn saga(&self, id: &SagaId) -> Result<Option<SagaRow>, Error>;
 
-    /// Writes down, in one commit, all that a process consumes, and lets it take the place of what it replaces; unless
+    /// Writes down, in one commit, all that a process consumes and schedules, and lets it take the place of what it
+    /// replaces; unless
     /// [`Declaration::problems`] finds it contradicting what stands in the table, which it reads under a lock: of two
     /// processes that declare at once the second sees what the first has written. Rings the bell
     /// [`Wakeups::ROUTES`](super::Wakeups::ROUTES).
@@ -46,6 +47,18 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// letters, in one commit. What nobody works on waits: it is not held, or its lease has run out. Returns how many; fewer than `max` means that none is left. Rings the bell
     /// [`Wakeups::ROUTES`](super::Wakeups::ROUTES).
     async fn retire(&self, endpoint: &str, message: &str, max: usize) -> Result<u64, Error>;
+
+    /// If this schedule is due, sends and moves it on to the first multiple of its period that is still to come, in one
+    /// commit. The update of its row is the fence: of several who try at once one finds it due. One that another is
+    /// just firing is passed over.
+    async fn fire_schedule(&self, tenant: &Tenant, name: &str, outgoing: &[Outgoing]) -> Result<Ticked, Error>;
+
+    /// Every schedule, by tenant and name.
+    async fn schedules(&self) -> Result<Vec<StoredSchedule>, Error>;
+
+    /// Deletes what was kept long enough, up to `max` rows of each kind, in one commit. Returns how many; fewer than
+    /// `max` means that nothing is left to delete.
+    async fn prune(&self, retention: &Retention, max: usize) -> Result<u64, Error>;
 
     /// Whether the database answers.
     async fn ping(&self) -> Result<(), Error>;

@@ -2,21 +2,23 @@
 
 mod deliver;
 mod lookout;
+mod prune;
 mod pump;
 mod refresh;
+mod schedule;
 mod supervise;
-mod tick;
 mod timers;
 mod vitals;
 
 pub(crate) use deliver::{Delivered, deliver};
 pub(crate) use lookout::Lookout;
+pub(crate) use prune::{PRUNE, prune};
 pub(crate) use pump::{Phase, pump};
 pub(crate) use refresh::keep_routes;
-pub(crate) use supervise::supervise;
-pub(crate) use tick::tick;
 #[cfg(feature = "testing")]
-pub(crate) use tick::{next_fire, send as send_tick};
+pub(crate) use schedule::fire as fire_schedule;
+pub(crate) use schedule::keep_schedule;
+pub(crate) use supervise::supervise;
 pub(crate) use timers::fire_timers;
 pub use vitals::{Vital, Vitals};
 

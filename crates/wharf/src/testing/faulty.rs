@@ -14,10 +14,10 @@ use std::{
 use async_trait::async_trait;
 
 use crate::{
-    Clock, Code, DeadLetter, DeadLetterFilter, Depth, Error, Outgoing, SagaId, SagaRow, Timestamp,
+    Clock, Code, DeadLetter, DeadLetterFilter, Depth, Error, Outgoing, SagaId, SagaRow, Tenant, Timestamp,
     ports::{
-        Claimed, Declaration, Declared, Engine, Fired, Lease, Settlement, Store, StoredSubscription, Subscription,
-        TimerArm, Transaction, Transport, Wakeups,
+        Claimed, Declaration, Declared, Engine, Fired, Lease, Retention, Settlement, Store, StoredSchedule,
+        StoredSubscription, Subscription, Ticked, TimerArm, Transaction, Transport, Wakeups,
     },
 };
 
@@ -232,6 +232,18 @@ impl<E: Engine> Store for Faulty<E> {
 
     async fn retire(&self, endpoint: &str, message: &str, max: usize) -> Result<u64, Error> {
         self.source().call("retire", self.inner.retire(endpoint, message, max)).await
+    }
+
+    async fn fire_schedule(&self, tenant: &Tenant, name: &str, outgoing: &[Outgoing]) -> Result<Ticked, Error> {
+        self.source().call("fire_schedule", self.inner.fire_schedule(tenant, name, outgoing)).await
+    }
+
+    async fn schedules(&self) -> Result<Vec<StoredSchedule>, Error> {
+        self.inner.schedules().await
+    }
+
+    async fn prune(&self, retention: &Retention, max: usize) -> Result<u64, Error> {
+        self.source().call("prune", self.inner.prune(retention, max)).await
     }
 
     async fn ping(&self) -> Result<(), Error> {

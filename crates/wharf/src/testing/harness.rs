@@ -11,7 +11,7 @@ use crate::{
     Worker,
     endpoint::EndpointDefinition,
     ports::{Engine, Settlement},
-    runtime::{Delivered, deliver, next_fire, send_tick},
+    runtime::{Delivered, deliver, fire_schedule},
     worker::ReadyWorker,
 };
 
@@ -57,14 +57,17 @@ impl Harness {
     /// # Panics
     /// When the worker is refused.
     pub async fn start(worker: Worker, clock: ManualClock) -> Self {
-        let worker = worker.prepare().await.unwrap_or_else(|refused| panic!("{refused}"));
+        // Whatever is declared is declared at this moment.
         let now = clock.now();
-        let ticks_at = worker.ticks.iter().map(|tick| next_fire(now, tick.period)).collect();
+        insist(async || worker.engine.wind_to(now).await).await;
+        let worker = worker.prepare().await.unwrap_or_else(|refused| panic!("{refused}"));
+        let ticks_at = vec![now; worker.ticks.len()];
         let client = worker.client("test");
         let tenant = Tenant::default();
         let (transcript, left_behind) = (Transcript::default(), Vec::new());
         let mut harness = Self { worker, client, clock, tenant, ticks_at, transcript, left_behind };
         harness.move_to(now).await;
+        harness.fire_ticks().await;
         harness.look().await;
         harness
     }
@@ -210,9 +213,11 @@ impl Harness {
         let now = self.clock.now();
         for (tick, at) in self.worker.ticks.iter().zip(&mut self.ticks_at) {
             if *at <= now {
-                *at = next_fire(now, tick.period);
-                self.transcript.ticked(tick.name);
-                insist(async || send_tick(&self.worker.runtime, tick).await).await;
+                let ticked = insist(async || fire_schedule(&self.worker.runtime, tick).await).await;
+                *at = ticked.next_due.unwrap_or(now);
+                if ticked.fired {
+                    self.transcript.ticked(&tick.name);
+                }
             }
         }
     }

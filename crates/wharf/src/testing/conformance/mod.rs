@@ -20,9 +20,13 @@ pub mod flow;
 #[doc(hidden)]
 pub mod leases;
 #[doc(hidden)]
+pub mod pruning;
+#[doc(hidden)]
 pub mod retry;
 #[doc(hidden)]
 pub mod sagas;
+#[doc(hidden)]
+pub mod schedules;
 #[doc(hidden)]
 pub mod settling;
 mod stage;
@@ -181,6 +185,19 @@ macro_rules! conformance {
                 what_was_retired_stays_away_though_a_worker_confirms_it,
                 an_event_is_kept_for_a_consumer_that_has_never_run,
                 an_older_process_soon_sends_to_a_consumer_it_did_not_know,
+            }
+            schedules {
+                a_schedule_fires_at_each_multiple_of_its_period_and_not_a_microsecond_early,
+                of_many_who_fire_at_once_one_sends,
+                what_was_missed_is_counted_and_fired_once,
+                a_changed_period_takes_effect_when_it_is_declared,
+                schedules_are_told_apart_by_name,
+                a_forsaken_schedule_is_forgotten_in_the_end,
+                two_workers_send_each_due_time_once,
+            }
+            pruning {
+                a_finished_saga_goes_after_its_retention_and_not_before,
+                no_more_goes_at_once_than_asked,
             }
             crash {
                 a_crash_at_any_await_loses_and_doubles_nothing,

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::{Sabotage, Subject};
 use crate::{
     Clock, DeadLetter, DeadLetterFilter, Delivery, Envelope, Key, Kind, Outgoing, Tenant, Timestamp, Trail, Tx,
-    ports::{Lease, Outcome, Settlement, Store, Transaction, Transport},
+    ports::{Lease, Outcome, Retention, Settlement, Store, Transaction, Transport},
     testing::ManualClock,
     tx::SlotOwner,
 };
@@ -159,6 +159,11 @@ impl<S: Subject> Stage<S> {
     pub(super) async fn dead_letters(&self) -> Vec<DeadLetter> {
         self.engine().dead_letters(&DeadLetterFilter::default()).await.unwrap()
     }
+}
+
+/// Everything is kept for so long.
+pub(super) fn forgettable(after: Duration) -> Retention {
+    Retention { finished_sagas: after, forsaken_schedules: after }
 }
 
 /// A trail that uses every field.

@@ -27,7 +27,7 @@ fn command(endpoint: &str, message: &str) -> Subscription {
 }
 
 fn of(subscriptions: impl IntoIterator<Item = Subscription>) -> Declaration {
-    Declaration { subscriptions: subscriptions.into_iter().collect(), replacements: Vec::new() }
+    Declaration { subscriptions: subscriptions.into_iter().collect(), ..Declaration::default() }
 }
 
 impl<S: Subject> Stage<S> {
