@@ -67,8 +67,8 @@ codes! {
         "Stop the other process, or use PostgreSQL for more than one.";
     DISK_FULL = 22, "The disk is full.",
         "Free space; the work goes on by itself, nothing was lost.";
-    SAGA_UNREADABLE = 23, "A saga's stored state does not parse.",
-        "Deploy the version that wrote it, or migrate the instance.";
+    SAGA_UNREADABLE = 23, "This version of the program cannot read a saga instance, or knows its timer no more.",
+        "Deploy the version that stored it, or raise `Saga::VERSION` and write the missing step of `Saga::migrate`.";
     RETRY_UNBOUNDED = 24, "A retry policy has no sensible bounds.",
         "Give it at least one retry, at most 100, and a first delay not above the maximum.";
     TRANSACTION_LOST = 25, "The delivery's transaction ended before wharf could commit it.",

@@ -97,7 +97,7 @@ pub use outside::outside;
 pub use ports::{DeadLetter, DeadLetterFilter, Delivery, Depth, SagaId, SagaRow};
 pub use retry::Retry;
 pub use runtime::{Vital, Vitals};
-pub use saga::{Next, Recorder, Saga, SagaConsumer, Start, Step, TimerChange, begin, finish, stay, to};
+pub use saga::{Next, Recorder, Saga, SagaConsumer, Start, Step, Stored, TimerChange, begin, finish, stay, to};
 pub use time::{Clock, SystemClock, Timestamp, micros};
 pub use tx::Tx;
 pub use worker::{ReadyWorker, Refused, Worker};

@@ -16,7 +16,8 @@ pub struct Limits {
     pub shutdown_deadline: Duration,
     /// How long an idle endpoint waits for a wake-up before it looks by itself.
     pub fallback_poll: Duration,
-    /// How long a message of an unknown name or version is tried again, for rolling deploys.
+    /// How long a message of an unknown name or version, or an event of a saga instance that this code cannot read, is
+    /// tried again, for rolling deploys.
     pub unknown_message_grace: Duration,
     /// Timers turned into deliveries in one transaction.
     pub timer_batch_max_rows: usize,

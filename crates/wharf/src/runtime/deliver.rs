@@ -59,6 +59,7 @@ pub(crate) async fn deliver(
             Verdict::Snooze(delay) => Outcome::Return { delay },
             Verdict::DeadLetter => dead_letter(&failure, failed_attempts + 1),
             Verdict::Retry if cancel.reason().is_some() => Outcome::Return { delay: Duration::ZERO },
+            Verdict::Retry if let Some(delay) = deploy_pause(runtime, &delivery, &failure) => Outcome::Return { delay },
             Verdict::Retry => {
                 failed_attempts += 1;
                 match endpoint.retry.after(failed_attempts, delivery.envelope.id) {
@@ -145,9 +146,8 @@ async fn run(
 /// A message no handler here accepts: tried again for a while, as a rolling deploy may bring the handler.
 fn unknown(runtime: &Runtime, delivery: &Delivery) -> Settlement {
     let envelope = &delivery.envelope;
-    let grace = runtime.limits.unknown_message_grace;
-    let outcome = if runtime.post.clock.now().since(envelope.sent_at) < grace {
-        Outcome::Return { delay: grace / 30 }
+    let outcome = if let Some(delay) = within_grace(runtime, delivery) {
+        Outcome::Return { delay }
     } else {
         let reason = format!("no handler here accepts `{}` version {}", envelope.name, envelope.version);
         Outcome::DeadLetter { code: Code::MESSAGE_UNKNOWN, reason, attempt: envelope.attempt }
@@ -159,6 +159,18 @@ fn unknown(runtime: &Runtime, delivery: &Delivery) -> Settlement {
         "message of an unknown name or version"
     );
     Settlement { lease: delivery.lease, outcome, outgoing: Vec::new() }
+}
+
+/// An event of a saga instance that this code cannot read, as it was stored by newer code, or by older code that nobody
+/// migrates: for as long as an unknown message it waits for the code that can. After that the policy decides.
+fn deploy_pause(runtime: &Runtime, delivery: &Delivery, failure: &Failure) -> Option<Duration> {
+    if failure.code() == Code::SAGA_UNREADABLE { within_grace(runtime, delivery) } else { None }
+}
+
+/// When to look again at what only other code can handle, while a rolling deploy may still bring that code.
+fn within_grace(runtime: &Runtime, delivery: &Delivery) -> Option<Duration> {
+    let grace = runtime.limits.unknown_message_grace;
+    (runtime.post.clock.now().since(delivery.envelope.sent_at) < grace).then(|| grace / 30)
 }
 
 fn dead_letter(failure: &Failure, attempt: u32) -> Outcome {
@@ -176,6 +188,9 @@ fn log_failure(
     let (endpoint, name, key) = (&*endpoint.name, &*delivery.envelope.name, delivery.envelope.key.as_str());
     let id = delivery.envelope.id;
     match outcome {
+        Outcome::Return { delay } if failure.code() == Code::SAGA_UNREADABLE => {
+            tracing::warn!(endpoint, handler, name, key, %id, ?delay, error = %failure, "event waits for code that reads its saga");
+        }
         Outcome::Return { delay } => tracing::debug!(endpoint, handler, name, key, %id, ?delay, "delivery returned"),
         // Events overtake one another all day; only one that is never caught up with is worth a line.
         Outcome::Retry { delay, attempt } if failure.code() == Code::SAGA_NOT_STARTED => {

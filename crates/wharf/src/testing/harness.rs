@@ -3,8 +3,6 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use serde::de::DeserializeOwned;
-
 use super::{ManualClock, transcript::Transcript};
 use crate::{
     Cancel, Client, Clock, DeadLetter, DeadLetterFilter, Draft, Error, Key, Message, Saga, SagaId, Tenant, Timestamp,
@@ -12,6 +10,7 @@ use crate::{
     endpoint::EndpointDefinition,
     ports::{Engine, Settlement},
     runtime::{Delivered, deliver, next_fire, send_tick},
+    saga::read_stored,
     worker::ReadyWorker,
 };
 
@@ -137,11 +136,15 @@ impl Harness {
         redriven
     }
 
-    /// Where a saga stands, and its facts.
+    /// Where a saga stands, and its facts, migrated as the next event would.
+    ///
+    /// # Panics
+    /// When this code cannot read the instance.
     pub async fn saga<G: Saga>(&self, key: &Key) -> Option<(G::State, G::Facts)> {
         let id = SagaId { tenant: self.tenant.clone(), saga: Arc::from(G::NAME), key: key.clone() };
         let row = expect(self.client.saga(&id).await)?;
-        Some((stored(&row.state), stored(&row.facts)))
+        let (facts, state) = expect(read_stored::<G>(&row));
+        Some((state, facts))
     }
 
     /// For everything else that an application does outside its handlers.
@@ -260,10 +263,6 @@ async fn insist<T>(mut call: impl AsyncFnMut() -> Result<T, Error>) -> T {
             Err(error) => panic!("the engine does not answer: {}", error.chain()),
         }
     }
-}
-
-fn stored<T: DeserializeOwned>(json: &str) -> T {
-    serde_json::from_str(json).unwrap_or_else(|error| panic!("{error} in {json}"))
 }
 
 fn expect<T>(answer: Result<T, Error>) -> T {

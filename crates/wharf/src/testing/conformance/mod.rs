@@ -18,6 +18,8 @@ pub mod delivery;
 #[doc(hidden)]
 pub mod flow;
 #[doc(hidden)]
+pub mod instances;
+#[doc(hidden)]
 pub mod leases;
 #[doc(hidden)]
 pub mod retry;
@@ -172,6 +174,19 @@ macro_rules! conformance {
             }
             crash {
                 a_crash_at_any_await_loses_and_doubles_nothing,
+            }
+            instances {
+                an_older_instance_is_migrated_by_its_next_event,
+                an_event_that_changes_nothing_migrates_all_the_same,
+                an_event_of_a_newer_instance_waits_for_the_newer_code,
+                an_instance_nobody_can_read_says_what_and_where,
+                an_event_before_its_instance_waits_for_it,
+                an_event_whose_instance_never_begins_is_dead_lettered_with_that_reason,
+                a_finished_instance_still_decides_what_comes_late,
+                a_firing_overtaken_by_a_new_arming_is_ignored,
+                a_firing_that_comes_after_the_end_is_ignored,
+                two_firings_of_one_generation_happen_once,
+                a_firing_whose_handler_crashed_is_still_current,
             }
             flow {
                 a_harness_tells_the_story_of_a_flow,
