@@ -12,6 +12,7 @@ use wharf::{
 use crate::{
     Postgres,
     error::{failed, is_broken},
+    join::JoinedTransaction,
     lanes::Lane,
     sagas,
     send::endpoints,
@@ -59,12 +60,17 @@ pub trait PostgresTx {
 #[async_trait]
 impl PostgresTx for Tx {
     async fn postgres(&mut self) -> Result<&mut PgConnection, Error> {
-        let transaction = self.open().await?.as_any().downcast_mut::<PostgresTransaction>();
-        match transaction {
-            Some(transaction) => Ok(&mut transaction.lane),
-            None => Err(Error::new(Code::WRONG_ENGINE, "this worker does not run on PostgreSQL")),
+        let open = self.open().await?.as_any();
+        if open.is::<JoinedTransaction>() {
+            // Asked twice, as a borrow that is returned from one branch would last through the other.
+            return open.downcast_mut().map(JoinedTransaction::connection).ok_or_else(wrong_engine);
         }
+        open.downcast_mut().map(|ours: &mut PostgresTransaction| &mut *ours.lane).ok_or_else(wrong_engine)
     }
+}
+
+fn wrong_engine() -> Error {
+    Error::new(Code::WRONG_ENGINE, "this worker does not run on PostgreSQL")
 }
 
 impl PostgresTransaction {

@@ -3,8 +3,11 @@
 use std::sync::{Arc, atomic::AtomicBool};
 
 use crate::{
-    Bus, DeadLetter, DeadLetterFilter, Depth, Error, Message, SagaId, SagaRow, Tenant, Timestamp, Trail, Tx, Vitals,
-    runtime::Runtime, tx::SlotOwner,
+    Bus, DeadLetter, DeadLetterFilter, Depth, Error, Message, Outgoing, SagaId, SagaRow, Tenant, Timestamp, Trail, Tx,
+    Vitals,
+    ports::{Engine, Transaction},
+    runtime::Runtime,
+    tx::SlotOwner,
 };
 
 /// A handle for everything that is not a handler: a web server, a command line, a test. Cheap to clone.
@@ -57,6 +60,21 @@ impl Client {
         let bus = Bus::new(Arc::clone(&self.runtime.post), tenant.clone(), trail);
         let tx = slot.lend().map_err(|failure| Error::new(failure.code(), failure.chain()))?;
         Ok(UnitOfWork { tx, bus, slot: Slot(slot) })
+    }
+
+    /// Begins a unit of work in a transaction that its engine did not open, such as one of the application's own. Engines
+    /// use this in their extension traits; `join` makes their transaction of it, or says why it cannot be.
+    ///
+    /// # Errors
+    /// Those of `join`.
+    pub fn join_with(
+        &self,
+        tenant: &Tenant,
+        join: impl FnOnce(&dyn Engine) -> Result<Box<dyn Transaction>, Error>,
+    ) -> Result<UnitOfWork, Error> {
+        let mut work = self.begin(tenant)?;
+        work.tx.put(join(&*self.runtime.engine)?);
+        Ok(work)
     }
 
     /// Publishes one event in a commit of its own.
@@ -152,6 +170,14 @@ impl UnitOfWork {
             Some(transaction) => transaction.commit(&outgoing).await,
             None => slot.0.engine().await.send(&outgoing).await,
         }
+    }
+
+    /// What was collected, for engines that write it within a transaction whose commit is in other hands.
+    ///
+    /// # Errors
+    /// When a message cannot be written, or `W0013` when it is a command that nobody consumes.
+    pub fn into_outgoing(self) -> Result<Vec<Outgoing>, Error> {
+        self.bus.take_plain()
     }
 
     /// Undoes what was written and forgets what was collected. Dropping it does the same, without waiting.

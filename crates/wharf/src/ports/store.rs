@@ -10,7 +10,7 @@ use crate::{Clock, Code, Envelope, Error, Key, Kind, Outgoing, Tenant, Timestamp
 
 /// Opens transactions and keeps what outlives a delivery.
 #[async_trait]
-pub trait Store: fmt::Debug + Send + Sync + 'static {
+pub trait Store: Any + fmt::Debug + Send + Sync {
     /// Opens a transaction. May wait for a connection or for the one writer.
     async fn begin(&self) -> Result<Box<dyn Transaction>, Error>;
 
