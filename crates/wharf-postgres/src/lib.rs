@@ -17,6 +17,7 @@ mod claim;
 mod dead_letters;
 mod engine;
 mod error;
+mod inbox;
 mod lanes;
 mod migrations;
 mod notify;

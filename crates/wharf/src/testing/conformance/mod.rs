@@ -16,6 +16,8 @@ pub mod delivery;
 #[doc(hidden)]
 pub mod flow;
 #[doc(hidden)]
+pub mod inbox;
+#[doc(hidden)]
 pub mod leases;
 #[doc(hidden)]
 pub mod retry;
@@ -167,6 +169,19 @@ macro_rules! conformance {
                 timers_fire_oldest_first_and_no_more_than_asked,
                 timers_of_tenants_and_instances_are_kept_apart,
                 concurrent_firing_fires_each_timer_once,
+            }
+            inbox {
+                a_round_ends_once,
+                of_concurrent_copies_one_is_new,
+                a_later_round_is_new_and_ends_all_before_it,
+                in_one_batch_a_round_is_new_once,
+                messages_of_endpoints_and_tenants_are_kept_apart,
+                what_is_not_committed_has_not_ended,
+                a_transaction_ended_behind_our_back_notes_nothing,
+                a_buried_message_tells_the_whole_story,
+                a_buried_message_is_redriven_by_its_outbox_and_the_inbox_says_so,
+                buried_messages_and_dead_deliveries_live_side_by_side,
+                pruning_forgets_the_oldest_and_not_a_microsecond_early,
             }
             flow {
                 a_harness_tells_the_story_of_a_flow,
