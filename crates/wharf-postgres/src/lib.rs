@@ -20,6 +20,7 @@ mod claim;
 mod dead_letters;
 mod engine;
 mod error;
+mod inbox;
 mod join;
 mod lanes;
 mod migrations;

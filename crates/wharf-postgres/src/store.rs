@@ -1,14 +1,14 @@
 //! The port that keeps state, on PostgreSQL.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use wharf::{
     Clock, DeadLetter, DeadLetterFilter, Error, SagaId, SagaRow,
-    ports::{Fired, Store, Transaction},
+    ports::{Ending, Fired, Round, Store, Transaction},
 };
 
-use crate::{Postgres, dead_letters, error::failed, sagas, timers, transaction::PostgresTransaction};
+use crate::{Postgres, dead_letters, error::failed, inbox, sagas, timers, transaction::PostgresTransaction};
 
 #[async_trait]
 impl Store for Postgres {
@@ -34,6 +34,14 @@ impl Store for Postgres {
 
     async fn saga(&self, id: &SagaId) -> Result<Option<SagaRow>, Error> {
         sagas::find(self.pool(), id).await
+    }
+
+    async fn endings(&self, rounds: &[Round]) -> Result<Vec<Option<Ending>>, Error> {
+        inbox::endings(self, rounds).await
+    }
+
+    async fn prune_inbox(&self, ended_before: Duration, max: usize) -> Result<u64, Error> {
+        inbox::prune(self, ended_before, max).await
     }
 
     async fn ping(&self) -> Result<(), Error> {

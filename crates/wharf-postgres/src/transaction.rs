@@ -6,12 +6,13 @@ use async_trait::async_trait;
 use sqlx::{Connection, PgConnection, raw_sql};
 use wharf::{
     Code, Error, Outgoing, Tx,
-    ports::{Lease, SagaId, SagaRow, TimerArm, Transaction, Wakeups},
+    ports::{Burial, Lease, Receipt, SagaId, SagaRow, TimerArm, Transaction, Wakeups},
 };
 
 use crate::{
     Postgres,
     error::{failed, is_broken},
+    inbox,
     join::JoinedTransaction,
     lanes::Lane,
     sagas,
@@ -162,6 +163,14 @@ impl Transaction for PostgresTransaction {
 
     async fn timer(&mut self, id: &SagaId, name: &str) -> Result<Option<i64>, Error> {
         timers::generation(&mut self.lane, id, name).await
+    }
+
+    async fn note(&mut self, receipts: &[Receipt]) -> Result<Vec<bool>, Error> {
+        inbox::note(&mut self.lane, receipts).await
+    }
+
+    async fn bury(&mut self, burials: &[Burial]) -> Result<(), Error> {
+        inbox::bury(&mut self.lane, burials).await
     }
 
     async fn settle(self: Box<Self>, lease: Lease, outgoing: &[Outgoing]) -> Result<bool, Error> {

@@ -17,6 +17,7 @@ mod deliveries;
 mod engine;
 mod error;
 mod guard;
+mod inbox;
 mod lock;
 mod migrations;
 mod options;

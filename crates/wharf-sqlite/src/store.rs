@@ -1,14 +1,14 @@
 //! Keeping state: transactions, timers, dead letters, sagas.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use wharf::{
     Clock, DeadLetter, DeadLetterFilter, Error, SagaId, SagaRow,
-    ports::{Fired, Store, Transaction},
+    ports::{Ending, Fired, Round, Store, Transaction},
 };
 
-use crate::{dead_letters, engine::Sqlite, error::failed, sagas, timers, transaction::SqliteTransaction};
+use crate::{dead_letters, engine::Sqlite, error::failed, inbox, sagas, timers, transaction::SqliteTransaction};
 
 #[async_trait]
 impl Store for Sqlite {
@@ -36,6 +36,14 @@ impl Store for Sqlite {
     async fn saga(&self, id: &SagaId) -> Result<Option<SagaRow>, Error> {
         let mut reader = self.read_pool().acquire().await.map_err(|error| failed("read a saga", error))?;
         sagas::find(&mut reader, id).await
+    }
+
+    async fn endings(&self, rounds: &[Round]) -> Result<Vec<Option<Ending>>, Error> {
+        inbox::endings(self, rounds).await
+    }
+
+    async fn prune_inbox(&self, ended_before: Duration, max: usize) -> Result<u64, Error> {
+        inbox::prune(self, ended_before, max).await
     }
 
     async fn ping(&self) -> Result<(), Error> {

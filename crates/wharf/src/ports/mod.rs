@@ -1,9 +1,11 @@
 //! What wharf asks of an engine. Handlers never see these; engines implement them.
 
+mod inbox;
 mod store;
 mod transport;
 mod wakeups;
 
+pub use inbox::{Burial, Ending, Outbox, Receipt, Round};
 pub use store::{DeadLetter, DeadLetterFilter, Fired, SagaId, SagaRow, Store, TimerArm, TimerFiring, Transaction};
 pub use transport::{Claimed, Delivery, Depth, Lease, Outcome, Settlement, Transport};
 pub use wakeups::Wakeups;

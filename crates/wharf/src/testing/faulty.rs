@@ -15,7 +15,10 @@ use async_trait::async_trait;
 
 use crate::{
     Clock, Code, DeadLetter, DeadLetterFilter, Depth, Error, Outgoing, SagaId, SagaRow, Timestamp,
-    ports::{Claimed, Engine, Fired, Lease, Settlement, Store, TimerArm, Transaction, Transport, Wakeups},
+    ports::{
+        Burial, Claimed, Ending, Engine, Fired, Lease, Receipt, Round, Settlement, Store, TimerArm, Transaction,
+        Transport, Wakeups,
+    },
 };
 
 /// An engine whose port calls fail now and then. The same seed fails the same calls, as long as they come in the same
@@ -214,6 +217,14 @@ impl<E: Engine> Store for Faulty<E> {
         self.inner.saga(id).await
     }
 
+    async fn endings(&self, rounds: &[Round]) -> Result<Vec<Option<Ending>>, Error> {
+        self.source().call("endings", self.inner.endings(rounds)).await
+    }
+
+    async fn prune_inbox(&self, ended_before: Duration, max: usize) -> Result<u64, Error> {
+        self.source().call("prune_inbox", self.inner.prune_inbox(ended_before, max)).await
+    }
+
     async fn ping(&self) -> Result<(), Error> {
         self.source().call("ping", self.inner.ping()).await
     }
@@ -253,6 +264,14 @@ impl Transaction for FaultyTransaction {
 
     async fn timer(&mut self, id: &SagaId, name: &str) -> Result<Option<i64>, Error> {
         self.source.call("transaction.timer", self.inner.timer(id, name)).await
+    }
+
+    async fn note(&mut self, receipts: &[Receipt]) -> Result<Vec<bool>, Error> {
+        self.source.call("transaction.note", self.inner.note(receipts)).await
+    }
+
+    async fn bury(&mut self, burials: &[Burial]) -> Result<(), Error> {
+        self.source.call("transaction.bury", self.inner.bury(burials)).await
     }
 
     async fn settle(self: Box<Self>, lease: Lease, outgoing: &[Outgoing]) -> Result<bool, Error> {

@@ -11,7 +11,10 @@ use async_trait::async_trait;
 use wharf::{
     Clock, DeadLetter, DeadLetterFilter, Delivery, Depth, Error, Memory, MemoryTx, Outgoing, Result, SagaId, SagaRow,
     Tx,
-    ports::{Claimed, Fired, Lease, Outcome, Settlement, Store, TimerArm, Transaction, Transport, Wakeups},
+    ports::{
+        Burial, Claimed, Ending, Fired, Lease, Outcome, Receipt, Round, Settlement, Store, TimerArm, Transaction,
+        Transport, Wakeups,
+    },
     testing::{
         ManualClock,
         conformance::{self, Stage, Subject},
@@ -169,6 +172,14 @@ impl Store for Broken {
         Store::saga(&self.memory, id).await
     }
 
+    async fn endings(&self, rounds: &[Round]) -> Result<Vec<Option<Ending>>, Error> {
+        self.memory.endings(rounds).await
+    }
+
+    async fn prune_inbox(&self, ended_before: Duration, max: usize) -> Result<u64, Error> {
+        self.memory.prune_inbox(ended_before, max).await
+    }
+
     async fn ping(&self) -> Result<(), Error> {
         self.memory.ping().await
     }
@@ -204,6 +215,14 @@ impl Transaction for BrokenTransaction {
 
     async fn timer(&mut self, id: &SagaId, name: &str) -> Result<Option<i64>, Error> {
         self.inner.timer(id, name).await
+    }
+
+    async fn note(&mut self, receipts: &[Receipt]) -> Result<Vec<bool>, Error> {
+        self.inner.note(receipts).await
+    }
+
+    async fn bury(&mut self, burials: &[Burial]) -> Result<(), Error> {
+        self.inner.bury(burials).await
     }
 
     async fn settle(self: Box<Self>, lease: Lease, outgoing: &[Outgoing]) -> Result<bool, Error> {

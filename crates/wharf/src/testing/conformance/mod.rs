@@ -18,6 +18,8 @@ pub mod delivery;
 #[doc(hidden)]
 pub mod flow;
 #[doc(hidden)]
+pub mod inbox;
+#[doc(hidden)]
 pub mod instances;
 #[doc(hidden)]
 pub mod leases;
@@ -187,6 +189,19 @@ macro_rules! conformance {
                 a_firing_that_comes_after_the_end_is_ignored,
                 two_firings_of_one_generation_happen_once,
                 a_firing_whose_handler_crashed_is_still_current,
+            }
+            inbox {
+                a_round_ends_once,
+                of_concurrent_copies_one_is_new,
+                a_later_round_is_new_and_ends_all_before_it,
+                in_one_batch_a_round_is_new_once,
+                messages_of_endpoints_and_tenants_are_kept_apart,
+                what_is_not_committed_has_not_ended,
+                a_transaction_ended_behind_our_back_notes_nothing,
+                a_buried_message_tells_the_whole_story,
+                a_buried_message_is_redriven_by_its_outbox_and_the_inbox_says_so,
+                buried_messages_and_dead_deliveries_live_side_by_side,
+                pruning_forgets_the_oldest_and_not_a_microsecond_early,
             }
             flow {
                 a_harness_tells_the_story_of_a_flow,

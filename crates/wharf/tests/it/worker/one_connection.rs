@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use tokio::sync::{Mutex, Semaphore};
 use wharf::{
     Clock, DeadLetter, DeadLetterFilter, Depth, Error, Memory, Module, Msg, Outgoing, Result, SagaId, SagaRow, State,
-    ports::{Claimed, Fired, Lease, Settlement, Store, Transaction, Transport, Wakeups},
+    ports::{Claimed, Ending, Fired, Lease, Round, Settlement, Store, Transaction, Transport, Wakeups},
     testing::ManualClock,
 };
 
@@ -108,6 +108,14 @@ impl Store for OneConnection {
 
     async fn saga(&self, id: &SagaId) -> Result<Option<SagaRow>, Error> {
         Store::saga(&self.memory, id).await
+    }
+
+    async fn endings(&self, rounds: &[Round]) -> Result<Vec<Option<Ending>>, Error> {
+        self.memory.endings(rounds).await
+    }
+
+    async fn prune_inbox(&self, ended_before: Duration, max: usize) -> Result<u64, Error> {
+        self.memory.prune_inbox(ended_before, max).await
     }
 
     async fn ping(&self) -> Result<(), Error> {
