@@ -10,7 +10,8 @@ use sqlx::{
 use tempfile::TempDir;
 use wharf::{
     Client, Code, Delivery, Error, Key, Message, Module, Msg, Outgoing, Result, Tenant, Tx, UnitOfWork, Worker,
-    ports::Transport, testing::ManualClock,
+    ports::{Claim, Transport},
+    testing::ManualClock,
 };
 use wharf_sqlite::{Sqlite, SqliteOptions, SqliteTx};
 
@@ -90,7 +91,7 @@ impl App {
     }
 
     pub(crate) async fn claim(&self) -> Vec<Delivery> {
-        self.engine.claim("listen", 1_000, LEASE).await.unwrap().deliveries
+        self.engine.claim(&Claim::new("listen", 1_000, LEASE)).await.unwrap().deliveries
     }
 
     /// What was said and not yet heard, oldest first.

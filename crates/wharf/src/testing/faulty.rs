@@ -15,7 +15,7 @@ use async_trait::async_trait;
 
 use crate::{
     Clock, Code, DeadLetter, DeadLetterFilter, Depth, Error, Outgoing, SagaId, SagaRow, Timestamp,
-    ports::{Claimed, Engine, Fired, Lease, Settlement, Store, TimerArm, Transaction, Transport, Wakeups},
+    ports::{Claim, Claimed, Engine, Fired, Lease, Settlement, Store, TimerArm, Transaction, Transport, Wakeups},
 };
 
 /// An engine whose port calls fail now and then. The same seed fails the same calls, as long as they come in the same
@@ -137,8 +137,8 @@ fn scatter(seed: u64) -> u64 {
 
 #[async_trait]
 impl<E: Engine> Transport for Faulty<E> {
-    async fn claim(&self, endpoint: &str, max: usize, lease: Duration) -> Result<Claimed, Error> {
-        self.source().call("claim", self.inner.claim(endpoint, max, lease)).await
+    async fn claim(&self, claim: &Claim<'_>) -> Result<Claimed, Error> {
+        self.source().call("claim", self.inner.claim(claim)).await
     }
 
     async fn settle(&self, batch: &[Settlement]) -> Result<Vec<bool>, Error> {
