@@ -2,7 +2,9 @@
 --
 -- AUTOINCREMENT: an id is never given twice, so that (id, epoch) proves who holds what even after the row is gone.
 -- not_before is both the due time and, while held, the end of the lease: microseconds since 1970.
--- held tells a delivery in work (1) from one that waits (0); a claim that finds it still 1 has found a crash.
+-- held tells a delivery in work (1) from one that waits (0); a claim that finds it still 1 has found a survivor of a
+-- crash, which it takes alone (alone = 1). lost_leases counts every lease that ran out, crashes those of them that ran
+-- out while it was alone.
 CREATE TABLE wharf_deliveries (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     tenant TEXT NOT NULL,
@@ -10,6 +12,8 @@ CREATE TABLE wharf_deliveries (
     not_before INTEGER NOT NULL,
     epoch INTEGER NOT NULL DEFAULT 0,
     held INTEGER NOT NULL DEFAULT 0,
+    alone INTEGER NOT NULL DEFAULT 0,
+    lost_leases INTEGER NOT NULL DEFAULT 0,
     attempt INTEGER NOT NULL,
     crashes INTEGER NOT NULL,
     redrives INTEGER NOT NULL,

@@ -19,6 +19,8 @@ pub struct Limits {
     /// How long a message of an unknown name or version, or an event of a saga instance that this code cannot read, is
     /// tried again, for rolling deploys.
     pub unknown_message_grace: Duration,
+    /// How often a delivery may be lost while it is claimed alone. At this many crashes it is dead-lettered unrun.
+    pub crashes_max: u32,
     /// Timers turned into deliveries in one transaction.
     pub timer_batch_max_rows: usize,
     /// Deliveries settled in one statement.
@@ -33,6 +35,7 @@ impl Default for Limits {
             shutdown_deadline: Duration::from_secs(30),
             fallback_poll: Duration::from_secs(1),
             unknown_message_grace: Duration::from_secs(300),
+            crashes_max: 3,
             timer_batch_max_rows: 500,
             settle_batch_max_rows: 500,
         }
@@ -47,6 +50,9 @@ impl Limits {
         }
         if self.fallback_poll.is_zero() {
             return refuse("limits.fallback_poll: above zero");
+        }
+        if self.crashes_max == 0 {
+            return refuse("limits.crashes_max: at least 1");
         }
         if self.body_size_max_bytes == 0 || self.timer_batch_max_rows == 0 || self.settle_batch_max_rows == 0 {
             return refuse("limits: body_size_max_bytes and the batch sizes must be above zero");

@@ -11,7 +11,7 @@ use crate::{
     module::{Module, Tick},
     ports::{Engine, TimerFiring},
     routes::Routes,
-    runtime::{Phase, Runtime, Vitals, fire_timers, pump, supervise, tick},
+    runtime::{Phase, Runtime, Survivors, Vitals, fire_timers, pump, supervise, tick},
 };
 
 /// The shortest period of a module's `every`.
@@ -136,6 +136,7 @@ impl Worker {
             post: Arc::new(post),
             limits: Arc::new(self.limits),
             vitals: Vitals::default(),
+            survivors: Arc::new(Survivors::default()),
         };
         Ok(ReadyWorker {
             runtime,

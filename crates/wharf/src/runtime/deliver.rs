@@ -45,6 +45,9 @@ pub(crate) async fn deliver(
     cancel: Cancel,
 ) -> Delivered {
     let delivery = Arc::new(delivery);
+    if delivery.envelope.crashes >= runtime.limits.crashes_max {
+        return Delivered::Unsettled(quarantined(endpoint, &delivery));
+    }
     let Some(consumer) = endpoint.consumers.iter().find(|consumer| consumer.accepts(&delivery.envelope)) else {
         return Delivered::Unsettled(unknown(runtime, &delivery));
     };
@@ -141,6 +144,22 @@ async fn run(
         }
         reason = context.cancel.cancelled() => Err(Failure::retry(format!("cancelled: {reason:?}"))),
     }
+}
+
+/// A delivery that was lost too often while it was claimed alone. Running it once more might take others with it.
+fn quarantined(endpoint: &EndpointDefinition, delivery: &Delivery) -> Settlement {
+    let envelope = &delivery.envelope;
+    let reason = format!("lost {} times while it was claimed alone", envelope.crashes);
+    tracing::error!(
+        endpoint = &*endpoint.name,
+        name = &*envelope.name,
+        key = envelope.key.as_str(),
+        id = %envelope.id,
+        crashes = envelope.crashes,
+        "delivery quarantined"
+    );
+    let outcome = Outcome::DeadLetter { code: Code::QUARANTINED, reason, attempt: envelope.attempt };
+    Settlement { lease: delivery.lease, outcome, outgoing: Vec::new() }
 }
 
 /// A message no handler here accepts: tried again for a while, as a rolling deploy may bring the handler.

@@ -4,6 +4,7 @@ mod deliver;
 mod lookout;
 mod pump;
 mod supervise;
+mod survivors;
 mod tick;
 mod timers;
 mod vitals;
@@ -12,6 +13,7 @@ pub(crate) use deliver::{Delivered, deliver};
 pub(crate) use lookout::Lookout;
 pub(crate) use pump::{Phase, pump};
 pub(crate) use supervise::supervise;
+pub(crate) use survivors::Survivors;
 pub(crate) use tick::tick;
 #[cfg(feature = "testing")]
 pub(crate) use tick::{next_fire, send as send_tick};
@@ -29,4 +31,5 @@ pub(crate) struct Runtime {
     pub(crate) post: Arc<PostOffice>,
     pub(crate) limits: Arc<Limits>,
     pub(crate) vitals: Vitals,
+    pub(crate) survivors: Arc<Survivors>,
 }

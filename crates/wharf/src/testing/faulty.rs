@@ -16,7 +16,7 @@ use async_trait::async_trait;
 use crate::{
     Clock, Code, DeadLetter, DeadLetterFilter, Depth, Error, Outgoing, SagaId, SagaRow, Timestamp,
     ports::{
-        Burial, Claimed, Ending, Engine, Fired, Lease, Receipt, Round, Settlement, Store, TimerArm, Transaction,
+        Burial, Claim, Claimed, Ending, Engine, Fired, Lease, Receipt, Round, Settlement, Store, TimerArm, Transaction,
         Transport, Wakeups,
     },
 };
@@ -159,8 +159,8 @@ fn scatter(seed: u64) -> u64 {
 
 #[async_trait]
 impl<E: Engine> Transport for Faulty<E> {
-    async fn claim(&self, endpoint: &str, max: usize, lease: Duration) -> Result<Claimed, Error> {
-        self.source().call("claim", self.inner.claim(endpoint, max, lease)).await
+    async fn claim(&self, claim: &Claim<'_>) -> Result<Claimed, Error> {
+        self.source().call("claim", self.inner.claim(claim)).await
     }
 
     async fn settle(&self, batch: &[Settlement]) -> Result<Vec<bool>, Error> {

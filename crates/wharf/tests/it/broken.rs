@@ -12,8 +12,8 @@ use wharf::{
     Clock, DeadLetter, DeadLetterFilter, Delivery, Depth, Error, Memory, MemoryTx, Outgoing, Result, SagaId, SagaRow,
     Tx,
     ports::{
-        Burial, Claimed, Ending, Fired, Lease, Outcome, Receipt, Round, Settlement, Store, TimerArm, Transaction,
-        Transport, Wakeups,
+        Burial, Claim, Claimed, Ending, Fired, Lease, Outcome, Receipt, Round, Settlement, Store, TimerArm,
+        Transaction, Transport, Wakeups,
     },
     testing::{
         ManualClock,
@@ -43,6 +43,10 @@ flaws! {
     SharesWhatIsHeld,
     ForgetsDelays,
     ForgetsCrashes,
+    CountsEveryLossAsACrash,
+    ClaimsSurvivorsTogether,
+    BringsSurvivorsUnasked,
+    StarvesSurvivors,
     CountsReturnsAsAttempts,
     RenewsAnything,
     TruncatesBodies,
@@ -73,11 +77,17 @@ impl Broken {
 
 #[async_trait]
 impl Transport for Broken {
-    async fn claim(&self, endpoint: &str, max: usize, lease: Duration) -> Result<Claimed, Error> {
-        let mut claimed = self.memory.claim(endpoint, max, lease).await?;
+    async fn claim(&self, claim: &Claim<'_>) -> Result<Claimed, Error> {
+        let mut asked = *claim;
+        asked.survivors |= self.has(Flaw::BringsSurvivorsUnasked);
+        asked.survivors &= !self.has(Flaw::StarvesSurvivors);
+        let mut claimed = self.memory.claim(&asked).await?;
+        if self.has(Flaw::ClaimsSurvivorsTogether) && claimed.deliveries.iter().any(|one| one.is_survivor) {
+            claimed.deliveries.extend(self.memory.claim(claim).await?.deliveries);
+        }
         let mut before = self.claimed.lock().unwrap();
         if self.has(Flaw::SharesWhatIsHeld) && claimed.deliveries.is_empty() {
-            claimed.deliveries.extend(before.values().take(max).cloned());
+            claimed.deliveries.extend(before.values().take(claim.max).cloned());
         }
         if self.has(Flaw::ClaimsNewestFirst) {
             claimed.deliveries.reverse();
@@ -85,6 +95,9 @@ impl Transport for Broken {
         for delivery in &mut claimed.deliveries {
             if self.has(Flaw::ForgetsCrashes) {
                 delivery.envelope.crashes = 0;
+            }
+            if self.has(Flaw::CountsEveryLossAsACrash) {
+                delivery.envelope.crashes = delivery.lost_leases;
             }
             if self.has(Flaw::TruncatesBodies) {
                 delivery.body = Arc::from(&delivery.body[..delivery.body.len().min(100)]);
@@ -139,7 +152,11 @@ impl Store for Broken {
     async fn fire_timers(&self, max: usize) -> Result<Fired, Error> {
         let before = self.memory.fire_timers(max).await?;
         if self.has(Flaw::FiresTimersTwice) && before.fired > 0 {
-            let again: Vec<_> = self.memory.claim("saga", 1, Duration::ZERO).await?.deliveries;
+            let again: Vec<_> = self.memory.claim(&Claim::new("saga", 1, Duration::ZERO)).await?.deliveries;
+            for one in &again {
+                let outcome = Outcome::Return { delay: Duration::ZERO };
+                self.memory.settle(&[Settlement { lease: one.lease, outcome, outgoing: Vec::new() }]).await?;
+            }
             let copies: Vec<_> =
                 again.into_iter().map(|one| Outgoing::new(Arc::from("saga"), one.envelope, one.body)).collect();
             self.memory.send(&copies).await?;
@@ -309,6 +326,11 @@ caught! {
     an_engine_that_shares_what_is_held: SharesWhatIsHeld by leases::what_is_held_is_nobody_elses_until_the_lease_ends;
     an_engine_that_forgets_delays: ForgetsDelays by retry::a_retry_waits_its_delay_to_the_microsecond;
     an_engine_that_forgets_crashes: ForgetsCrashes by retry::attempts_and_crashes_are_counted_apart;
+    an_engine_that_blames_neighbours: CountsEveryLossAsACrash by survivors::only_a_loss_while_alone_is_a_crash;
+    an_engine_that_lets_poison_spread: CountsEveryLossAsACrash by survivors::a_poison_message_takes_no_neighbour_with_it;
+    an_engine_that_claims_survivors_together: ClaimsSurvivorsTogether by survivors::a_survivor_comes_alone;
+    an_engine_that_brings_survivors_unasked: BringsSurvivorsUnasked by survivors::a_page_that_none_may_take_hides_nothing_behind_it;
+    an_engine_that_starves_survivors: StarvesSurvivors by survivors::survivors_and_fresh_ones_do_not_starve_each_other;
     an_engine_that_counts_returns: CountsReturnsAsAttempts by retry::a_return_costs_no_attempt_and_no_crash;
     an_engine_that_renews_anything: RenewsAnything by leases::a_renewal_reports_what_is_no_longer_ours;
     an_engine_that_truncates_bodies: TruncatesBodies by delivery::what_was_sent_arrives_byte_for_byte;

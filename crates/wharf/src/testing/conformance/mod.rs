@@ -31,6 +31,8 @@ pub mod sagas;
 pub mod settling;
 mod stage;
 #[doc(hidden)]
+pub mod survivors;
+#[doc(hidden)]
 pub mod timers;
 
 use std::time::Duration;
@@ -138,6 +140,13 @@ macro_rules! conformance {
                 attempts_and_crashes_are_counted_apart,
                 a_retry_keeps_the_message_as_it_was,
                 retries_queue_behind_what_was_due_before_them,
+            }
+            survivors {
+                a_survivor_comes_alone,
+                only_a_loss_while_alone_is_a_crash,
+                a_page_that_none_may_take_hides_nothing_behind_it,
+                survivors_and_fresh_ones_do_not_starve_each_other,
+                a_poison_message_takes_no_neighbour_with_it,
             }
             dead_letters {
                 a_dead_letter_tells_the_whole_story,

@@ -5,6 +5,7 @@ mod one_connection;
 mod refusing;
 mod running;
 mod stopping;
+mod survivors;
 mod taking_turns;
 mod trouble;
 

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use tokio::sync::{Mutex, Semaphore};
 use wharf::{
     Clock, DeadLetter, DeadLetterFilter, Depth, Error, Memory, Module, Msg, Outgoing, Result, SagaId, SagaRow, State,
-    ports::{Claimed, Ending, Fired, Lease, Round, Settlement, Store, Transaction, Transport, Wakeups},
+    ports::{Claim, Claimed, Ending, Fired, Lease, Round, Settlement, Store, Transaction, Transport, Wakeups},
     testing::ManualClock,
 };
 
@@ -56,10 +56,10 @@ async fn a_renewal_that_waits_for_a_connection_lets_the_claim_that_has_it_end() 
 
 #[async_trait]
 impl Transport for OneConnection {
-    async fn claim(&self, endpoint: &str, max: usize, lease: Duration) -> Result<Claimed, Error> {
+    async fn claim(&self, claim: &Claim<'_>) -> Result<Claimed, Error> {
         let _connection = self.connection.lock().await;
         self.claims.acquire().await.unwrap().forget();
-        self.memory.claim(endpoint, max, lease).await
+        self.memory.claim(claim).await
     }
 
     async fn renew(&self, leases: &[Lease], length: Duration) -> Result<Vec<Lease>, Error> {

@@ -5,7 +5,10 @@ use std::{
     time::Duration,
 };
 
-use wharf::{Bus, Cancel, CancelReason, Limits, MemoryTx, Module, Msg, Result, State, Tx, ports::Transport};
+use wharf::{
+    Bus, Cancel, CancelReason, Limits, MemoryTx, Module, Msg, Result, State, Tx,
+    ports::{Claim, Transport},
+};
 
 use super::{Gate, Job, Running, gate, turns, until};
 
@@ -32,7 +35,7 @@ async fn what_is_under_way_finishes_and_what_waits_goes_back() {
     let memory = running.stopped().await;
 
     assert_eq!(memory.get("job 0").await.as_deref(), Some("done"));
-    let left = memory.claim("work", 10, Duration::from_secs(30)).await.unwrap().deliveries;
+    let left = memory.claim(&Claim::new("work", 10, Duration::from_secs(30))).await.unwrap().deliveries;
     let told = left.iter().map(|one| (one.envelope.key.as_str(), one.envelope.attempt, one.envelope.crashes));
     assert_eq!(told.collect::<Vec<_>>(), [("job:1", 0, 0), ("job:2", 0, 0), ("job:3", 0, 0), ("job:4", 0, 0)]);
 }
@@ -69,7 +72,7 @@ async fn a_handler_that_outstays_the_deadline_is_dropped_and_its_delivery_return
     let memory = running.stopped().await;
 
     assert_eq!(*told.lock().unwrap(), [CancelReason::Shutdown]);
-    let left = memory.claim("work", 10, Duration::from_secs(30)).await.unwrap().deliveries;
+    let left = memory.claim(&Claim::new("work", 10, Duration::from_secs(30))).await.unwrap().deliveries;
     assert_eq!(left.len(), 1, "what it sent was never committed");
     assert_eq!((left[0].envelope.attempt, left[0].envelope.crashes), (0, 0));
 }
