@@ -32,6 +32,7 @@ mod sagas;
 mod send;
 mod settle;
 mod store;
+mod subscriptions;
 mod timers;
 mod transaction;
 mod transport;

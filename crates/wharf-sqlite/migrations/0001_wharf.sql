@@ -104,3 +104,14 @@ CREATE TABLE wharf_inbox (
 
 -- The oldest, for pruning.
 CREATE INDEX wharf_inbox_ended ON wharf_inbox (ended_at);
+-- Subscriptions: which endpoint consumes the messages of which name; a row for each, declared by every process when it
+-- starts. Senders read all of it into memory. No tenant leads it: an endpoint gets every tenant's messages.
+CREATE TABLE wharf_subscriptions (
+    message TEXT NOT NULL,
+    endpoint TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    takes_turns INTEGER NOT NULL,
+    declared_at INTEGER NOT NULL,
+    seen_at INTEGER NOT NULL,
+    PRIMARY KEY (message, endpoint)
+) STRICT, WITHOUT ROWID;

@@ -24,6 +24,7 @@ mod options;
 mod sagas;
 mod script;
 mod store;
+mod subscriptions;
 mod timers;
 mod transaction;
 mod transport;

@@ -50,7 +50,7 @@ codes! {
     COMMAND_UNROUTED = 13, "A command was sent that no endpoint consumes.",
         "Add the module that consumes it to the worker.";
     COMMAND_CONTESTED = 14, "A command has more than one consumer.",
-        "Make it an event, or remove all but one consumer.";
+        "Make it an event, or remove all but one consumer. If it moved, say `.replaces(..)` on the endpoint that consumes it now; if the other is gone for good, call `Client::retire`.";
     DUPLICATE_ENDPOINT = 15, "Two endpoints or handlers have one id.",
         "Give each a name of its own; ids must also survive renames.";
     DUPLICATE_SUBSCRIPTION = 16, "One endpoint consumes the same message twice.",
@@ -79,6 +79,10 @@ codes! {
         "The message names the limit and its allowed range.";
     QUARANTINED = 28, "A delivery was lost again and again while it was claimed alone: it kills or stalls its process.",
         "Look in the process's log for what ended it (out of memory, stack overflow, abort), mend it, then redrive.";
+    SUBSCRIPTION_RETIRED = 34, "The message waited for an endpoint whose subscription was retired.",
+        "Discard it; or redrive it once an endpoint of this name consumes it again.";
+    KIND_CONTRADICTED = 35, "One takes a message for a command and another for an event.",
+        "Deploy the same version of the message's type everywhere; give it a new name if its kind must change.";
 }
 
 impl fmt::Display for Code {
@@ -99,7 +103,6 @@ mod tests {
 
     #[test]
     fn codes_count_up() {
-        let numbers: Vec<_> = Code::ALL.iter().map(|code| code.number).collect();
-        assert!(numbers.is_sorted_by(|one, next| one < next), "{numbers:?}");
+        assert!(Code::ALL.is_sorted_by(|one, next| one.number < next.number));
     }
 }

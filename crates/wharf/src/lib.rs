@@ -70,6 +70,7 @@ mod retry;
 mod routes;
 mod runtime;
 mod saga;
+mod start;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod time;

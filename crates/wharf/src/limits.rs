@@ -25,6 +25,8 @@ pub struct Limits {
     pub timer_batch_max_rows: usize,
     /// Deliveries settled in one statement.
     pub settle_batch_max_rows: usize,
+    /// Messages given to the dead letters in one transaction, when their subscription is retired.
+    pub retire_batch_max_rows: usize,
 }
 
 impl Default for Limits {
@@ -38,6 +40,7 @@ impl Default for Limits {
             crashes_max: 3,
             timer_batch_max_rows: 500,
             settle_batch_max_rows: 500,
+            retire_batch_max_rows: 500,
         }
     }
 }
@@ -54,7 +57,8 @@ impl Limits {
         if self.crashes_max == 0 {
             return refuse("limits.crashes_max: at least 1");
         }
-        if self.body_size_max_bytes == 0 || self.timer_batch_max_rows == 0 || self.settle_batch_max_rows == 0 {
+        let batches = [self.timer_batch_max_rows, self.settle_batch_max_rows, self.retire_batch_max_rows];
+        if self.body_size_max_bytes == 0 || batches.contains(&0) {
             return refuse("limits: body_size_max_bytes and the batch sizes must be above zero");
         }
         Ok(())

@@ -88,7 +88,7 @@ async fn our_rate(place: &Place, concurrency: usize, total: u64) -> f64 {
     let module = Module::new("bench", ())
         .endpoint("bench-0", |endpoint| endpoint.concurrency(concurrency).prefetch(400).consume("note", note))
         .consume("ignore", ignore);
-    let worker = Worker::new(engine.clone()).module(module).ready().unwrap();
+    let worker = Worker::new(engine.clone()).module(module).ready().await.unwrap();
     let vitals = worker.client("bench").vitals().clone();
     let began = Instant::now();
     let mut rate = 0.0;

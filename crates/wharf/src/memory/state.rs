@@ -21,6 +21,7 @@ pub(super) struct State {
     pub(super) inbox: HashMap<(Tenant, Arc<str>, Uuid), Ended>,
     pub(super) sagas: HashMap<SagaId, SagaRow>,
     pub(super) timers: BTreeMap<(SagaId, String), Timer>,
+    pub(super) subscriptions: BTreeMap<(Arc<str>, Arc<str>), super::subscriptions::Row>,
     pub(super) values: BTreeMap<String, String>,
     pub(super) next_id: i64,
 }
@@ -71,6 +72,11 @@ impl Row {
         self.held = true;
         self.epoch += 1;
         self.not_before = until;
+    }
+
+    /// Whether nobody works on it: it was never claimed, or its holder is gone.
+    pub(super) fn waits(&self, now: Timestamp) -> bool {
+        !self.held || self.not_before <= now
     }
 }
 

@@ -3,12 +3,14 @@
 mod claim;
 mod inbox;
 mod store;
+mod subscriptions;
 mod transport;
 mod wakeups;
 
 pub use claim::{Claim, Claimed, Delivery, Lease};
 pub use inbox::{Burial, Ending, Outbox, Receipt, Round};
 pub use store::{DeadLetter, DeadLetterFilter, Fired, SagaId, SagaRow, Store, TimerArm, TimerFiring, Transaction};
+pub use subscriptions::{Declaration, Declared, Replacement, StoredSubscription, Subscription};
 pub use transport::{Depth, Outcome, Settlement, Transport};
 pub use wakeups::Wakeups;
 

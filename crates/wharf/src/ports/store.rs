@@ -5,7 +5,7 @@ use std::{any::Any, fmt, sync::Arc, time::Duration};
 use async_trait::async_trait;
 use uuid::Uuid;
 
-use super::{Burial, Ending, Lease, Receipt, Round};
+use super::{Burial, Declaration, Declared, Ending, Lease, Receipt, Round, StoredSubscription, Subscription};
 use crate::{Clock, Code, Envelope, Error, Key, Kind, Outgoing, Tenant, Timestamp, Trail};
 
 /// Opens transactions and keeps what outlives a delivery.
@@ -38,6 +38,22 @@ pub trait Store: Any + fmt::Debug + Send + Sync {
     /// Forgets up to `max` messages of the inbox of which no round has ended for this long, in one commit. Returns how
     /// many; fewer than `max` means that none is left.
     async fn prune_inbox(&self, ended_before: Duration, max: usize) -> Result<u64, Error>;
+    /// Writes down, in one commit, all that a process consumes, and lets it take the place of what it replaces; unless
+    /// [`Declaration::problems`] finds it contradicting what stands in the table, which it reads under a lock: of two
+    /// processes that declare at once the second sees what the first has written. Rings the bell
+    /// [`Wakeups::ROUTES`](super::Wakeups::ROUTES).
+    async fn declare(&self, declaration: &Declaration) -> Result<Declared, Error>;
+
+    /// Every subscription, by message and endpoint.
+    async fn subscriptions(&self) -> Result<Vec<StoredSubscription>, Error>;
+
+    /// Notes that these subscriptions are still in use. Those that are no longer there stay away.
+    async fn confirm(&self, subscriptions: &[Subscription]) -> Result<(), Error>;
+
+    /// Deletes a subscription and gives up to `max` of the messages that wait for it to the dead
+    /// letters, in one commit. What nobody works on waits: it is not held, or its lease has run out. Returns how many; fewer than `max` means that none is left. Rings the bell
+    /// [`Wakeups::ROUTES`](super::Wakeups::ROUTES).
+    async fn retire(&self, endpoint: &str, message: &str, max: usize) -> Result<u64, Error>;
 
     /// Whether the database answers.
     async fn ping(&self) -> Result<(), Error>;

@@ -16,8 +16,8 @@ use async_trait::async_trait;
 use crate::{
     Clock, Code, DeadLetter, DeadLetterFilter, Depth, Error, Outgoing, SagaId, SagaRow, Timestamp,
     ports::{
-        Burial, Claim, Claimed, Ending, Engine, Fired, Lease, Receipt, Round, Settlement, Store, TimerArm, Transaction,
-        Transport, Wakeups,
+        Burial, Claim, Claimed, Declaration, Declared, Ending, Engine, Fired, Lease, Receipt, Round, Settlement, Store,
+        StoredSubscription, Subscription, TimerArm, Transaction, Transport, Wakeups,
     },
 };
 
@@ -223,6 +223,23 @@ impl<E: Engine> Store for Faulty<E> {
 
     async fn prune_inbox(&self, ended_before: Duration, max: usize) -> Result<u64, Error> {
         self.source().call("prune_inbox", self.inner.prune_inbox(ended_before, max)).await
+    }
+
+    /// A start that fails is refused, and none of a test's faults.
+    async fn declare(&self, declaration: &Declaration) -> Result<Declared, Error> {
+        self.inner.declare(declaration).await
+    }
+
+    async fn subscriptions(&self) -> Result<Vec<StoredSubscription>, Error> {
+        self.inner.subscriptions().await
+    }
+
+    async fn confirm(&self, subscriptions: &[Subscription]) -> Result<(), Error> {
+        self.source().call("confirm", self.inner.confirm(subscriptions)).await
+    }
+
+    async fn retire(&self, endpoint: &str, message: &str, max: usize) -> Result<u64, Error> {
+        self.source().call("retire", self.inner.retire(endpoint, message, max)).await
     }
 
     async fn ping(&self) -> Result<(), Error> {

@@ -56,7 +56,7 @@ impl Harness {
     /// # Panics
     /// When the worker is refused.
     pub async fn start(worker: Worker, clock: ManualClock) -> Self {
-        let worker = worker.ready().unwrap_or_else(|refused| panic!("{refused}"));
+        let worker = worker.prepare().await.unwrap_or_else(|refused| panic!("{refused}"));
         let now = clock.now();
         let ticks_at = worker.ticks.iter().map(|tick| next_fire(now, tick.period)).collect();
         let client = worker.client("test");

@@ -31,6 +31,8 @@ pub mod sagas;
 pub mod settling;
 mod stage;
 #[doc(hidden)]
+pub mod subscriptions;
+#[doc(hidden)]
 pub mod survivors;
 #[doc(hidden)]
 pub mod timers;
@@ -182,6 +184,16 @@ macro_rules! conformance {
                 timers_fire_oldest_first_and_no_more_than_asked,
                 timers_of_tenants_and_instances_are_kept_apart,
                 concurrent_firing_fires_each_timer_once,
+            }
+            subscriptions {
+                what_was_declared_is_known_to_all_and_since_when,
+                a_contradiction_is_refused_and_changes_nothing,
+                of_many_that_claim_a_command_at_once_one_gets_it,
+                an_endpoint_may_take_anothers_place,
+                what_waits_for_a_retired_subscription_is_not_lost,
+                what_was_retired_stays_away_though_a_worker_confirms_it,
+                an_event_is_kept_for_a_consumer_that_has_never_run,
+                an_older_process_soon_sends_to_a_consumer_it_did_not_know,
             }
             crash {
                 a_crash_at_any_await_loses_and_doubles_nothing,
