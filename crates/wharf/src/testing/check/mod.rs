@@ -67,7 +67,7 @@ type Event<E> = <<E as Environment>::Saga as Saga>::Event;
 ///         match (state, event) {
 ///             (State::Paying, Event::Charged) => finish(State::Paid),
 ///             (State::Paying, Event::Slow) => ask(), // asks again, under the same key or not?
-///             (State::Paying, Event::Placed) | (State::Paid, _) => stay(),
+///             (State::Paying, Event::Placed) | (State::Paid, Event::Placed | Event::Charged | Event::Slow) => stay(),
 ///         }
 ///     }
 /// }

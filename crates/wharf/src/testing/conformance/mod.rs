@@ -10,6 +10,8 @@
 #[doc(hidden)]
 pub mod atomicity;
 #[doc(hidden)]
+pub mod crash;
+#[doc(hidden)]
 pub mod dead_letters;
 #[doc(hidden)]
 pub mod delivery;
@@ -182,6 +184,9 @@ macro_rules! conformance {
                 a_firing_that_comes_after_the_end_is_ignored,
                 two_firings_of_one_generation_happen_once,
                 a_firing_whose_handler_crashed_is_still_current,
+            }
+            crash {
+                a_crash_at_any_await_loses_and_doubles_nothing,
             }
             flow {
                 a_harness_tells_the_story_of_a_flow,
