@@ -83,6 +83,8 @@ codes! {
         "Discard it; or redrive it once an endpoint of this name consumes it again.";
     KIND_CONTRADICTED = 35, "One takes a message for a command and another for an event.",
         "Deploy the same version of the message's type everywhere; give it a new name if its kind must change.";
+    SAGA_ENDLESS = 46, "Exploring a saga met more states than its bound.",
+        "Give it fewer events or facts that do not grow with each of them, or raise the bound.";
 }
 
 impl fmt::Display for Code {

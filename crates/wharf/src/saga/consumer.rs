@@ -5,7 +5,7 @@ use std::{fmt, marker::PhantomData, sync::Arc};
 use futures_util::future::BoxFuture;
 use serde::Serialize;
 
-use super::{Next, Recorder, Saga, Start, Step, TimerChange, read_stored};
+use super::{Next, Recorder, Saga, Start, Step, TimerChange, read_stored, state_name};
 use crate::{
     Bus, Code, Delivery, Error, Key, Kind, Message, Trail, Tx,
     context::Context,
@@ -241,12 +241,6 @@ fn timer_name<T: Serialize + fmt::Debug>(timer: T) -> Result<String> {
     let name = written(&timer)?;
     let unit = name.as_str().map(str::to_owned);
     unit.ok_or_else(|| Failure::dead_letter(format!("a saga's timers are unit variants, not {name}")))
-}
-
-/// `"Created"` or `{"PaymentProcessing": {..}}`: serde's own tag is the name.
-fn state_name(state: &serde_json::Value) -> String {
-    let tag = state.as_object().and_then(|object| object.keys().next().cloned());
-    tag.or_else(|| state.as_str().map(str::to_owned)).unwrap_or_else(|| "?".to_owned())
 }
 
 impl<S: Saga> fmt::Debug for SagaConsumer<S> {

@@ -9,7 +9,7 @@ pub use consumer::SagaConsumer;
 pub use record::Recorder;
 pub use step::{Next, Start, Step, TimerChange, begin, finish, stay, to};
 pub use stored::Stored;
-pub(crate) use stored::read_stored;
+pub(crate) use stored::{read_stored, state_name};
 
 use std::fmt::Debug;
 

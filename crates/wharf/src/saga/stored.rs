@@ -57,3 +57,9 @@ fn refused(row: &SagaRow, why: impl std::fmt::Display) -> Error {
     let message = format!("saga `{}` of {}, stored in `{state_name}` by version {version}, {why}", id.saga, id.key);
     Error::new(Code::SAGA_UNREADABLE, message)
 }
+
+/// `"Created"` or `{"PaymentProcessing": {..}}`: serde's own tag is the name.
+pub(crate) fn state_name(state: &Value) -> String {
+    let tag = state.as_object().and_then(|object| object.keys().next().cloned());
+    tag.or_else(|| state.as_str().map(str::to_owned)).unwrap_or_else(|| "?".to_owned())
+}

@@ -2,7 +2,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 mod broken;
+mod check;
 mod conformance;
+mod explore;
 mod faults;
 mod harness;
 mod saga;
