@@ -26,6 +26,7 @@ mod row;
 mod sagas;
 mod send;
 mod settle;
+mod sharing;
 mod store;
 mod timers;
 mod transaction;

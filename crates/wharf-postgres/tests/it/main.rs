@@ -6,5 +6,6 @@ mod database;
 mod listening;
 mod migrating;
 mod reconnecting;
+mod sharing;
 mod transactions;
 mod workers;
