@@ -46,3 +46,11 @@ CREATE TABLE wharf.deliveries (
 -- and stop after a batch or at the first row of the future: the cost of a claim does not depend on the backlog. The same
 -- walk tells when the next row is due. It does not begin with the tenant: a worker takes every tenant's deliveries.
 CREATE INDEX deliveries_due ON wharf.deliveries (endpoint, not_before, id);
+
+-- Deliveries that share a commit are guarded by a cursor that would outlive it: to keep such a cursor, a COMMIT first runs
+-- its query. wharf closes it before its own commit; one of a handler's ends here, and the transaction with it.
+CREATE FUNCTION wharf.refuse_commit() RETURNS VOID LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'this transaction is shared with other deliveries: wharf commits it'
+        USING ERRCODE = 'invalid_transaction_termination', HINT = 'Return from the handler instead.';
+END $$;

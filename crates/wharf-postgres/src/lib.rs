@@ -31,6 +31,7 @@ mod row;
 mod sagas;
 mod send;
 mod settle;
+mod sharing;
 mod store;
 mod subscriptions;
 mod timers;

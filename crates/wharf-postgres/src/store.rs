@@ -9,13 +9,21 @@ use wharf::{
 };
 
 use crate::{
-    Postgres, dead_letters, error::failed, inbox, sagas, subscriptions, timers, transaction::PostgresTransaction,
+    Postgres, dead_letters,
+    error::failed,
+    inbox, sagas, subscriptions, timers,
+    transaction::{Mode, PostgresTransaction},
 };
 
 #[async_trait]
 impl Store for Postgres {
     async fn begin(&self) -> Result<Box<dyn Transaction>, Error> {
-        Ok(Box::new(PostgresTransaction::begin(self).await?))
+        let mode = if self.share().members_max > 1 { Mode::Shared } else { Mode::Alone };
+        Ok(Box::new(PostgresTransaction::begin(self, mode).await?))
+    }
+
+    async fn begin_alone(&self) -> Result<Box<dyn Transaction>, Error> {
+        Ok(Box::new(PostgresTransaction::begin(self, Mode::Alone).await?))
     }
 
     async fn fire_timers(&self, max: usize) -> Result<Fired, Error> {

@@ -57,7 +57,7 @@ impl Client {
     /// As [`Client::begin`].
     pub fn begin_on(&self, tenant: &Tenant, trail: Trail) -> Result<UnitOfWork, Error> {
         let engine = Arc::clone(&self.runtime.engine);
-        let slot = SlotOwner::new(engine, tenant.clone(), Arc::new(AtomicBool::new(false)));
+        let slot = SlotOwner::alone(engine, tenant.clone(), Arc::new(AtomicBool::new(false)));
         let bus = Bus::new(Arc::clone(&self.runtime.post), tenant.clone(), trail);
         let tx = slot.lend().map_err(|failure| Error::new(failure.code(), failure.chain()))?;
         Ok(UnitOfWork { tx, bus, slot: Slot(slot) })

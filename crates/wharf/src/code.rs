@@ -85,6 +85,8 @@ codes! {
         "Deploy the same version of the message's type everywhere; give it a new name if its kind must change.";
     SAGA_ENDLESS = 46, "Exploring a saga met more states than its bound.",
         "Give it fewer events or facts that do not grow with each of them, or raise the bound.";
+    SHARED_COMMIT_LOST = 49, "The commit that this delivery shared with others failed, through no fault of its own.",
+        "It is run again by itself at once, at no cost. If this is frequent, its handlers meet at the same rows: lower `share_commits`.";
 }
 
 impl fmt::Display for Code {

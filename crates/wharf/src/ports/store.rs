@@ -14,6 +14,11 @@ pub trait Store: Any + fmt::Debug + Send + Sync {
     /// Opens a transaction. May wait for a connection or for the one writer.
     async fn begin(&self) -> Result<Box<dyn Transaction>, Error>;
 
+    /// Opens a transaction whose commit is shared with no other, where this engine lets others share theirs.
+    async fn begin_alone(&self) -> Result<Box<dyn Transaction>, Error> {
+        self.begin().await
+    }
+
     /// Turns up to `max` due timers into deliveries, in one commit.
     async fn fire_timers(&self, max: usize) -> Result<Fired, Error>;
 
@@ -99,11 +104,17 @@ pub trait Transaction: Send + 'static {
     async fn bury(&mut self, burials: &[Burial]) -> Result<(), Error>;
 
     /// Sends, then settles the delivery as its last statement, then commits. `false`, and nothing of it happened, when
-    /// the lease was no longer ours.
+    /// the lease was no longer ours. `W0049` when it shared its commit and that was lost.
     async fn settle(self: Box<Self>, lease: Lease, outgoing: &[Outgoing]) -> Result<bool, Error>;
 
     /// Sends and commits, outside a delivery.
     async fn commit(self: Box<Self>, outgoing: &[Outgoing]) -> Result<(), Error>;
+
+    /// Whether a handler failed only because its transaction is one that shares its commit, as when two groups wait for
+    /// each other's rows. It is then run again by itself, and the failure counts for nothing.
+    fn is_price_of_sharing(&self, _failure: &(dyn std::error::Error + 'static)) -> bool {
+        false
+    }
 
     /// Undoes everything. Returns once the connection is free again.
     async fn rollback(self: Box<Self>) -> Result<(), Error>;

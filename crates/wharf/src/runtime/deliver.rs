@@ -52,11 +52,18 @@ pub(crate) async fn deliver(
         return Delivered::Unsettled(unknown(runtime, &delivery));
     };
     let mut failed_attempts = delivery.envelope.attempt;
+    let mut alone = false;
     loop {
-        let failure = match attempt(runtime, endpoint, consumer, &delivery, &cancel, failed_attempts).await {
+        let failure = match attempt(runtime, endpoint, consumer, &delivery, &cancel, failed_attempts, alone).await {
             Ok(delivered) => return delivered,
             Err(failure) => failure,
         };
+        // It shared its commit in vain. By itself it can only fail of its own.
+        if failure.code() == Code::SHARED_COMMIT_LOST && !alone && cancel.reason().is_none() {
+            tracing::debug!(endpoint = &*endpoint.name, error = %failure, "run again by itself");
+            alone = true;
+            continue;
+        }
         let failure = if endpoint.judges_permanent(&failure) { failure.made_permanent() } else { failure };
         let outcome = match failure.verdict() {
             Verdict::Snooze(delay) => Outcome::Return { delay },
@@ -86,14 +93,16 @@ async fn attempt(
     delivery: &Arc<Delivery>,
     cancel: &Cancel,
     failed_attempts: u32,
+    alone: bool,
 ) -> Result<Delivered> {
     let envelope = &delivery.envelope;
     let tx_open = Arc::new(AtomicBool::new(false));
     let trail = envelope.trail.follow(envelope.id, Arc::clone(&consumer.id));
+    let slot = if alone { SlotOwner::alone } else { SlotOwner::new };
     let context = Context {
         delivery: Arc::clone(delivery),
         failed_attempts,
-        slot: SlotOwner::new(Arc::clone(&runtime.engine), envelope.tenant.clone(), Arc::clone(&tx_open)),
+        slot: slot(Arc::clone(&runtime.engine), envelope.tenant.clone(), Arc::clone(&tx_open)),
         bus: Bus::new(Arc::clone(&runtime.post), envelope.tenant.clone(), trail),
         cancel: cancel.clone(),
     };
@@ -110,6 +119,8 @@ async fn attempt(
             Ok(Delivered::Unsettled(settlement))
         }
         (Err(failure), transaction) => {
+            let by_sharing = transaction.as_ref().is_some_and(|open| open.is_price_of_sharing(failure.error()));
+            let failure = if by_sharing { failure.of_sharing() } else { failure };
             if let Some(transaction) = transaction
                 && let Err(error) = transaction.rollback().await
             {

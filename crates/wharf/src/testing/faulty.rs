@@ -197,6 +197,11 @@ impl<E: Engine> Store for Faulty<E> {
         Ok(Box::new(FaultyTransaction { inner, source: self.source() }))
     }
 
+    async fn begin_alone(&self) -> Result<Box<dyn Transaction>, Error> {
+        let inner = self.source().call("begin_alone", self.inner.begin_alone()).await?;
+        Ok(Box::new(FaultyTransaction { inner, source: self.source() }))
+    }
+
     async fn fire_timers(&self, max: usize) -> Result<Fired, Error> {
         self.source().call("fire_timers", self.inner.fire_timers(max)).await
     }
@@ -297,6 +302,10 @@ impl Transaction for FaultyTransaction {
 
     async fn commit(self: Box<Self>, outgoing: &[Outgoing]) -> Result<(), Error> {
         self.source.call("transaction.commit", self.inner.commit(outgoing)).await
+    }
+
+    fn is_price_of_sharing(&self, failure: &(dyn std::error::Error + 'static)) -> bool {
+        self.inner.is_price_of_sharing(failure)
     }
 
     async fn rollback(self: Box<Self>) -> Result<(), Error> {
