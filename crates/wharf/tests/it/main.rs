@@ -5,6 +5,7 @@ mod broken;
 mod conformance;
 mod faults;
 mod harness;
+mod layers;
 mod saga;
 mod verdicts;
 mod worker;
