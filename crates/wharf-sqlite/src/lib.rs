@@ -22,7 +22,7 @@ mod engine;
 mod error;
 mod guard;
 mod lock;
-mod migrate;
+mod migrations;
 mod options;
 mod sagas;
 mod script;
@@ -34,5 +34,6 @@ mod turn;
 mod writer;
 
 pub use engine::Sqlite;
+pub use migrations::Migrations;
 pub use options::{SqliteOptions, Synchronous};
 pub use transaction::SqliteTx;

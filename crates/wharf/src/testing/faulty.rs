@@ -34,6 +34,8 @@ pub struct Faulty<E> {
     rate: f64,
     /// Messages of this name cannot be stored.
     refused: Option<&'static str>,
+    /// Whether every call waits once before and once after.
+    pausing: bool,
 }
 
 #[derive(Debug)]
@@ -55,7 +57,7 @@ impl<E: Engine> Faulty<E> {
     /// Fails one call in ten, drawn from this seed.
     pub fn new(inner: E, seed: u64) -> Self {
         let dice = Dice { seed, calls: AtomicU64::new(0), calm: AtomicBool::new(false), faults: AtomicU64::new(0) };
-        Self { inner, dice: Arc::new(dice), rate: 0.1, refused: None }
+        Self { inner, dice: Arc::new(dice), rate: 0.1, refused: None, pausing: false }
     }
 
     /// Fails this share of the calls, from 0 to 1.
@@ -69,6 +71,14 @@ impl<E: Engine> Faulty<E> {
     #[must_use]
     pub fn refusing(mut self, name: &'static str) -> Self {
         self.refused = Some(name);
+        self
+    }
+
+    /// Makes every call an await of its own, before and after, even where the engine answers at once: a test that drops
+    /// what it polls finds all the moments at which a process may die.
+    #[must_use]
+    pub fn pausing(mut self) -> Self {
+        self.pausing = true;
         self
     }
 
@@ -90,7 +100,7 @@ impl<E: Engine> Faulty<E> {
     }
 
     fn source(&self) -> Source {
-        Source { dice: Arc::clone(&self.dice), rate: self.rate }
+        Source { dice: Arc::clone(&self.dice), rate: self.rate, pausing: self.pausing }
     }
 }
 
@@ -98,19 +108,28 @@ impl<E: Engine> Faulty<E> {
 struct Source {
     dice: Arc<Dice>,
     rate: f64,
+    pausing: bool,
 }
 
 impl Source {
     /// Makes the call, unless it fails before; says that it failed, if it fails after.
     async fn call<T>(&self, name: &str, call: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+        self.pause().await;
         let fault = self.draw();
         let answer = match fault {
             Some(Fault::Before) => None,
             Some(Fault::After) | None => Some(call.await?),
         };
+        self.pause().await;
         match (fault, answer) {
             (None, Some(answer)) => Ok(answer),
             (fault, _) => Err(Error::new(Code::ENGINE_UNREACHABLE, format!("seeded fault at `{name}`: {fault:?}"))),
+        }
+    }
+
+    async fn pause(&self) {
+        if self.pausing {
+            tokio::task::yield_now().await;
         }
     }
 

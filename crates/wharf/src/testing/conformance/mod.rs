@@ -10,6 +10,8 @@
 #[doc(hidden)]
 pub mod atomicity;
 #[doc(hidden)]
+pub mod crash;
+#[doc(hidden)]
 pub mod dead_letters;
 #[doc(hidden)]
 pub mod delivery;
@@ -167,6 +169,9 @@ macro_rules! conformance {
                 timers_fire_oldest_first_and_no_more_than_asked,
                 timers_of_tenants_and_instances_are_kept_apart,
                 concurrent_firing_fires_each_timer_once,
+            }
+            crash {
+                a_crash_at_any_await_loses_and_doubles_nothing,
             }
             flow {
                 a_harness_tells_the_story_of_a_flow,
