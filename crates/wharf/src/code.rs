@@ -87,6 +87,10 @@ codes! {
         "Give it fewer events or facts that do not grow with each of them, or raise the bound.";
     SHARED_COMMIT_LOST = 49, "The commit that this delivery shared with others failed, through no fault of its own.",
         "It is run again by itself at once, at no cost. If this is frequent, its handlers meet at the same rows: lower `share_commits`.";
+    LAYER_REJECTED = 51, "A layer of the endpoint did not let the delivery pass to its handler.",
+        "It comes back by itself and costs no attempt; look at what the layer guards, such as the provider behind a breaker.";
+    LAYER_FAILED = 52, "A layer of the endpoint gave a handler up, or answered in its place.",
+        "Read the error chain; a timeout as a layer may be too short for its handler.";
 }
 
 impl fmt::Display for Code {

@@ -16,6 +16,9 @@ pub struct Limits {
     pub shutdown_deadline: Duration,
     /// How long an idle endpoint waits for a wake-up before it looks by itself.
     pub fallback_poll: Duration,
+    /// How long a delivery may wait for the layers of its endpoint to let it pass. Then it goes back to the queue for a
+    /// second, which costs no attempt. A stop waits as long, so keep it short.
+    pub layer_wait: Duration,
     /// How long a message of an unknown name or version, or an event of a saga instance that this code cannot read, is
     /// tried again, for rolling deploys.
     pub unknown_message_grace: Duration,
@@ -36,6 +39,7 @@ impl Default for Limits {
             lease: Duration::from_secs(30),
             shutdown_deadline: Duration::from_secs(30),
             fallback_poll: Duration::from_secs(1),
+            layer_wait: Duration::from_secs(1),
             unknown_message_grace: Duration::from_secs(300),
             crashes_max: 3,
             timer_batch_max_rows: 500,
