@@ -25,6 +25,8 @@ const FIND: &str = concat!(
     matching!()
 );
 
+const COUNT: &str = "SELECT count(*) FROM (SELECT 1 FROM wharf.dead_letters LIMIT $1) AS counted";
+
 /// One that another operator is just moving is passed over.
 const REDRIVE: &str = concat!(
     "WITH gone AS (
@@ -32,10 +34,14 @@ const REDRIVE: &str = concat!(
              SELECT id FROM wharf.dead_letters WHERE ",
     matching!(),
     "        FOR UPDATE SKIP LOCKED))
-         RETURNING *)
+         RETURNING *),
+     reopened AS (
+         UPDATE wharf.inbox i SET ending = 'again' FROM gone g
+         WHERE i.tenant = g.tenant AND i.endpoint = g.endpoint AND i.message_id = g.message_id
+           AND i.ending = 'dead-lettered')
      INSERT INTO wharf.deliveries
          (tenant, endpoint, not_before, message_id, name, version, kind, key, sent_at, trail, body, redrives)
-     SELECT tenant, endpoint, (SELECT wharf.wharf_now()), message_id, name, version, kind, key, sent_at, trail, body,
+     SELECT tenant, coalesce(redrive_to, endpoint), (SELECT wharf.wharf_now()), message_id, name, version, kind, key, sent_at, trail, body,
             redrives + 1
      FROM gone ORDER BY id
      RETURNING endpoint"
@@ -53,6 +59,13 @@ pub(crate) async fn find(engine: &Postgres, filter: &DeadLetterFilter) -> Result
     let rows = bind(FIND, filter).fetch_all(engine.pool()).await;
     let letters = rows.and_then(|rows| rows.iter().map(read).collect());
     letters.map_err(|error| failed("read dead letters", error))
+}
+
+/// See [`Store::count_dead_letters`](wharf::ports::Store::count_dead_letters).
+pub(crate) async fn count(engine: &Postgres, max: u64) -> Result<u64, Error> {
+    let count = sqlx::query_scalar(COUNT).bind(i64::try_from(max).unwrap_or(i64::MAX)).fetch_one(engine.pool()).await;
+    let count: i64 = count.map_err(|error| failed("count dead letters", error))?;
+    Ok(count.unsigned_abs())
 }
 
 /// See [`Store::redrive`](wharf::ports::Store::redrive).

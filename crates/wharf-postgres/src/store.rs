@@ -1,25 +1,32 @@
 //! The port that keeps state, on PostgreSQL.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use wharf::{
     Clock, DeadLetter, DeadLetterFilter, Error, Outgoing, SagaId, SagaRow, Tenant,
     ports::{
-        Declaration, Declared, Fired, Retention, Store, StoredSchedule, StoredSubscription, Subscription, Ticked,
-        Transaction,
+        Declaration, Declared, Ending, Fired, Retention, Round, Store, StoredSchedule, StoredSubscription,
+        Subscription, Ticked, Transaction, Transactions,
     },
 };
 
 use crate::{
-    Postgres, dead_letters, error::failed, prune, sagas, schedules, subscriptions, timers,
-    transaction::PostgresTransaction,
+    Postgres, dead_letters,
+    error::failed,
+    inbox, prune, sagas, schedules, subscriptions, timers,
+    transaction::{Mode, PostgresTransaction},
 };
 
 #[async_trait]
 impl Store for Postgres {
     async fn begin(&self) -> Result<Box<dyn Transaction>, Error> {
-        Ok(Box::new(PostgresTransaction::begin(self).await?))
+        let mode = if self.share().members_max > 1 { Mode::Shared } else { Mode::Alone };
+        Ok(Box::new(PostgresTransaction::begin(self, mode).await?))
+    }
+
+    async fn begin_alone(&self) -> Result<Box<dyn Transaction>, Error> {
+        Ok(Box::new(PostgresTransaction::begin(self, Mode::Alone).await?))
     }
 
     async fn fire_timers(&self, max: usize) -> Result<Fired, Error> {
@@ -28,6 +35,15 @@ impl Store for Postgres {
 
     async fn dead_letters(&self, filter: &DeadLetterFilter) -> Result<Vec<DeadLetter>, Error> {
         dead_letters::find(self, filter).await
+    }
+
+    async fn count_dead_letters(&self, max: u64) -> Result<u64, Error> {
+        dead_letters::count(self, max).await
+    }
+
+    fn transactions(&self) -> Option<Transactions> {
+        let (open_max, wait_max) = (self.lanes().size_max(), self.lanes().acquire_timeout());
+        Some(Transactions { open_max, wait_max })
     }
 
     async fn redrive(&self, filter: &DeadLetterFilter) -> Result<u64, Error> {
@@ -40,6 +56,14 @@ impl Store for Postgres {
 
     async fn saga(&self, id: &SagaId) -> Result<Option<SagaRow>, Error> {
         sagas::find(self.pool(), id).await
+    }
+
+    async fn endings(&self, rounds: &[Round]) -> Result<Vec<Option<Ending>>, Error> {
+        inbox::endings(self, rounds).await
+    }
+
+    async fn prune_inbox(&self, ended_before: Duration, max: usize) -> Result<u64, Error> {
+        inbox::prune(self, ended_before, max).await
     }
 
     async fn declare(&self, declaration: &Declaration) -> Result<Declared, Error> {

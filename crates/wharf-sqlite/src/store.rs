@@ -1,18 +1,18 @@
 //! Keeping state: transactions, timers, dead letters, sagas.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use wharf::{
     Clock, DeadLetter, DeadLetterFilter, Error, Outgoing, SagaId, SagaRow, Tenant,
     ports::{
-        Declaration, Declared, Fired, Retention, Store, StoredSchedule, StoredSubscription, Subscription, Ticked,
-        Transaction,
+        Declaration, Declared, Ending, Fired, Retention, Round, Store, StoredSchedule, StoredSubscription,
+        Subscription, Ticked, Transaction,
     },
 };
 
 use crate::{
-    dead_letters, engine::Sqlite, error::failed, prune, sagas, schedules, subscriptions, timers,
+    dead_letters, engine::Sqlite, error::failed, inbox, prune, sagas, schedules, subscriptions, timers,
     transaction::SqliteTransaction,
 };
 
@@ -31,6 +31,10 @@ impl Store for Sqlite {
         dead_letters::list(self, filter).await
     }
 
+    async fn count_dead_letters(&self, max: u64) -> Result<u64, Error> {
+        dead_letters::count(self, max).await
+    }
+
     async fn redrive(&self, filter: &DeadLetterFilter) -> Result<u64, Error> {
         dead_letters::redrive(self, filter).await
     }
@@ -42,6 +46,14 @@ impl Store for Sqlite {
     async fn saga(&self, id: &SagaId) -> Result<Option<SagaRow>, Error> {
         let mut reader = self.read_pool().acquire().await.map_err(|error| failed("read a saga", error))?;
         sagas::find(&mut reader, id).await
+    }
+
+    async fn endings(&self, rounds: &[Round]) -> Result<Vec<Option<Ending>>, Error> {
+        inbox::endings(self, rounds).await
+    }
+
+    async fn prune_inbox(&self, ended_before: Duration, max: usize) -> Result<u64, Error> {
+        inbox::prune(self, ended_before, max).await
     }
 
     async fn declare(&self, declaration: &Declaration) -> Result<Declared, Error> {

@@ -11,37 +11,43 @@ use serde::Deserialize;
 use sqlx::sqlite::SqliteRow;
 use wharf::{
     Delivery, Depth, Error, Outgoing, Timestamp,
-    ports::{Claimed, Lease, Outcome, Settlement, Transport, Wakeups},
+    ports::{Claim, Claimed, Lease, Outcome, Settlement, Transport, Wakeups},
 };
 
 use crate::{
     deliveries::{self, Stored, column, json, rows, stored},
     engine::Sqlite,
-    error::failed,
+    error::{failed, unreadable},
     script::{Ran, Script},
     turn::Ended,
 };
 
 #[async_trait]
 impl Transport for Sqlite {
-    async fn claim(&self, endpoint: &str, max: usize, lease: Duration) -> Result<Claimed, Error> {
-        let (endpoint, now, max) = (Arc::<str>::from(endpoint), self.now(), i64::try_from(max).unwrap_or(i64::MAX));
+    async fn claim(&self, claim: &Claim<'_>) -> Result<Claimed, Error> {
+        let (endpoint, now) = (Arc::<str>::from(claim.endpoint), self.now());
+        let max = i64::try_from(claim.max).unwrap_or(i64::MAX);
         let script = Script::new()
             .read(DUE)
             .bind(Arc::clone(&endpoint))
             .bind(now.as_micros())
+            .bind(claim.survivors)
             .bind(max)
             .read(NEXT_DUE)
             .bind(Arc::clone(&endpoint))
             .bind(now.as_micros())
             .write(HOLD)
-            .bind((now + lease).as_micros())
             .bind(endpoint)
             .bind(now.as_micros())
-            .bind(max);
+            .bind(claim.survivors)
+            .bind(max)
+            .bind((now + claim.lease).as_micros());
         let ran = self.writer().run("claim deliveries", script, Vec::new()).await?.committed()?;
         let mut due: Vec<Due<'_>> = rows(ran.first())?;
         due.sort_unstable_by_key(|row| (row.not_before, row.id));
+        if let Some(survivor) = due.iter().position(|row| row.held == 1) {
+            due = vec![due.swap_remove(survivor)];
+        }
         let deliveries = due.into_iter().map(Due::claimed).collect::<Result<_, Error>>()?;
         let next_due = ran.get(1).and_then(|next| next.rows.first());
         let next_due: Option<i64> = next_due.map(|row| column(row, 0)).transpose()?.flatten();
@@ -81,6 +87,7 @@ impl Transport for Sqlite {
         let now = self.now();
         let rows = sqlx::query(DEPTH)
             .bind(now.as_micros())
+            .bind(Depth::COUNT_MAX_ROWS.cast_signed())
             .fetch_all(self.read_pool())
             .await
             .map_err(|error| failed("count what waits", error))?;
@@ -92,13 +99,22 @@ impl Transport for Sqlite {
     }
 }
 
-/// What a claim will take. With the index named, no statistics can lead the planner astray.
+/// The rows that a claim may take, in their order. With the index named, no statistics can lead the planner astray. What
+/// is held and due has lost its lease: a survivor.
+macro_rules! due {
+    () => {
+        "FROM wharf_deliveries INDEXED BY wharf_deliveries_due
+         WHERE endpoint = ? AND not_before <= ? AND held <= ? ORDER BY not_before, id LIMIT ?"
+    };
+}
+
+/// What a claim will take: all of it, or the first survivor alone.
 const DUE: &str = concat!(
-    "SELECT json_group_array(json_array(id, epoch, held, not_before, ",
+    "SELECT json_group_array(json_array(id, epoch, held, alone, lost_leases, not_before, ",
     stored!(),
-    ")) FROM (
-         SELECT * FROM wharf_deliveries INDEXED BY wharf_deliveries_due
-         WHERE endpoint = ? AND not_before <= ? ORDER BY not_before, id LIMIT ?)"
+    ")) FROM (SELECT * ",
+    due!(),
+    ")"
 );
 
 /// A row that [`DUE`] returned.
@@ -107,6 +123,8 @@ struct Due<'a> {
     id: i64,
     epoch: i64,
     held: u32,
+    alone: u32,
+    lost_leases: u32,
     not_before: Timestamp,
     #[serde(borrow)]
     message: Stored<'a>,
@@ -117,8 +135,11 @@ impl Due<'_> {
     fn claimed(self) -> Result<Delivery, Error> {
         let lease = Lease { id: self.id, epoch: self.epoch + 1 };
         let (mut envelope, body) = self.message.open()?;
-        envelope.crashes += self.held;
-        Ok(Delivery::new(lease, envelope, body))
+        envelope.crashes += self.alone;
+        let mut delivery = Delivery::new(lease, envelope, body);
+        delivery.is_survivor = self.held == 1;
+        delivery.lost_leases = self.lost_leases + self.held;
+        Ok(delivery)
     }
 }
 
@@ -126,10 +147,15 @@ const NEXT_DUE: &str = "
 SELECT min(not_before) FROM wharf_deliveries INDEXED BY wharf_deliveries_due WHERE endpoint = ? AND not_before > ?";
 
 /// Takes what [`DUE`] returned: same condition, same order, same transaction. A row still held has seen its holder crash.
-const HOLD: &str = "
-UPDATE wharf_deliveries SET not_before = ?, epoch = epoch + 1, crashes = crashes + held, held = 1
-WHERE id IN (SELECT id FROM wharf_deliveries INDEXED BY wharf_deliveries_due
-             WHERE endpoint = ? AND not_before <= ? ORDER BY not_before, id LIMIT ?)";
+const HOLD: &str = concat!(
+    "WITH due AS MATERIALIZED (SELECT id, not_before, held ",
+    due!(),
+    ")
+UPDATE wharf_deliveries
+SET not_before = ?, epoch = epoch + 1, lost_leases = lost_leases + held, crashes = crashes + alone, alone = held, held = 1
+WHERE id IN (SELECT id FROM due
+             WHERE id = coalesce((SELECT id FROM due WHERE held = 1 ORDER BY not_before, id LIMIT 1), id))"
+);
 
 const SETTLING: &str = "settle deliveries";
 
@@ -209,7 +235,7 @@ const RENEW: &str = concat!("UPDATE wharf_deliveries SET not_before = ? WHERE id
 
 /// A column of `json_each` arrays: id, epoch, not_before, attempt or null.
 const PUT_BACK: &str = "
-UPDATE wharf_deliveries AS d SET held = 0, not_before = s.value ->> 2, attempt = coalesce(s.value ->> 3, d.attempt)
+UPDATE wharf_deliveries AS d SET held = 0, alone = 0, not_before = s.value ->> 2, attempt = coalesce(s.value ->> 3, d.attempt)
 FROM json_each(?) AS s
 WHERE d.id = s.value ->> 0 AND d.epoch = s.value ->> 1 AND d.held = 1";
 
@@ -222,21 +248,28 @@ SELECT d.id, d.tenant, d.endpoint, s.value ->> 2, d.crashes, d.redrives, d.messa
 FROM json_each(?) AS s CROSS JOIN wharf_deliveries AS d
 WHERE d.id = s.value ->> 0 AND d.epoch = s.value ->> 1 AND d.held = 1";
 
+/// Finds the endpoints by skipping from each to the next in the index, and counts at each only so far: what it costs does
+/// not depend on the backlog.
 const DEPTH: &str = "
-SELECT endpoint,
-       count(*) FILTER (WHERE held = 0 AND not_before <= $1),
-       count(*) FILTER (WHERE held = 0 AND not_before > $1),
-       count(*) FILTER (WHERE held = 1),
-       min(not_before) FILTER (WHERE held = 0 AND not_before <= $1)
-FROM wharf_deliveries GROUP BY endpoint";
+WITH RECURSIVE endpoints(endpoint) AS (
+    SELECT min(endpoint) FROM wharf_deliveries
+    UNION ALL
+    SELECT (SELECT min(d.endpoint) FROM wharf_deliveries AS d WHERE d.endpoint > e.endpoint)
+    FROM endpoints AS e WHERE e.endpoint IS NOT NULL)
+SELECT e.endpoint,
+       (SELECT json_array(count(*) FILTER (WHERE held = 0), count(*) FILTER (WHERE held = 1),
+                          min(not_before) FILTER (WHERE held = 0))
+        FROM (SELECT held, not_before FROM wharf_deliveries INDEXED BY wharf_deliveries_due
+              WHERE endpoint = e.endpoint AND not_before <= $1 ORDER BY not_before LIMIT $2)),
+       (SELECT json_array(count(*) FILTER (WHERE held = 0), count(*) FILTER (WHERE held = 1))
+        FROM (SELECT held FROM wharf_deliveries INDEXED BY wharf_deliveries_due
+              WHERE endpoint = e.endpoint AND not_before > $1 ORDER BY not_before LIMIT $2))
+FROM endpoints AS e WHERE e.endpoint IS NOT NULL";
 
 fn depth(row: &SqliteRow, now: Timestamp) -> Result<Depth, Error> {
-    let oldest: Option<i64> = column(row, 4)?;
-    Ok(Depth {
-        endpoint: column(row, 0)?,
-        due: column(row, 1)?,
-        delayed: column(row, 2)?,
-        held: column(row, 3)?,
-        oldest: oldest.map(|not_before| now.since(Timestamp::from_micros(not_before))),
-    })
+    let read = |error| unreadable("a depth", error);
+    let (due, held_due, oldest): (u64, u64, Option<Timestamp>) = serde_json::from_str(column(row, 1)?).map_err(read)?;
+    let (delayed, held): (u64, u64) = serde_json::from_str(column(row, 2)?).map_err(read)?;
+    let oldest = oldest.map(|not_before| now.since(not_before));
+    Ok(Depth { endpoint: column(row, 0)?, due, delayed, held: held + held_due, oldest })
 }

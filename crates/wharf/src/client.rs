@@ -1,13 +1,21 @@
 //! wharf outside a handler: publishing within a transaction of your own making, and dead letters.
 
-use std::sync::{Arc, atomic::AtomicBool};
+use std::{
+    sync::{Arc, atomic::AtomicBool},
+    time::Duration,
+};
 
 use crate::{
-    Bus, DeadLetter, DeadLetterFilter, Depth, Error, Message, SagaId, SagaRow, Tenant, Timestamp, Trail, Tx, Vitals,
-    ports::{StoredSchedule, StoredSubscription},
+    Bus, DeadLetter, DeadLetterFilter, Depth, Error, Message, Outgoing, SagaId, SagaRow, Tenant, Timestamp, Trail, Tx,
+    Vitals,
+    health::{Health, Observed, Queues, judge},
+    ports::{Engine, StoredSchedule, StoredSubscription, Transaction},
     runtime::Runtime,
     tx::SlotOwner,
 };
+
+/// How long health waits for the database: real time, as it guards against an answer that never comes.
+const HEALTH_DURATION_MAX: Duration = Duration::from_secs(2);
 
 /// A handle for everything that is not a handler: a web server, a command line, a test. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -55,10 +63,25 @@ impl Client {
     /// As [`Client::begin`].
     pub fn begin_on(&self, tenant: &Tenant, trail: Trail) -> Result<UnitOfWork, Error> {
         let engine = Arc::clone(&self.runtime.engine);
-        let slot = SlotOwner::new(engine, tenant.clone(), Arc::new(AtomicBool::new(false)));
+        let slot = SlotOwner::alone(engine, tenant.clone(), Arc::new(AtomicBool::new(false)));
         let bus = Bus::new(Arc::clone(&self.runtime.post), tenant.clone(), trail);
         let tx = slot.lend().map_err(|failure| Error::new(failure.code(), failure.chain()))?;
         Ok(UnitOfWork { tx, bus, slot: Slot(slot) })
+    }
+
+    /// Begins a unit of work in a transaction that its engine did not open, such as one of the application's own. Engines
+    /// use this in their extension traits; `join` makes their transaction of it, or says why it cannot be.
+    ///
+    /// # Errors
+    /// Those of `join`.
+    pub fn join_with(
+        &self,
+        tenant: &Tenant,
+        join: impl FnOnce(&dyn Engine) -> Result<Box<dyn Transaction>, Error>,
+    ) -> Result<UnitOfWork, Error> {
+        let mut work = self.begin(tenant)?;
+        work.tx.put(join(&*self.runtime.engine)?);
+        Ok(work)
     }
 
     /// Publishes one event in a commit of its own.
@@ -164,6 +187,27 @@ impl Client {
         self.runtime.engine.ping().await
     }
 
+    /// How this process is, with reasons. Never fails and never waits long: a database that does not answer within two
+    /// seconds is down. Whether the process is *live* shows by its answering at all; it is *ready* unless
+    /// [`Health::status`] is [`Status::Down`](crate::Status::Down).
+    pub async fn health(&self) -> Health {
+        let engine = &self.runtime.engine;
+        let asked = tokio::time::timeout(HEALTH_DURATION_MAX, async {
+            engine.ping().await?;
+            let (depths, dead_letters) =
+                (engine.depth().await?, engine.count_dead_letters(Depth::COUNT_MAX_ROWS).await?);
+            Ok::<_, Error>(Queues { depths, dead_letters })
+        });
+        let database = match asked.await {
+            Ok(Ok(queues)) => Ok(queues),
+            // Health is asked by strangers too: the code says enough, the log says the rest.
+            Ok(Err(error)) => Err(format!("the database does not answer ({})", error.code())),
+            Err(_) => Err(format!("the database did not answer within {HEALTH_DURATION_MAX:?}")),
+        };
+        let vitals = &self.runtime.vitals;
+        judge(&Observed { now: self.now(), worker: vitals.state(), database, vitals: vitals.all() })
+    }
+
     /// Signs of life of the worker this client belongs to.
     pub fn vitals(&self) -> &Vitals {
         &self.runtime.vitals
@@ -189,6 +233,14 @@ impl UnitOfWork {
             Some(transaction) => transaction.commit(&outgoing).await,
             None => slot.0.engine().await.send(&outgoing).await,
         }
+    }
+
+    /// What was collected, for engines that write it within a transaction whose commit is in other hands.
+    ///
+    /// # Errors
+    /// When a message cannot be written, or `W0013` when it is a command that nobody consumes.
+    pub fn into_outgoing(self) -> Result<Vec<Outgoing>, Error> {
+        self.bus.take_plain()
     }
 
     /// Undoes what was written and forgets what was collected. Dropping it does the same, without waiting.

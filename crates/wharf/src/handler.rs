@@ -28,6 +28,10 @@ pub trait Handler<S, Parameters>: Clone + Send + Sync + 'static {
     /// The message it consumes.
     type Message: Message;
 
+    /// Whether it may open its delivery's transaction.
+    #[doc(hidden)]
+    const USES_TX: bool;
+
     /// Handles one delivery.
     #[doc(hidden)]
     fn call(&self, context: &Context, state: &S) -> impl Future<Output = Result> + Send + 'static;
@@ -46,6 +50,8 @@ macro_rules! handler {
             $($parameter: FromDelivery<S>,)*
         {
             type Message = M;
+
+            const USES_TX: bool = false $(|| $parameter::USES_TX)*;
 
             fn call(&self, context: &Context, state: &S) -> impl Future<Output = Result> + Send + 'static {
                 let prepared = (|| {
@@ -132,7 +138,9 @@ pub(crate) struct Consumer {
     pub(crate) name: &'static str,
     pub(crate) version: u16,
     pub(crate) kind: Kind,
-    call: Box<Call>,
+    /// Whether it may open its delivery's transaction.
+    pub(crate) uses_tx: bool,
+    call: Arc<Call>,
 }
 
 type Call = dyn Fn(&Context) -> BoxFuture<'static, Result> + Send + Sync;
@@ -148,21 +156,28 @@ impl Consumer {
             name: H::Message::NAME,
             version: H::Message::VERSION,
             kind: H::Message::KIND,
-            call: Box::new(move |context| Box::pin(handler.call(context, &state))),
+            uses_tx: H::USES_TX,
+            call: Arc::new(move |context| Box::pin(handler.call(context, &state))),
         }
     }
 
-    /// A consumer that is not a function of the user's, such as a saga.
+    /// A consumer that is not a function of the user's: a saga, which keeps its state in the transaction.
     pub(crate) fn raw(
         id: &str,
         (name, version, kind): (&'static str, u16, Kind),
         call: impl Fn(&Context) -> BoxFuture<'static, Result> + Send + Sync + 'static,
     ) -> Self {
-        Self { id: Arc::from(id), name, version, kind, call: Box::new(call) }
+        Self { id: Arc::from(id), name, version, kind, uses_tx: true, call: Arc::new(call) }
     }
 
     pub(crate) fn call(&self, context: &Context) -> BoxFuture<'static, Result> {
         (self.call)(context)
+    }
+
+    /// A call that is made, and may panic, only once it is polled.
+    pub(crate) fn call_later(&self, context: &Context) -> impl Future<Output = Result> + Send + 'static {
+        let (call, context) = (Arc::clone(&self.call), context.clone());
+        async move { call(&context).await }
     }
 
     pub(crate) fn accepts(&self, envelope: &Envelope) -> bool {

@@ -16,8 +16,14 @@ pub struct Limits {
     pub shutdown_deadline: Duration,
     /// How long an idle endpoint waits for a wake-up before it looks by itself.
     pub fallback_poll: Duration,
-    /// How long a message of an unknown name or version is tried again, for rolling deploys.
+    /// How long a delivery may wait for the layers of its endpoint to let it pass. Then it goes back to the queue for a
+    /// second, which costs no attempt. A stop waits as long, so keep it short.
+    pub layer_wait: Duration,
+    /// How long a message of an unknown name or version, or an event of a saga instance that this code cannot read, is
+    /// tried again, for rolling deploys.
     pub unknown_message_grace: Duration,
+    /// How often a delivery may be lost while it is claimed alone. At this many crashes it is dead-lettered unrun.
+    pub crashes_max: u32,
     /// Timers turned into deliveries in one transaction.
     pub timer_batch_max_rows: usize,
     /// Deliveries settled in one statement.
@@ -39,7 +45,9 @@ impl Default for Limits {
             lease: Duration::from_secs(30),
             shutdown_deadline: Duration::from_secs(30),
             fallback_poll: Duration::from_secs(1),
+            layer_wait: Duration::from_secs(1),
             unknown_message_grace: Duration::from_secs(300),
+            crashes_max: 3,
             timer_batch_max_rows: 500,
             settle_batch_max_rows: 500,
             retire_batch_max_rows: 500,
@@ -62,6 +70,9 @@ impl Limits {
         }
         if self.fallback_poll.is_zero() {
             return refuse("limits.fallback_poll: above zero");
+        }
+        if self.crashes_max == 0 {
+            return refuse("limits.crashes_max: at least 1");
         }
         let batches = [
             self.timer_batch_max_rows,

@@ -6,7 +6,7 @@ use crate::{
     Code, Error, Limits,
     endpoint::EndpointDefinition,
     module::Tick,
-    ports::{Declaration, Declared, Engine, Replacement, StoredSubscription, Subscription, TimerFiring},
+    ports::{Declaration, Declared, Engine, Replacement, StoredSubscription, Subscription, TimerFiring, Transactions},
     routes::Routes,
 };
 
@@ -14,6 +14,32 @@ use crate::{
 const PERIOD_MIN: Duration = Duration::from_millis(1);
 /// A subscription that nobody declared for so long is worth a warning: it goes on collecting.
 const UNSEEN_MAX: Duration = Duration::from_secs(24 * 3600);
+
+/// How long a transaction may always take before whoever waits for its connection is given up.
+const TRANSACTION_MIN: Duration = Duration::from_secs(1);
+
+/// P8: handlers that use `Tx` wait for a connection, which is fine, until they wait in vain.
+///
+/// No more than `concurrency` handlers of each endpoint run at once, and each opens one transaction at most; what claims,
+/// settles and renews has connections of its own. So the last in line waits for `sum / open_max` transactions. It is in
+/// vain when these cannot each take a second within the time that the engine lets it wait.
+pub(crate) fn check_transactions(has: Option<Transactions>, endpoints: &[EndpointDefinition]) -> Option<Error> {
+    let Transactions { open_max, wait_max } = has?;
+    let wanting = endpoints.iter().filter(|endpoint| endpoint.consumers.iter().any(|consumer| consumer.uses_tx));
+    let wanting: Vec<_> = wanting.map(|endpoint| (&*endpoint.name, endpoint.concurrency)).collect();
+    let sum: usize = wanting.iter().map(|(_, concurrency)| concurrency).sum();
+    let turns = usize::try_from(wait_max.as_secs() / TRANSACTION_MIN.as_secs()).unwrap_or(usize::MAX).max(1);
+    let served = open_max.saturating_mul(turns);
+    (sum > served).then(|| {
+        let wanting: Vec<_> = wanting.iter().map(|(name, concurrency)| format!("{name} {concurrency}")).collect();
+        let message = format!(
+            "{sum} handlers may want a transaction at once ({}); {open_max} connections serve {served} within the {wait_max:?} \
+             that one waits, if each takes {TRANSACTION_MIN:?}",
+            wanting.join(", ")
+        );
+        Error::new(Code::POOL_TOO_SMALL, message)
+    })
+}
 
 /// All that is wrong with a worker's own parts.
 pub(crate) fn check(limits: &Limits, endpoints: &[EndpointDefinition], ticks: &[Tick]) -> Vec<Error> {

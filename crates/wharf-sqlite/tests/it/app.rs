@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 use tempfile::TempDir;
 use wharf::{
     Client, Code, Delivery, Error, Key, Message, Module, Msg, Outgoing, Result, Tenant, Tx, UnitOfWork, Worker,
-    ports::Transport, testing::ManualClock,
+    ports::{Claim, Transport},
+    testing::ManualClock,
 };
 use wharf_sqlite::{Migrations, Sqlite, SqliteOptions, SqliteTx};
 
@@ -86,7 +87,7 @@ impl App {
     }
 
     pub(crate) async fn claim(&self) -> Vec<Delivery> {
-        self.engine.claim("listen", 1_000, LEASE).await.unwrap().deliveries
+        self.engine.claim(&Claim::new("listen", 1_000, LEASE)).await.unwrap().deliveries
     }
 
     /// What was said and not yet heard, oldest first.

@@ -8,7 +8,7 @@ use crate::Error;
 /// The name under which it gives signs of life.
 pub(crate) const PRUNE: &str = "wharf.prune";
 /// How often it looks.
-const PRUNE_EVERY: Duration = Duration::from_secs(600);
+pub(crate) const PRUNE_EVERY: Duration = Duration::from_secs(600);
 
 /// Looks now and then, and deletes in batches, each a commit of its own, for as long as there is anything to delete.
 pub(crate) async fn prune(runtime: Runtime) -> Result<(), Error> {

@@ -10,14 +10,14 @@ use crate::{
 };
 
 /// How long it is left alone at most: another process may have changed its period.
-const LOOK_EVERY: Duration = Duration::from_secs(60);
+pub(crate) const LOOK_EVERY: Duration = Duration::from_secs(60);
 /// How long one firing may take. What hangs longer is dropped, which undoes it, and tried again.
 const FIRING_MAX: Duration = Duration::from_secs(10);
 
 /// Looks whenever it should be due. Each schedule has a task of its own, so that one which hangs does not halt others.
 pub(crate) async fn keep_schedule(runtime: Runtime, tick: Arc<Tick>) -> Result<(), Error> {
     let clock = &runtime.post.clock;
-    let mut lookout = Lookout::default();
+    let (mut lookout, sign) = (Lookout::default(), sign(&tick));
     loop {
         let ticked = tokio::select! {
             ticked = fire(&runtime, &tick) => ticked?,
@@ -26,10 +26,15 @@ pub(crate) async fn keep_schedule(runtime: Runtime, tick: Arc<Tick>) -> Result<(
                 return Err(Error::new(Code::ENGINE_UNREACHABLE, message));
             }
         };
-        runtime.vitals.look(&tick.name, clock.now(), LOOK_EVERY);
+        runtime.vitals.look(&sign, clock.now(), LOOK_EVERY);
         let look_at = lookout.next(clock.now(), usize::from(ticked.fired), ticked.next_due, LOOK_EVERY);
         clock.sleep_until(look_at).await;
     }
+}
+
+/// The name under which it gives signs of life, which no endpoint has.
+pub(crate) fn sign(tick: &Tick) -> String {
+    format!("wharf.schedule.{}", tick.name)
 }
 
 /// Sends its message if it is due, by the engine's clock, and moves it on in the same commit.

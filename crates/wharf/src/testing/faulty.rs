@@ -16,8 +16,9 @@ use async_trait::async_trait;
 use crate::{
     Clock, Code, DeadLetter, DeadLetterFilter, Depth, Error, Outgoing, SagaId, SagaRow, Tenant, Timestamp,
     ports::{
-        Claimed, Declaration, Declared, Engine, Fired, Lease, Retention, Settlement, Store, StoredSchedule,
-        StoredSubscription, Subscription, Ticked, TimerArm, Transaction, Transport, Wakeups,
+        Burial, Claim, Claimed, Declaration, Declared, Ending, Engine, Fired, Lease, Receipt, Retention, Round,
+        Settlement, Store, StoredSchedule, StoredSubscription, Subscription, Ticked, TimerArm, Transaction,
+        Transactions, Transport, Wakeups,
     },
 };
 
@@ -37,6 +38,8 @@ pub struct Faulty<E> {
     rate: f64,
     /// Messages of this name cannot be stored.
     refused: Option<&'static str>,
+    /// The schedule of this name is never done being fired.
+    hangs_at: Option<&'static str>,
     /// Whether every call waits once before and once after.
     pausing: bool,
 }
@@ -60,7 +63,7 @@ impl<E: Engine> Faulty<E> {
     /// Fails one call in ten, drawn from this seed.
     pub fn new(inner: E, seed: u64) -> Self {
         let dice = Dice { seed, calls: AtomicU64::new(0), calm: AtomicBool::new(false), faults: AtomicU64::new(0) };
-        Self { inner, dice: Arc::new(dice), rate: 0.1, refused: None, pausing: false }
+        Self { inner, dice: Arc::new(dice), rate: 0.1, refused: None, hangs_at: None, pausing: false }
     }
 
     /// Fails this share of the calls, from 0 to 1.
@@ -82,6 +85,13 @@ impl<E: Engine> Faulty<E> {
     #[must_use]
     pub fn pausing(mut self) -> Self {
         self.pausing = true;
+        self
+    }
+
+    /// Besides, never comes to an end when it fires the schedule of this name.
+    #[must_use]
+    pub fn hanging_at(mut self, schedule: &'static str) -> Self {
+        self.hangs_at = Some(schedule);
         self
     }
 
@@ -159,8 +169,8 @@ fn scatter(seed: u64) -> u64 {
 
 #[async_trait]
 impl<E: Engine> Transport for Faulty<E> {
-    async fn claim(&self, endpoint: &str, max: usize, lease: Duration) -> Result<Claimed, Error> {
-        self.source().call("claim", self.inner.claim(endpoint, max, lease)).await
+    async fn claim(&self, claim: &Claim<'_>) -> Result<Claimed, Error> {
+        self.source().call("claim", self.inner.claim(claim)).await
     }
 
     async fn settle(&self, batch: &[Settlement]) -> Result<Vec<bool>, Error> {
@@ -197,12 +207,25 @@ impl<E: Engine> Store for Faulty<E> {
         Ok(Box::new(FaultyTransaction { inner, source: self.source() }))
     }
 
+    async fn begin_alone(&self) -> Result<Box<dyn Transaction>, Error> {
+        let inner = self.source().call("begin_alone", self.inner.begin_alone()).await?;
+        Ok(Box::new(FaultyTransaction { inner, source: self.source() }))
+    }
+
     async fn fire_timers(&self, max: usize) -> Result<Fired, Error> {
         self.source().call("fire_timers", self.inner.fire_timers(max)).await
     }
 
     async fn dead_letters(&self, filter: &DeadLetterFilter) -> Result<Vec<DeadLetter>, Error> {
         self.inner.dead_letters(filter).await
+    }
+
+    async fn count_dead_letters(&self, max: u64) -> Result<u64, Error> {
+        self.inner.count_dead_letters(max).await
+    }
+
+    fn transactions(&self) -> Option<Transactions> {
+        self.inner.transactions()
     }
 
     async fn redrive(&self, filter: &DeadLetterFilter) -> Result<u64, Error> {
@@ -215,6 +238,14 @@ impl<E: Engine> Store for Faulty<E> {
 
     async fn saga(&self, id: &SagaId) -> Result<Option<SagaRow>, Error> {
         self.inner.saga(id).await
+    }
+
+    async fn endings(&self, rounds: &[Round]) -> Result<Vec<Option<Ending>>, Error> {
+        self.source().call("endings", self.inner.endings(rounds)).await
+    }
+
+    async fn prune_inbox(&self, ended_before: Duration, max: usize) -> Result<u64, Error> {
+        self.source().call("prune_inbox", self.inner.prune_inbox(ended_before, max)).await
     }
 
     /// A start that fails is refused, and none of a test's faults.
@@ -235,6 +266,9 @@ impl<E: Engine> Store for Faulty<E> {
     }
 
     async fn fire_schedule(&self, tenant: &Tenant, name: &str, outgoing: &[Outgoing]) -> Result<Ticked, Error> {
+        if self.hangs_at == Some(name) {
+            std::future::pending::<()>().await;
+        }
         self.source().call("fire_schedule", self.inner.fire_schedule(tenant, name, outgoing)).await
     }
 
@@ -287,12 +321,24 @@ impl Transaction for FaultyTransaction {
         self.source.call("transaction.timer", self.inner.timer(id, name)).await
     }
 
+    async fn note(&mut self, receipts: &[Receipt]) -> Result<Vec<bool>, Error> {
+        self.source.call("transaction.note", self.inner.note(receipts)).await
+    }
+
+    async fn bury(&mut self, burials: &[Burial]) -> Result<(), Error> {
+        self.source.call("transaction.bury", self.inner.bury(burials)).await
+    }
+
     async fn settle(self: Box<Self>, lease: Lease, outgoing: &[Outgoing]) -> Result<bool, Error> {
         self.source.call("transaction.settle", self.inner.settle(lease, outgoing)).await
     }
 
     async fn commit(self: Box<Self>, outgoing: &[Outgoing]) -> Result<(), Error> {
         self.source.call("transaction.commit", self.inner.commit(outgoing)).await
+    }
+
+    fn is_price_of_sharing(&self, failure: &(dyn std::error::Error + 'static)) -> bool {
+        self.inner.is_price_of_sharing(failure)
     }
 
     async fn rollback(self: Box<Self>) -> Result<(), Error> {

@@ -3,15 +3,14 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use serde::de::DeserializeOwned;
-
 use super::{ManualClock, transcript::Transcript};
 use crate::{
     Cancel, Client, Clock, DeadLetter, DeadLetterFilter, Draft, Error, Key, Message, Saga, SagaId, Tenant, Timestamp,
     Worker,
     endpoint::EndpointDefinition,
-    ports::{Engine, Settlement},
+    ports::{Claim, Engine, Settlement},
     runtime::{Delivered, deliver, fire_schedule},
+    saga::read_stored,
     worker::ReadyWorker,
 };
 
@@ -60,7 +59,9 @@ impl Harness {
         // Whatever is declared is declared at this moment.
         let now = clock.now();
         insist(async || worker.engine.wind_to(now).await).await;
-        let worker = worker.prepare().await.unwrap_or_else(|refused| panic!("{refused}"));
+        let mut worker = worker.prepare().await.unwrap_or_else(|refused| panic!("{refused}"));
+        // Nobody winds the clock while a delivery waits: what a layer does not let pass comes back later.
+        Arc::make_mut(&mut worker.runtime.limits).layer_wait = Duration::ZERO;
         let ticks_at = vec![now; worker.ticks.len()];
         let client = worker.client("test");
         let tenant = Tenant::default();
@@ -140,11 +141,15 @@ impl Harness {
         redriven
     }
 
-    /// Where a saga stands, and its facts.
+    /// Where a saga stands, and its facts, migrated as the next event would.
+    ///
+    /// # Panics
+    /// When this code cannot read the instance.
     pub async fn saga<G: Saga>(&self, key: &Key) -> Option<(G::State, G::Facts)> {
         let id = SagaId { tenant: self.tenant.clone(), saga: Arc::from(G::NAME), key: key.clone() };
         let row = expect(self.client.saga(&id).await)?;
-        Some((stored(&row.state), stored(&row.facts)))
+        let (facts, state) = expect(read_stored::<G>(&row));
+        Some((state, facts))
     }
 
     /// For everything else that an application does outside its handlers.
@@ -191,7 +196,8 @@ impl Harness {
 
     async fn deliver_one(&mut self, endpoint: &Arc<EndpointDefinition>) -> Next {
         let lease = self.worker.runtime.limits.lease;
-        let claimed = insist(async || self.engine().claim(&endpoint.name, 1, lease).await).await;
+        let claim = Claim::new(&endpoint.name, 1, lease);
+        let claimed = insist(async || self.engine().claim(&claim).await).await;
         let Some(delivery) = claimed.deliveries.into_iter().next() else { return Next::Due(claimed.next_due) };
         let delivered = deliver(&self.worker.runtime, endpoint, delivery.clone(), Cancel::default()).await;
         let ours = match &delivered {
@@ -265,10 +271,6 @@ async fn insist<T>(mut call: impl AsyncFnMut() -> Result<T, Error>) -> T {
             Err(error) => panic!("the engine does not answer: {}", error.chain()),
         }
     }
-}
-
-fn stored<T: DeserializeOwned>(json: &str) -> T {
-    serde_json::from_str(json).unwrap_or_else(|error| panic!("{error} in {json}"))
 }
 
 fn expect<T>(answer: Result<T, Error>) -> T {

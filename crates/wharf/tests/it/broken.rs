@@ -12,8 +12,9 @@ use wharf::{
     Clock, DeadLetter, DeadLetterFilter, Delivery, Depth, Error, Memory, MemoryTx, Outgoing, Result, SagaId, SagaRow,
     Tenant, Tx,
     ports::{
-        Claimed, Declaration, Declared, Fired, Lease, Outcome, Retention, Settlement, Store, StoredSchedule,
-        StoredSubscription, Subscription, Ticked, TimerArm, Transaction, Transport, Wakeups,
+        Burial, Claim, Claimed, Declaration, Declared, Ending, Fired, Lease, Outcome, Receipt, Retention, Round,
+        Settlement, Store, StoredSchedule, StoredSubscription, Subscription, Ticked, TimerArm, Transaction, Transport,
+        Wakeups,
     },
     testing::{
         ManualClock,
@@ -43,6 +44,10 @@ flaws! {
     SharesWhatIsHeld,
     ForgetsDelays,
     ForgetsCrashes,
+    CountsEveryLossAsACrash,
+    ClaimsSurvivorsTogether,
+    BringsSurvivorsUnasked,
+    StarvesSurvivors,
     CountsReturnsAsAttempts,
     RenewsAnything,
     TruncatesBodies,
@@ -63,6 +68,7 @@ flaws! {
     PrunesEarly,
     PrunesTheUnfinished,
     PrunesAtWill,
+    CountsToTheEnd,
 }
 
 /// The memory engine with one flaw.
@@ -86,11 +92,17 @@ impl Broken {
 
 #[async_trait]
 impl Transport for Broken {
-    async fn claim(&self, endpoint: &str, max: usize, lease: Duration) -> Result<Claimed, Error> {
-        let mut claimed = self.memory.claim(endpoint, max, lease).await?;
+    async fn claim(&self, claim: &Claim<'_>) -> Result<Claimed, Error> {
+        let mut asked = *claim;
+        asked.survivors |= self.has(Flaw::BringsSurvivorsUnasked);
+        asked.survivors &= !self.has(Flaw::StarvesSurvivors);
+        let mut claimed = self.memory.claim(&asked).await?;
+        if self.has(Flaw::ClaimsSurvivorsTogether) && claimed.deliveries.iter().any(|one| one.is_survivor) {
+            claimed.deliveries.extend(self.memory.claim(claim).await?.deliveries);
+        }
         let mut before = self.claimed.lock().unwrap();
         if self.has(Flaw::SharesWhatIsHeld) && claimed.deliveries.is_empty() {
-            claimed.deliveries.extend(before.values().take(max).cloned());
+            claimed.deliveries.extend(before.values().take(claim.max).cloned());
         }
         if self.has(Flaw::ClaimsNewestFirst) {
             claimed.deliveries.reverse();
@@ -98,6 +110,9 @@ impl Transport for Broken {
         for delivery in &mut claimed.deliveries {
             if self.has(Flaw::ForgetsCrashes) {
                 delivery.envelope.crashes = 0;
+            }
+            if self.has(Flaw::CountsEveryLossAsACrash) {
+                delivery.envelope.crashes = delivery.lost_leases;
             }
             if self.has(Flaw::TruncatesBodies) {
                 delivery.body = Arc::from(&delivery.body[..delivery.body.len().min(100)]);
@@ -134,7 +149,12 @@ impl Transport for Broken {
     }
 
     async fn depth(&self) -> Result<Vec<Depth>, Error> {
-        self.memory.depth().await
+        let mut depths = self.memory.depth().await?;
+        if self.has(Flaw::CountsToTheEnd) {
+            let capped = depths.iter_mut().filter(|depth| depth.due == Depth::COUNT_MAX_ROWS);
+            capped.for_each(|depth| depth.due += 1);
+        }
+        Ok(depths)
     }
 
     fn wakeups(&self) -> &Wakeups {
@@ -152,7 +172,11 @@ impl Store for Broken {
     async fn fire_timers(&self, max: usize) -> Result<Fired, Error> {
         let before = self.memory.fire_timers(max).await?;
         if self.has(Flaw::FiresTimersTwice) && before.fired > 0 {
-            let again: Vec<_> = self.memory.claim("saga", 1, Duration::ZERO).await?.deliveries;
+            let again: Vec<_> = self.memory.claim(&Claim::new("saga", 1, Duration::ZERO)).await?.deliveries;
+            for one in &again {
+                let outcome = Outcome::Return { delay: Duration::ZERO };
+                self.memory.settle(&[Settlement { lease: one.lease, outcome, outgoing: Vec::new() }]).await?;
+            }
             let copies: Vec<_> =
                 again.into_iter().map(|one| Outgoing::new(Arc::from("saga"), one.envelope, one.body)).collect();
             self.memory.send(&copies).await?;
@@ -162,6 +186,11 @@ impl Store for Broken {
 
     async fn dead_letters(&self, filter: &DeadLetterFilter) -> Result<Vec<DeadLetter>, Error> {
         self.memory.dead_letters(filter).await
+    }
+
+    async fn count_dead_letters(&self, max: u64) -> Result<u64, Error> {
+        let max = if self.has(Flaw::CountsToTheEnd) { u64::MAX } else { max };
+        self.memory.count_dead_letters(max).await
     }
 
     async fn redrive(&self, filter: &DeadLetterFilter) -> Result<u64, Error> {
@@ -183,6 +212,14 @@ impl Store for Broken {
 
     async fn saga(&self, id: &SagaId) -> Result<Option<SagaRow>, Error> {
         Store::saga(&self.memory, id).await
+    }
+
+    async fn endings(&self, rounds: &[Round]) -> Result<Vec<Option<Ending>>, Error> {
+        self.memory.endings(rounds).await
+    }
+
+    async fn prune_inbox(&self, ended_before: Duration, max: usize) -> Result<u64, Error> {
+        self.memory.prune_inbox(ended_before, max).await
     }
 
     async fn declare(&self, declaration: &Declaration) -> Result<Declared, Error> {
@@ -299,6 +336,14 @@ impl Transaction for BrokenTransaction {
         self.inner.timer(id, name).await
     }
 
+    async fn note(&mut self, receipts: &[Receipt]) -> Result<Vec<bool>, Error> {
+        self.inner.note(receipts).await
+    }
+
+    async fn bury(&mut self, burials: &[Burial]) -> Result<(), Error> {
+        self.inner.bury(burials).await
+    }
+
     async fn settle(self: Box<Self>, lease: Lease, outgoing: &[Outgoing]) -> Result<bool, Error> {
         let Self { inner, engine } = *self;
         let done = |lease| [Settlement { lease, outcome: Outcome::Done, outgoing: Vec::new() }];
@@ -383,6 +428,11 @@ caught! {
     an_engine_that_shares_what_is_held: SharesWhatIsHeld by leases::what_is_held_is_nobody_elses_until_the_lease_ends;
     an_engine_that_forgets_delays: ForgetsDelays by retry::a_retry_waits_its_delay_to_the_microsecond;
     an_engine_that_forgets_crashes: ForgetsCrashes by retry::attempts_and_crashes_are_counted_apart;
+    an_engine_that_blames_neighbours: CountsEveryLossAsACrash by survivors::only_a_loss_while_alone_is_a_crash;
+    an_engine_that_lets_poison_spread: CountsEveryLossAsACrash by survivors::a_poison_message_takes_no_neighbour_with_it;
+    an_engine_that_claims_survivors_together: ClaimsSurvivorsTogether by survivors::a_survivor_comes_alone;
+    an_engine_that_brings_survivors_unasked: BringsSurvivorsUnasked by survivors::a_page_that_none_may_take_hides_nothing_behind_it;
+    an_engine_that_starves_survivors: StarvesSurvivors by survivors::survivors_and_fresh_ones_do_not_starve_each_other;
     an_engine_that_counts_returns: CountsReturnsAsAttempts by retry::a_return_costs_no_attempt_and_no_crash;
     an_engine_that_renews_anything: RenewsAnything by leases::a_renewal_reports_what_is_no_longer_ours;
     an_engine_that_truncates_bodies: TruncatesBodies by delivery::what_was_sent_arrives_byte_for_byte;
@@ -399,11 +449,13 @@ caught! {
     an_engine_that_loses_what_it_retires: LosesWhatItRetires by subscriptions::what_waits_for_a_retired_subscription_is_not_lost;
     an_engine_that_fires_schedules_early: FiresSchedulesEarly by schedules::a_schedule_fires_at_each_multiple_of_its_period_and_not_a_microsecond_early;
     an_engine_that_fires_schedules_twice: FiresSchedulesTwice by schedules::of_many_who_fire_at_once_one_sends;
-    an_engine_that_sends_each_due_time_twice: FiresSchedulesEarly by schedules::two_workers_send_each_due_time_once;
+    an_engine_that_sends_each_due_time_twice: FiresSchedulesEarly by schedules::w06_two_workers_send_each_due_time_once;
     an_engine_that_makes_up_for_missed_times: MakesUpForMissedTimes by schedules::what_was_missed_is_counted_and_fired_once;
     an_engine_that_keeps_the_first_period: KeepsTheFirstPeriod by schedules::a_changed_period_takes_effect_when_it_is_declared;
     an_engine_that_knows_one_schedule: KnowsOneSchedule by schedules::schedules_are_told_apart_by_name;
     an_engine_that_forgets_schedules_early: PrunesEarly by schedules::a_forsaken_schedule_is_forgotten_in_the_end;
+    an_engine_that_counts_every_delivery: CountsToTheEnd by delivery::w19_depth_is_counted_only_so_far;
+    an_engine_that_counts_every_dead_letter: CountsToTheEnd by dead_letters::dead_letters_are_counted_no_further_than_asked;
     an_engine_that_prunes_early: PrunesEarly by pruning::a_finished_saga_goes_after_its_retention_and_not_before;
     an_engine_that_prunes_the_unfinished: PrunesTheUnfinished by pruning::a_finished_saga_goes_after_its_retention_and_not_before;
     an_engine_that_prunes_at_will: PrunesAtWill by pruning::no_more_goes_at_once_than_asked;

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     Key, Message, Module, Msg, Result, State, Tenant, Timestamp, Worker, micros,
-    ports::{Declaration, Outcome, Schedule, Store, StoredSchedule, Ticked, Transport},
+    ports::{Declaration, Schedule, Store, StoredSchedule, Ticked, Transport},
 };
 
 const PERIOD: Duration = Duration::from_secs(60);
@@ -40,15 +40,6 @@ impl<S: Subject> Stage<S> {
         self.engine().fire_schedule(&Tenant::default(), name, &outgoing).await.unwrap()
     }
 
-    /// What was sent, as it is settled.
-    async fn swept(&self) -> Vec<String> {
-        let sent = self.claim("sweep", 100).await;
-        for delivery in &sent {
-            assert!(self.settle(delivery.lease, Outcome::Done).await);
-        }
-        sent.into_iter().map(|delivery| delivery.envelope.name.to_string()).collect()
-    }
-
     async fn wind_until(&self, moment: Timestamp) {
         self.wind(moment.since(self.now())).await;
     }
@@ -75,7 +66,7 @@ pub async fn a_schedule_fires_at_each_multiple_of_its_period_and_not_a_microseco
         stage.wind(MICROSECOND).await;
         assert_eq!(stage.tick("sweep").await, ticked(true, 0, due + PERIOD));
         assert_eq!(stage.tick("sweep").await, ticked(false, 0, due + PERIOD));
-        assert_eq!(stage.swept().await, ["sweep"]);
+        assert_eq!(stage.handle_all("sweep").await, ["sweep"]);
     }
     assert_eq!(stage.tick("unheard of").await, Ticked::default());
     stage.assert_idle("sweep").await;
@@ -96,7 +87,7 @@ pub async fn of_many_who_fire_at_once_one_sends<S: Subject>(stage: &mut Stage<S>
             fired += u32::from(one.await.unwrap().fired);
         }
         assert_eq!(fired, 1);
-        assert_eq!(stage.swept().await.len(), 1);
+        assert_eq!(stage.handle_all("sweep").await.len(), 1);
     }
 }
 
@@ -110,7 +101,7 @@ pub async fn what_was_missed_is_counted_and_fired_once<S: Subject>(stage: &mut S
     assert_eq!(stage.tick("sweep").await, ticked(true, 10, first + PERIOD * 11));
     stage.wind_until(first + PERIOD * 11).await;
     assert_eq!(stage.tick("sweep").await, ticked(true, 0, first + PERIOD * 12));
-    assert_eq!(stage.swept().await.len(), 2);
+    assert_eq!(stage.handle_all("sweep").await.len(), 2);
 
     stage.wind_until(first + PERIOD * 13).await;
     assert_eq!(stage.tick("sweep").await, ticked(true, 1, first + PERIOD * 14));
@@ -142,9 +133,9 @@ pub async fn schedules_are_told_apart_by_name<S: Subject>(stage: &mut Stage<S>) 
     let first = stage.schedule(&[schedule("a", PERIOD), schedule("b", PERIOD)]).await;
     stage.wind_until(first).await;
     assert!(stage.tick("a").await.fired);
-    assert_eq!(stage.swept().await, ["a"]);
+    assert_eq!(stage.handle_all("sweep").await, ["a"]);
     assert!(stage.tick("b").await.fired);
-    assert_eq!(stage.swept().await, ["b"]);
+    assert_eq!(stage.handle_all("sweep").await, ["b"]);
     let elsewhere = stage.engine().fire_schedule(&Tenant::new("acme"), "a", &[stage.message("sweep", "a")]).await;
     assert_eq!(elsewhere.unwrap(), Ticked::default(), "of another tenant");
 }
@@ -176,7 +167,7 @@ async fn sweep(Msg(_): Msg<Swept>, State(swept): State<mpsc::UnboundedSender<()>
     Ok(())
 }
 
-pub async fn two_workers_send_each_due_time_once<S: Subject>(stage: &mut Stage<S>) {
+pub async fn w06_two_workers_send_each_due_time_once<S: Subject>(stage: &mut Stage<S>) {
     const DUE_TIMES: u32 = 10;
     let (swept, mut sweeps) = mpsc::unbounded_channel();
     let stop = Arc::new(Notify::new());

@@ -6,8 +6,9 @@ use uuid::Uuid;
 
 use super::{Sabotage, Subject};
 use crate::{
-    Clock, DeadLetter, DeadLetterFilter, Delivery, Envelope, Key, Kind, Outgoing, Tenant, Timestamp, Trail, Tx,
-    ports::{Lease, Outcome, Retention, Settlement, Store, Transaction, Transport},
+    Clock, DeadLetter, DeadLetterFilter, Delivery, Envelope, Journey, Key, Kind, Outgoing, Tenant, Timestamp, Trail,
+    Tx,
+    ports::{Claim, Lease, Outcome, Retention, Settlement, Store, Transaction, Transport},
     testing::ManualClock,
     tx::SlotOwner,
 };
@@ -99,7 +100,7 @@ impl<S: Subject> Stage<S> {
     }
 
     pub(super) async fn claim(&self, endpoint: &str, max: usize) -> Vec<Delivery> {
-        self.engine().claim(endpoint, max, LEASE).await.unwrap().deliveries
+        self.engine().claim(&Claim::new(endpoint, max, LEASE)).await.unwrap().deliveries
     }
 
     /// Claims the one delivery that is due.
@@ -112,6 +113,15 @@ impl<S: Subject> Stage<S> {
     /// The names of what is due, in the order it is claimed.
     pub(super) async fn claim_names(&self, endpoint: &str) -> Vec<String> {
         self.claim(endpoint, 100).await.iter().map(|delivery| delivery.envelope.name.to_string()).collect()
+    }
+
+    /// Settles all that is due; returns the names, in the order in which it was claimed.
+    pub(super) async fn handle_all(&self, endpoint: &str) -> Vec<String> {
+        let claimed = self.claim(endpoint, 100).await;
+        for delivery in &claimed {
+            assert!(self.settle(delivery.lease, Outcome::Done).await);
+        }
+        claimed.into_iter().map(|delivery| delivery.envelope.name.to_string()).collect()
     }
 
     pub(super) async fn assert_idle(&self, endpoint: &str) {
@@ -173,6 +183,7 @@ pub(super) fn trail() -> Trail {
         actor: Some(Arc::from("jane")),
         traceparent: Some(Arc::from("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")),
         headers: BTreeMap::from([("reason".to_owned(), "a \"quoted\" one".to_owned())]),
+        journey: Some(Journey::begin(Timestamp::from_micros(7))),
         ..Trail::begin(Arc::from("conformance"))
     }
 }

@@ -5,7 +5,10 @@ use std::{
     time::Duration,
 };
 
-use wharf::{Cancel, CancelReason, MemoryTx, Module, Msg, Result, State, Tx, ports::Transport};
+use wharf::{
+    Cancel, CancelReason, MemoryTx, Module, Msg, Result, State, Tx,
+    ports::{Claim, Transport},
+};
 
 use super::{Gate, Job, Running, gate, turns, until};
 
@@ -31,7 +34,7 @@ async fn a_handler_slower_than_its_lease_keeps_its_delivery() {
     for _ in 0..12 {
         running.clock.wind(LEASE / 3);
         turns().await;
-        let claimed = running.engine.claim("work", 1, LEASE).await.unwrap();
+        let claimed = running.engine.claim(&Claim::new("work", 1, LEASE)).await.unwrap();
         assert!(claimed.deliveries.is_empty(), "the lease was renewed in time");
     }
 
@@ -63,7 +66,7 @@ async fn a_handler_that_lost_its_lease_is_told_and_changes_nothing() {
 
     // As when this process stood still for longer than the lease: another is faster.
     running.clock.wind(LEASE);
-    let other = running.engine.claim("work", 1, LEASE).await.unwrap().deliveries;
+    let other = running.engine.claim(&Claim::new("work", 1, LEASE)).await.unwrap().deliveries;
     assert_eq!(other.len(), 1);
     until("the handler was told", async || !told.lock().unwrap().is_empty()).await;
 

@@ -8,8 +8,8 @@ use wharf::{
     Clock, DeadLetter, DeadLetterFilter, Depth, Error, Memory, Module, Msg, Outgoing, Result, SagaId, SagaRow, State,
     Tenant,
     ports::{
-        Claimed, Declaration, Declared, Fired, Lease, Retention, Settlement, Store, StoredSchedule, StoredSubscription,
-        Subscription, Ticked, Transaction, Transport, Wakeups,
+        Claim, Claimed, Declaration, Declared, Ending, Fired, Lease, Retention, Round, Settlement, Store,
+        StoredSchedule, StoredSubscription, Subscription, Ticked, Transaction, Transport, Wakeups,
     },
     testing::ManualClock,
 };
@@ -61,10 +61,10 @@ async fn a_renewal_that_waits_for_a_connection_lets_the_claim_that_has_it_end() 
 
 #[async_trait]
 impl Transport for OneConnection {
-    async fn claim(&self, endpoint: &str, max: usize, lease: Duration) -> Result<Claimed, Error> {
+    async fn claim(&self, claim: &Claim<'_>) -> Result<Claimed, Error> {
         let _connection = self.connection.lock().await;
         self.claims.acquire().await.unwrap().forget();
-        self.memory.claim(endpoint, max, lease).await
+        self.memory.claim(claim).await
     }
 
     async fn renew(&self, leases: &[Lease], length: Duration) -> Result<Vec<Lease>, Error> {
@@ -103,6 +103,10 @@ impl Store for OneConnection {
         self.memory.dead_letters(filter).await
     }
 
+    async fn count_dead_letters(&self, max: u64) -> Result<u64, Error> {
+        self.memory.count_dead_letters(max).await
+    }
+
     async fn redrive(&self, filter: &DeadLetterFilter) -> Result<u64, Error> {
         self.memory.redrive(filter).await
     }
@@ -113,6 +117,14 @@ impl Store for OneConnection {
 
     async fn saga(&self, id: &SagaId) -> Result<Option<SagaRow>, Error> {
         Store::saga(&self.memory, id).await
+    }
+
+    async fn endings(&self, rounds: &[Round]) -> Result<Vec<Option<Ending>>, Error> {
+        self.memory.endings(rounds).await
+    }
+
+    async fn prune_inbox(&self, ended_before: Duration, max: usize) -> Result<u64, Error> {
+        self.memory.prune_inbox(ended_before, max).await
     }
 
     async fn declare(&self, declaration: &Declaration) -> Result<Declared, Error> {

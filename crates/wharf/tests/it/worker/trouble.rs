@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use wharf::{
-    Bus, Key, Memory, MemoryTx, Message, Module, Msg, Result, Retry, Tenant, Tx, Worker,
+    Bus, Key, Limits, Memory, MemoryTx, Message, Module, Msg, Result, Retry, Tenant, Tx, Worker,
     testing::{Faulty, ManualClock},
 };
 
@@ -42,8 +42,11 @@ async fn a_worker_on_a_faulty_engine_does_everything_exactly_once() {
         let memory = Memory::with_clock(clock.clone());
         let faulty = Faulty::new(memory.clone(), seed).rate(0.3);
         let patient = || Retry::exponential("patient", Duration::from_secs(1), Duration::from_secs(60), 50);
+        // An engine that loses the answers to claims makes it look as if their deliveries killed the process.
+        let mut limits = Limits::default();
+        limits.crashes_max = 1_000;
         let running = Running::start(faulty.clone(), clock.clone(), |worker| {
-            worker.module(
+            worker.limits(limits).module(
                 Module::new("m", ())
                     .endpoint("reserve", |e| e.retry(patient()).consume("reserve", reserve))
                     .endpoint("ship", |e| e.retry(patient()).consume("ship", ship)),
