@@ -30,6 +30,7 @@ mod store;
 mod timers;
 mod transaction;
 mod transport;
+mod turns;
 
 pub use engine::Postgres;
 pub use migrations::Migrations;

@@ -12,6 +12,7 @@
 //! One process owns the file, one connection writes. Consecutive deliveries share a commit, each in a savepoint of its
 //! own, so that a durable commit (`synchronous=FULL`) is paid once for many. Reads go through a pool beside it.
 
+mod claim;
 mod dead_letters;
 mod deliveries;
 mod engine;
@@ -27,6 +28,7 @@ mod timers;
 mod transaction;
 mod transport;
 mod turn;
+mod turns;
 mod writer;
 
 pub use engine::Sqlite;

@@ -9,9 +9,9 @@ use std::{
 use uuid::Uuid;
 
 use crate::{
-    Clock, Draft, Envelope, Error, Kind, Message, Outgoing, Tenant, Trail,
+    Clock, Code, Draft, Envelope, Error, Kind, Message, Outgoing, Tenant, Trail,
     failure::{Failure, Verdict},
-    routes::Routes,
+    routes::{Destination, Routes},
 };
 
 /// Collects what a handler, or a unit of work outside one, sends. Cheap to clone; clones collect together.
@@ -73,8 +73,16 @@ impl Bus {
         self.post(&Draft::of(&command).after(delay));
     }
 
-    /// Sends or publishes, whichever the message is.
-    pub(crate) fn post(&self, draft: &Draft) {
+    /// Sends or publishes a message as it was written down: with a delay, a priority or an expiry of its own.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use wharf::{Bus, Draft, Message, Priority};
+    /// # fn example<M: Message>(bus: &Bus, offer: &M) {
+    /// bus.post(&Draft::of(offer).priority(Priority::High).expires_in(Duration::from_secs(60)));
+    /// # }
+    /// ```
+    pub fn post(&self, draft: &Draft) {
         let posted = self.shared.post.address(draft, &self.shared.tenant, &self.shared.trail);
         let mut collected = self.collected();
         if collected.closed {
@@ -117,6 +125,7 @@ impl PostOffice {
         if endpoints.is_empty() {
             return Ok(Vec::new());
         }
+        check_text(draft, tenant)?;
         let body = draft.checked_body(self.body_size_max_bytes)?;
         let envelope = Envelope {
             id: Uuid::now_v7(),
@@ -129,12 +138,30 @@ impl PostOffice {
             attempt: 0,
             crashes: 0,
             redrives: 0,
+            priority: draft.priority,
+            expires_at: None,
             trail: trail.clone(),
         };
         Ok(endpoints
             .iter()
-            .map(|endpoint| Outgoing::new(Arc::clone(endpoint), envelope.clone(), Arc::clone(body)).after(draft.delay))
+            .map(|Destination { endpoint, takes_turns }| {
+                let mut outgoing = Outgoing::new(Arc::clone(endpoint), envelope.clone(), Arc::clone(body));
+                (outgoing.delay, outgoing.expires_in) = (draft.delay, draft.expires_in);
+                if *takes_turns { outgoing.in_turn() } else { outgoing }
+            })
             .collect())
+    }
+}
+
+/// PostgreSQL cannot store a NUL; so no engine is given one, and code that works on one works on all.
+fn check_text(draft: &Draft, tenant: &Tenant) -> Result<(), Error> {
+    let texts = [("key", draft.key.as_str()), ("tenant", tenant.as_str())];
+    match texts.into_iter().find(|(_, text)| text.contains('\0')) {
+        Some((what, text)) => {
+            let message = format!("message `{}`: the {what} {text:?} contains a NUL", draft.name);
+            Err(Error::new(Code::TEXT_UNSTORABLE, message))
+        }
+        None => Ok(()),
     }
 }
 

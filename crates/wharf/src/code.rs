@@ -79,6 +79,10 @@ codes! {
         "The message names the limit and its allowed range.";
     QUARANTINED = 28, "A delivery was lost again and again while it was claimed alone: it kills or stalls its process.",
         "Look in the process's log for what ended it (out of memory, stack overflow, abort), mend it, then redrive.";
+    EXPIRED = 29, "A message was taken up only after it had expired.",
+        "Redrive it if it is still of use: a redriven message no longer expires. Else discard it.";
+    TEXT_UNSTORABLE = 30, "A message's key or tenant contains a NUL character, which not every engine can store.",
+        "Make keys and tenants of printable text.";
 }
 
 impl fmt::Display for Code {

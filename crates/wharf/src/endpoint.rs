@@ -6,6 +6,7 @@ use crate::{
     Retry, Saga,
     failure::Failure,
     handler::{Consumer, Handler},
+    ports::Turns,
     saga::SagaConsumer,
 };
 
@@ -23,6 +24,7 @@ pub(crate) struct EndpointDefinition {
     pub(crate) concurrency: usize,
     pub(crate) prefetch: usize,
     pub(crate) timeout: Duration,
+    pub(crate) turns: Turns,
     pub(crate) permanent: Vec<fn(&Failure) -> bool>,
 }
 
@@ -37,6 +39,7 @@ impl<S: Clone + Send + Sync + 'static> Endpoint<S> {
                 concurrency: 16,
                 prefetch: 64,
                 timeout: Duration::from_secs(60),
+                turns: Turns::Free,
                 permanent: Vec::new(),
             },
         }
@@ -84,6 +87,33 @@ impl<S: Clone + Send + Sync + 'static> Endpoint<S> {
     #[must_use]
     pub fn timeout(mut self, limit: Duration) -> Self {
         self.definition.timeout = limit;
+        self
+    }
+
+    /// Handles one delivery of a tenant and key at a time, whichever worker has it. One that waits for a retry lets the
+    /// others of its key pass. A worker whose lease was taken over is the one exception: it may still be at work when
+    /// the next begins, but nothing of it is committed.
+    #[must_use]
+    pub fn one_at_a_time(mut self) -> Self {
+        self.definition.turns = Turns::OneAtATime;
+        self
+    }
+
+    /// Handles the deliveries of a tenant and key one after another, first in, first out: in the order in which they
+    /// became due for the first time, and those sent together in the order they were sent. One that waits for a retry
+    /// keeps those behind it waiting, while other keys go on; a dead letter lets them pass. One that is redriven comes
+    /// before those that wait.
+    #[must_use]
+    pub fn ordered(mut self) -> Self {
+        self.definition.turns = Turns::Ordered { dead_letters_hold: false };
+        self
+    }
+
+    /// As [`Endpoint::ordered`], but a dead letter too keeps those of its key behind it waiting, until it is redriven or
+    /// discarded.
+    #[must_use]
+    pub fn ordered_holding_dead_letters(mut self) -> Self {
+        self.definition.turns = Turns::Ordered { dead_letters_hold: true };
         self
     }
 

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt, sync::Arc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::{Key, Kind, Timestamp};
+use crate::{Key, Kind, Priority, Timestamp};
 
 /// Everything known about a message besides its body. Engines take it apart and put it together again, so a new field
 /// is one that each of them must store.
@@ -32,6 +32,10 @@ pub struct Envelope {
     pub crashes: u32,
     /// How often an operator sent it round again from the dead letters.
     pub redrives: u32,
+    /// What is taken up first.
+    pub priority: Priority,
+    /// From then on it is dead-lettered instead of handled, by the engine's clock.
+    pub expires_at: Option<Timestamp>,
     /// The rest, which engines store as one JSON document.
     pub trail: Trail,
 }

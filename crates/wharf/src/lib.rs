@@ -90,7 +90,7 @@ pub use failure::{Failure, Permanent, Result, Verdict, snooze};
 pub use handler::{Handler, Reply};
 pub use limits::Limits;
 pub use memory::{Memory, MemoryTransaction, MemoryTx};
-pub use message::{Key, Kind, Message};
+pub use message::{Key, Kind, Message, Priority};
 pub use module::Module;
 pub use outgoing::Outgoing;
 pub use outside::outside;

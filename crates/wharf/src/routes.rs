@@ -13,13 +13,20 @@ pub(crate) struct Routes {
 #[derive(Debug)]
 struct Route {
     kind: Kind,
-    endpoints: Vec<Arc<str>>,
+    endpoints: Vec<Destination>,
+}
+
+/// An endpoint that gets a message.
+#[derive(Debug)]
+pub(crate) struct Destination {
+    pub(crate) endpoint: Arc<str>,
+    pub(crate) takes_turns: bool,
 }
 
 impl Routes {
-    pub(crate) fn subscribe(&mut self, name: &'static str, kind: Kind, endpoint: &Arc<str>) {
+    pub(crate) fn subscribe(&mut self, name: &'static str, kind: Kind, endpoint: &Arc<str>, takes_turns: bool) {
         let route = self.by_name.entry(name).or_insert(Route { kind, endpoints: Vec::new() });
-        route.endpoints.push(Arc::clone(endpoint));
+        route.endpoints.push(Destination { endpoint: Arc::clone(endpoint), takes_turns });
     }
 
     /// Commands that more than one endpoint consumes.
@@ -29,9 +36,10 @@ impl Routes {
             .iter()
             .filter(|(_, route)| route.kind == Kind::Command && route.endpoints.len() > 1)
             .map(|(name, route)| {
+                let consumers: Vec<_> = route.endpoints.iter().map(|destination| &*destination.endpoint).collect();
                 Error::new(
                     Code::COMMAND_CONTESTED,
-                    format!("command `{name}` has the consumers {}", route.endpoints.join(", ")),
+                    format!("command `{name}` has the consumers {}", consumers.join(", ")),
                 )
             })
             .collect();
@@ -40,7 +48,7 @@ impl Routes {
     }
 
     /// Where a message goes. An event nobody listens to goes nowhere; a command nobody consumes is an error.
-    pub(crate) fn find(&self, name: &'static str, kind: Kind) -> Result<&[Arc<str>], Error> {
+    pub(crate) fn find(&self, name: &'static str, kind: Kind) -> Result<&[Destination], Error> {
         match (self.by_name.get(name), kind) {
             (Some(route), _) => Ok(&route.endpoints),
             (None, Kind::Event) => Ok(&[]),

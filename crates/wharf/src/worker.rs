@@ -9,7 +9,7 @@ use crate::{
     bus::PostOffice,
     endpoint::EndpointDefinition,
     module::{Module, Tick},
-    ports::{Engine, TimerFiring},
+    ports::{Engine, TimerFiring, Turns},
     routes::Routes,
     runtime::{Phase, Runtime, Survivors, Vitals, fire_timers, pump, supervise, tick},
 };
@@ -109,7 +109,7 @@ impl Worker {
                 ids_here.insert(Arc::clone(&consumer.id));
                 // Timers are addressed to their own saga's endpoint; they are not routed by name.
                 if consumer.name != TimerFiring::NAME {
-                    routes.subscribe(consumer.name, consumer.kind, &endpoint.name);
+                    routes.subscribe(consumer.name, consumer.kind, &endpoint.name, endpoint.turns != Turns::Free);
                 }
             }
             for id in ids_here {

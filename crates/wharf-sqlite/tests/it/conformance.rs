@@ -1,6 +1,7 @@
 //! SQLite keeps the promises of every engine.
 
 use async_trait::async_trait;
+use sqlx::{Connection, SqliteConnection, sqlite::SqliteConnectOptions};
 use wharf::{
     Result, Tx,
     testing::{
@@ -40,6 +41,18 @@ impl Subject for App {
     async fn read(&self, key: &str) -> Option<String> {
         let value = sqlx::query_scalar("SELECT value FROM notes WHERE key = $1").bind(key);
         value.fetch_optional(self.engine.read_pool()).await.unwrap()
+    }
+
+    async fn plant(&self, endpoint: &str, name: &str, body: &[u8]) -> Option<bool> {
+        let insert = "INSERT INTO wharf_deliveries
+                          (endpoint, not_before, attempt, crashes, redrives, message_id, name, version, kind, key, tenant,
+                           sent_at, trail, body)
+                      VALUES (?, 0, -1, -1, -1, 'no id', ?, 1, 'gossip', '', '', -1, '{', CAST(? AS TEXT))";
+        let options = SqliteConnectOptions::new().filename(self.path());
+        let mut foreign = SqliteConnection::connect_with(&options).await.unwrap();
+        sqlx::query(insert).bind(endpoint).bind(name).bind(body).execute(&mut foreign).await.unwrap();
+        foreign.close().await.unwrap();
+        Some(true)
     }
 
     async fn sabotage(tx: &mut Tx, how: Sabotage) -> bool {

@@ -160,7 +160,7 @@ impl Store for Memory {
 
     async fn dead_letters(&self, filter: &DeadLetterFilter) -> Result<Vec<DeadLetter>, Error> {
         let state = self.lock().await;
-        let matching = state.dead.values().filter(|letter| matches(filter, letter));
+        let matching = state.dead.values().map(|dead| &dead.letter).filter(|letter| matches(filter, letter));
         Ok(matching.take(filter.limit_rows() as usize).cloned().collect())
     }
 
@@ -171,13 +171,8 @@ impl Store for Memory {
         let mut redriven = 0;
         for letter in letters {
             // Another operator may have been faster.
-            let Some(letter) = state.dead.remove(&letter.id) else { continue };
-            let mut envelope = letter.envelope;
-            (envelope.attempt, envelope.crashes) = (0, 0);
-            envelope.redrives += 1;
-            let outgoing = [Outgoing::new(Arc::from(letter.endpoint), envelope, letter.body)];
-            state.send(&outgoing, now);
-            self.wake(&outgoing);
+            let Some(endpoint) = state.redrive(letter.id, now) else { continue };
+            self.shared.wakeups.wake([&*endpoint]);
             redriven += 1;
         }
         Ok(redriven)

@@ -1,11 +1,13 @@
 //! What wharf asks of an engine. Handlers never see these; engines implement them.
 
 mod claim;
+mod left_off;
 mod store;
 mod transport;
 mod wakeups;
 
-pub use claim::{Claim, Claimed, Delivery, Lease};
+pub use claim::{Claim, Claimed, Delivery, Lease, Turns};
+pub use left_off::LeftOff;
 pub use store::{DeadLetter, DeadLetterFilter, Fired, SagaId, SagaRow, Store, TimerArm, TimerFiring, Transaction};
 pub use transport::{Depth, Outcome, Settlement, Transport};
 pub use wakeups::Wakeups;

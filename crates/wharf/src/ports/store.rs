@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use uuid::Uuid;
 
 use super::Lease;
-use crate::{Clock, Code, Envelope, Error, Key, Kind, Outgoing, Tenant, Timestamp, Trail};
+use crate::{Clock, Code, Envelope, Error, Key, Kind, Outgoing, Priority, Tenant, Timestamp, Trail};
 
 /// Opens transactions and keeps what outlives a delivery.
 #[async_trait]
@@ -20,8 +20,8 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// The dead letters that match, oldest first, at most `filter.limit`.
     async fn dead_letters(&self, filter: &DeadLetterFilter) -> Result<Vec<DeadLetter>, Error>;
 
-    /// Sends matching dead letters round again, as fresh deliveries with one redrive more. Idempotent: what was sent
-    /// round is no longer there. Returns how many.
+    /// Sends matching dead letters round again, as fresh deliveries with one redrive more, that do not expire, each before
+    /// all that waits in its turn. Idempotent: what was sent round is no longer there. Returns how many.
     async fn redrive(&self, filter: &DeadLetterFilter) -> Result<u64, Error>;
 
     /// Deletes matching dead letters. Returns how many.
@@ -120,6 +120,8 @@ pub struct TimerArm {
     pub delay: std::time::Duration,
     /// Where its firing is delivered.
     pub endpoint: Arc<str>,
+    /// Whether its firing takes turns there with the instance's other deliveries.
+    pub takes_turns: bool,
     /// The trail of the message that armed it.
     pub trail: Trail,
 }
@@ -151,11 +153,14 @@ impl TimerFiring {
             attempt: 0,
             crashes: 0,
             redrives: 0,
+            priority: Priority::Normal,
+            expires_at: None,
             trail: timer.trail.clone(),
         };
         let body =
             format!(r#"{{"timer":{},"generation":{}}}"#, serde_json::Value::from(firing.timer), firing.generation);
-        Outgoing::new(Arc::clone(&timer.endpoint), envelope, Arc::from(body))
+        let firing = Outgoing::new(Arc::clone(&timer.endpoint), envelope, Arc::from(body));
+        if timer.takes_turns { firing.in_turn() } else { firing }
     }
 }
 

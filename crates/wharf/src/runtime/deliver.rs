@@ -17,7 +17,7 @@ use crate::{
     failure::{Failure, Result, Verdict},
     handler::Consumer,
     outside::watched,
-    ports::{Outcome, Settlement},
+    ports::{Outcome, Settlement, Turns},
     retry::Next,
     tx::SlotOwner,
 };
@@ -45,6 +45,9 @@ pub(crate) async fn deliver(
     cancel: Cancel,
 ) -> Delivered {
     let delivery = Arc::new(delivery);
+    if delivery.is_expired {
+        return Delivered::Unsettled(expired(endpoint, &delivery));
+    }
     if delivery.envelope.crashes >= runtime.limits.crashes_max {
         return Delivered::Unsettled(quarantined(endpoint, &delivery));
     }
@@ -92,6 +95,7 @@ async fn attempt(
     let context = Context {
         delivery: Arc::clone(delivery),
         failed_attempts,
+        takes_turns: endpoint.turns != Turns::Free,
         slot: SlotOwner::new(Arc::clone(&runtime.engine), envelope.tenant.clone(), Arc::clone(&tx_open)),
         bus: Bus::new(Arc::clone(&runtime.post), envelope.tenant.clone(), trail),
         cancel: cancel.clone(),
@@ -145,6 +149,21 @@ async fn run(
     }
 }
 
+/// A delivery that came up too late to be of use.
+fn expired(endpoint: &EndpointDefinition, delivery: &Delivery) -> Settlement {
+    let envelope = &delivery.envelope;
+    let reason = "it had expired before it was taken up".to_owned();
+    tracing::warn!(
+        endpoint = &*endpoint.name,
+        name = &*envelope.name,
+        key = envelope.key.as_str(),
+        id = %envelope.id,
+        "delivery expired"
+    );
+    let outcome = Outcome::DeadLetter { code: Code::EXPIRED, reason, attempt: envelope.attempt };
+    Settlement { lease: delivery.lease, outcome, outgoing: Vec::new() }
+}
+
 /// A delivery that was lost too often while it was claimed alone. Running it once more might take others with it.
 fn quarantined(endpoint: &EndpointDefinition, delivery: &Delivery) -> Settlement {
     let envelope = &delivery.envelope;
@@ -161,12 +180,13 @@ fn quarantined(endpoint: &EndpointDefinition, delivery: &Delivery) -> Settlement
     Settlement { lease: delivery.lease, outcome, outgoing: Vec::new() }
 }
 
-/// A message no handler here accepts: tried again for a while, as a rolling deploy may bring the handler.
+/// A message no handler here accepts: tried again for a while, as a rolling deploy may bring the handler. The while begins
+/// when it is first found unknown, however long it waited before.
 fn unknown(runtime: &Runtime, delivery: &Delivery) -> Settlement {
     let envelope = &delivery.envelope;
     let grace = runtime.limits.unknown_message_grace;
-    let outcome = if runtime.post.clock.now().since(envelope.sent_at) < grace {
-        Outcome::Return { delay: grace / 30 }
+    let outcome = if delivery.unknown_for.unwrap_or_default() < grace {
+        Outcome::Unknown { delay: grace / 30 }
     } else {
         let reason = format!("no handler here accepts `{}` version {}", envelope.name, envelope.version);
         Outcome::DeadLetter { code: Code::MESSAGE_UNKNOWN, reason, attempt: envelope.attempt }
@@ -195,7 +215,9 @@ fn log_failure(
     let (endpoint, name, key) = (&*endpoint.name, &*delivery.envelope.name, delivery.envelope.key.as_str());
     let id = delivery.envelope.id;
     match outcome {
-        Outcome::Return { delay } => tracing::debug!(endpoint, handler, name, key, %id, ?delay, "delivery returned"),
+        Outcome::Return { delay } | Outcome::Unknown { delay } => {
+            tracing::debug!(endpoint, handler, name, key, %id, ?delay, "delivery returned")
+        }
         // Events overtake one another all day; only one that is never caught up with is worth a line.
         Outcome::Retry { delay, attempt } if failure.code() == Code::SAGA_NOT_STARTED => {
             tracing::debug!(endpoint, handler, name, key, %id, attempt, ?delay, error = %failure, "event waits for its saga");

@@ -31,7 +31,7 @@ use super::{Delivered, Lookout, Runtime, deliver, survivors::Permit};
 use crate::{
     Cancel, CancelReason, Code, Delivery, Error, Timestamp,
     endpoint::EndpointDefinition,
-    ports::{Claim, Claimed, Lease, Outcome, Settlement},
+    ports::{Claim, Claimed, Lease, Outcome, Settlement, Turns},
     retry::Next,
 };
 
@@ -198,7 +198,7 @@ impl Pump {
         // One that is merely taken for a claim comes back at once; the next look will have it.
         self.wants_permit = permit.is_none() && survivors.is_running();
         self.claiming = async move {
-            let claim = Claim::new(&endpoint.name, size, lease);
+            let claim = Claim::new(&endpoint.name, size, lease).turns(endpoint.turns);
             let claim = if permit.is_some() { claim } else { claim.without_survivors() };
             let claimed = engine.claim(&claim).await;
             (permit, claimed)
@@ -354,15 +354,18 @@ impl Pump {
     fn let_go(&mut self, settlement: &Settlement) {
         self.forget(settlement.lease);
         match settlement.outcome {
-            Outcome::Retry { delay, .. } | Outcome::Return { delay } => {
+            Outcome::Retry { delay, .. } | Outcome::Return { delay } | Outcome::Unknown { delay } => {
                 self.look_at = self.look_at.min(self.runtime.post.clock.now() + delay);
             }
             Outcome::Done | Outcome::DeadLetter { .. } => {}
         }
     }
 
-    /// What is no longer held. Where one survivor was, others may be.
+    /// What is no longer held. Where one survivor was, others may be; and where keys take turns, the next of its key.
     fn forget(&mut self, lease: Lease) {
+        if self.endpoint.turns != Turns::Free {
+            self.look_at = self.runtime.post.clock.now();
+        }
         let forgotten = self.held.remove(&lease);
         self.wants_permit |= forgotten.is_some_and(|held| held.permit.is_some());
     }

@@ -188,7 +188,7 @@ impl Harness {
 
     async fn deliver_one(&mut self, endpoint: &Arc<EndpointDefinition>) -> Next {
         let lease = self.worker.runtime.limits.lease;
-        let claim = Claim::new(&endpoint.name, 1, lease);
+        let claim = Claim::new(&endpoint.name, 1, lease).turns(endpoint.turns);
         let claimed = insist(async || self.engine().claim(&claim).await).await;
         let Some(delivery) = claimed.deliveries.into_iter().next() else { return Next::Due(claimed.next_due) };
         let delivered = deliver(&self.worker.runtime, endpoint, delivery.clone(), Cancel::default()).await;

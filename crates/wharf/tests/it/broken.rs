@@ -9,14 +9,18 @@ use std::{
 
 use async_trait::async_trait;
 use wharf::{
-    Clock, DeadLetter, DeadLetterFilter, Delivery, Depth, Error, Memory, MemoryTx, Outgoing, Result, SagaId, SagaRow,
-    Tx,
-    ports::{Claim, Claimed, Fired, Lease, Outcome, Settlement, Store, TimerArm, Transaction, Transport, Wakeups},
+    Clock, Code, DeadLetter, DeadLetterFilter, Delivery, Depth, Error, Memory, MemoryTx, Outgoing, Priority, Result,
+    SagaId, SagaRow, Tx,
+    ports::{
+        Claim, Claimed, Fired, Lease, Outcome, Settlement, Store, TimerArm, Transaction, Transport, Turns, Wakeups,
+    },
     testing::{
         ManualClock,
         conformance::{self, Stage, Subject},
     },
 };
+
+use crate::conformance::plant;
 
 macro_rules! flaws {
     ($($flaw:ident,)*) => {
@@ -44,6 +48,14 @@ flaws! {
     ClaimsSurvivorsTogether,
     BringsSurvivorsUnasked,
     StarvesSurvivors,
+    IgnoresTurns,
+    LetsOthersPassARetry,
+    LetsOthersPassADeadLetter,
+    FiresTimersOutOfTurn,
+    IgnoresPriorities,
+    ForgetsExpiry,
+    CountsTheGraceFromTheSending,
+    StumblesOverForeignRows,
     CountsReturnsAsAttempts,
     RenewsAnything,
     TruncatesBodies,
@@ -78,7 +90,19 @@ impl Transport for Broken {
         let mut asked = *claim;
         asked.survivors |= self.has(Flaw::BringsSurvivorsUnasked);
         asked.survivors &= !self.has(Flaw::StarvesSurvivors);
+        asked.turns = match asked.turns {
+            _ if self.has(Flaw::IgnoresTurns) => Turns::Free,
+            Turns::Ordered { .. } if self.has(Flaw::LetsOthersPassARetry) => Turns::OneAtATime,
+            Turns::Ordered { .. } if self.has(Flaw::LetsOthersPassADeadLetter) => {
+                Turns::Ordered { dead_letters_hold: false }
+            }
+            turns @ (Turns::Free | Turns::OneAtATime | Turns::Ordered { .. }) => turns,
+        };
         let mut claimed = self.memory.claim(&asked).await?;
+        let foreign = |one: &Delivery| serde_json::from_str::<serde_json::Value>(&one.body).is_err();
+        if self.has(Flaw::StumblesOverForeignRows) && claimed.deliveries.iter().any(foreign) {
+            return Err(Error::new(Code::ENGINE_FAILED, "a row is no message"));
+        }
         if self.has(Flaw::ClaimsSurvivorsTogether) && claimed.deliveries.iter().any(|one| one.is_survivor) {
             claimed.deliveries.extend(self.memory.claim(claim).await?.deliveries);
         }
@@ -95,6 +119,12 @@ impl Transport for Broken {
             }
             if self.has(Flaw::CountsEveryLossAsACrash) {
                 delivery.envelope.crashes = delivery.lost_leases;
+            }
+            if self.has(Flaw::ForgetsExpiry) {
+                delivery.is_expired = false;
+            }
+            if self.has(Flaw::CountsTheGraceFromTheSending) {
+                delivery.unknown_for = Some(self.memory.clock().now().since(delivery.envelope.sent_at));
             }
             if self.has(Flaw::TruncatesBodies) {
                 delivery.body = Arc::from(&delivery.body[..delivery.body.len().min(100)]);
@@ -115,7 +145,11 @@ impl Transport for Broken {
                 Outcome::Return { delay } if self.has(Flaw::CountsReturnsAsAttempts) => {
                     settlement.outcome = Outcome::Retry { delay: *delay, attempt: 1 };
                 }
-                Outcome::Done | Outcome::Retry { .. } | Outcome::Return { .. } | Outcome::DeadLetter { .. } => {}
+                Outcome::Done
+                | Outcome::Retry { .. }
+                | Outcome::Return { .. }
+                | Outcome::Unknown { .. }
+                | Outcome::DeadLetter { .. } => {}
             }
         }
         self.memory.settle(&batch).await
@@ -127,7 +161,11 @@ impl Transport for Broken {
     }
 
     async fn send(&self, batch: &[Outgoing]) -> Result<(), Error> {
-        self.memory.send(batch).await
+        let mut batch = batch.to_vec();
+        if self.has(Flaw::IgnoresPriorities) {
+            batch.iter_mut().for_each(|one| one.envelope.priority = Priority::Normal);
+        }
+        self.memory.send(&batch).await
     }
 
     async fn depth(&self) -> Result<Vec<Depth>, Error> {
@@ -212,7 +250,9 @@ impl Transaction for BrokenTransaction {
     }
 
     async fn arm(&mut self, timer: &TimerArm) -> Result<(), Error> {
-        self.inner.arm(timer).await
+        let mut timer = timer.clone();
+        timer.takes_turns &= !self.engine.has(Flaw::FiresTimersOutOfTurn);
+        self.inner.arm(&timer).await
     }
 
     async fn disarm(&mut self, id: &SagaId, name: &str) -> Result<Option<i64>, Error> {
@@ -271,6 +311,10 @@ impl<const FLAW: usize> Subject for OnBroken<FLAW> {
         self.0.clone()
     }
 
+    async fn plant(&self, endpoint: &str, name: &str, body: &[u8]) -> Option<bool> {
+        plant(&self.0.memory, endpoint, name, body).await
+    }
+
     async fn write(tx: &mut Tx, key: &str, value: &str) -> Result {
         tx.memory().await?.put(key, value);
         Ok(())
@@ -312,6 +356,17 @@ caught! {
     an_engine_that_claims_survivors_together: ClaimsSurvivorsTogether by survivors::a_survivor_comes_alone;
     an_engine_that_brings_survivors_unasked: BringsSurvivorsUnasked by survivors::a_page_that_none_may_take_hides_nothing_behind_it;
     an_engine_that_starves_survivors: StarvesSurvivors by survivors::survivors_and_fresh_ones_do_not_starve_each_other;
+    an_engine_that_ignores_turns: IgnoresTurns by turns::no_two_of_a_key_are_held_at_once;
+    an_engine_that_reorders_a_key: IgnoresTurns by turns::many_workers_keep_the_order_of_every_key;
+    an_engine_whose_survivors_let_pass: IgnoresTurns by turns::a_crash_keeps_the_order_of_its_key;
+    an_engine_whose_retries_let_pass: LetsOthersPassARetry by turns::an_ordered_key_waits_for_its_first_and_others_do_not;
+    an_engine_whose_dead_letters_let_pass: LetsOthersPassADeadLetter by turns::a_dead_letter_holds_its_key_where_asked_for;
+    an_engine_that_redrives_out_of_turn: KeepsWhatItRedrives by turns::a_dead_letter_lets_pass_and_comes_first_again;
+    an_engine_that_fires_timers_out_of_turn: FiresTimersOutOfTurn by turns::a_firing_takes_its_turn;
+    an_engine_that_ignores_priorities: IgnoresPriorities by urgency::a_higher_priority_is_claimed_first;
+    an_engine_that_forgets_expiry: ForgetsExpiry by urgency::what_has_expired_says_so_and_a_redrive_forgives_it;
+    an_engine_that_counts_the_grace_from_the_sending: CountsTheGraceFromTheSending by urgency::what_is_unknown_is_so_from_when_that_was_first_said;
+    an_engine_that_stumbles_over_foreign_rows: StumblesOverForeignRows by foreign::a_foreign_row_is_handled_or_dead_lettered_and_holds_up_nobody;
     an_engine_that_counts_returns: CountsReturnsAsAttempts by retry::a_return_costs_no_attempt_and_no_crash;
     an_engine_that_renews_anything: RenewsAnything by leases::a_renewal_reports_what_is_no_longer_ours;
     an_engine_that_truncates_bodies: TruncatesBodies by delivery::what_was_sent_arrives_byte_for_byte;
