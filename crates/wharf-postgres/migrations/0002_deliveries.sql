@@ -62,3 +62,11 @@ CREATE INDEX deliveries_turn ON wharf.deliveries (endpoint, turn, place, id) WHE
 -- pass that gate, the second fails here. It is why busy is a column: held_until stays out of every index, so that the
 -- claim of what takes no turns touches none.
 CREATE UNIQUE INDEX deliveries_busy ON wharf.deliveries (endpoint, busy) WHERE busy IS NOT NULL;
+
+-- Deliveries that share a commit are guarded by a cursor that would outlive it: to keep such a cursor, a COMMIT first runs
+-- its query. wharf closes it before its own commit; one of a handler's ends here, and the transaction with it.
+CREATE FUNCTION wharf.refuse_commit() RETURNS VOID LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'this transaction is shared with other deliveries: wharf commits it'
+        USING ERRCODE = 'invalid_transaction_termination', HINT = 'Return from the handler instead.';
+END $$;

@@ -21,6 +21,7 @@ CREATE TABLE wharf.dead_letters (
     expires_at BIGINT,                           -- µs
     turn TEXT COLLATE "C",
     place BIGINT,                                -- µs
+    redrive_to TEXT,                             -- the outbox of one that came by another transport; null: its endpoint
     -- As with deliveries. Also the order in which an operator reads them.
     PRIMARY KEY (id)
 );

@@ -23,6 +23,7 @@ use crate::{
     lanes::Lanes,
     migrations::{Migrations, WHARF, migrate},
     notify::Notifier,
+    options::ShareCommits,
 };
 
 /// Connections for claims, settlements, renewals and sends. They come in batches: a few connections keep the server
@@ -57,6 +58,7 @@ struct Shared {
     commits: AtomicU64,
     /// For handlers' transactions.
     lanes: Arc<Lanes>,
+    share: ShareCommits,
     /// For everything that comes in batches, so that renewals never wait for handlers.
     post: Arc<Lanes>,
     reads: PgPool,
@@ -108,6 +110,7 @@ impl Postgres {
             notifier: Notifier::start(connect.clone()),
             commits: AtomicU64::new(0),
             lanes: Lanes::new(connect.clone(), options.transactions_max, options.acquire_timeout),
+            share: options.share,
             post: Lanes::new(connect.clone().options(ONE_GOOD_PLAN), POST_CONNECTIONS_MAX, options.acquire_timeout),
             reads,
             left_off: LeftOff::default(),
@@ -152,6 +155,10 @@ impl Postgres {
 
     pub(crate) fn lanes(&self) -> &Arc<Lanes> {
         &self.shared.lanes
+    }
+
+    pub(crate) fn share(&self) -> ShareCommits {
+        self.shared.share
     }
 
     pub(crate) fn post(&self) -> &Arc<Lanes> {

@@ -50,7 +50,8 @@ pub(crate) fn kind_name(kind: Kind) -> &'static str {
     }
 }
 
-fn read_kind(name: &str) -> Kind {
+/// Reads what [`kind_name`] wrote.
+pub(crate) fn read_kind(name: &str) -> Kind {
     if name == kind_name(Kind::Command) { Kind::Command } else { Kind::Event }
 }
 

@@ -44,7 +44,8 @@ CREATE INDEX wharf_deliveries_turn ON wharf_deliveries (endpoint, turn, place, i
 CREATE INDEX wharf_deliveries_busy ON wharf_deliveries (endpoint, turn) WHERE turn IS NOT NULL AND held = 1;
 
 -- Dead letters: deliveries that were given up, under the id they had. Listed by id, which is also their order of
--- sending; there are few, so that other filters may look at each.
+-- sending; there are few, so that other filters may look at each. One that came by another transport is redriven to
+-- the outbox that redrive_to names; where it is null, to its endpoint.
 CREATE TABLE wharf_dead_letters (
     id INTEGER PRIMARY KEY,
     tenant TEXT NOT NULL,
@@ -63,6 +64,7 @@ CREATE TABLE wharf_dead_letters (
     code TEXT NOT NULL,
     reason TEXT NOT NULL,
     died_at INTEGER NOT NULL,
+    redrive_to TEXT,
     rank INTEGER NOT NULL,
     expires_at INTEGER,
     turn TEXT,
@@ -106,3 +108,30 @@ CREATE TABLE wharf_timers (
 
 -- The next timers to fire, and when: only those that still wait, so that it stays as small as what is to come.
 CREATE INDEX wharf_timers_due ON wharf_timers (due_at) WHERE fired = 0;
+
+-- Inbox: one row for each message that came by a transport of another kind, and endpoint, until no copy of it can come
+-- any more. rounds is how many of its rounds have ended; ending tells how the last one did.
+-- WITHOUT ROWID: the rows are small and only ever found by this key or through the index below.
+CREATE TABLE wharf_inbox (
+    tenant TEXT NOT NULL,
+    endpoint TEXT NOT NULL,
+    message_id TEXT NOT NULL,
+    rounds INTEGER NOT NULL,
+    ending TEXT NOT NULL,
+    ended_at INTEGER NOT NULL,
+    PRIMARY KEY (tenant, endpoint, message_id)
+) STRICT, WITHOUT ROWID;
+
+-- The oldest, for pruning.
+CREATE INDEX wharf_inbox_ended ON wharf_inbox (ended_at);
+-- Subscriptions: which endpoint consumes the messages of which name; a row for each, declared by every process when it
+-- starts. Senders read all of it into memory. No tenant leads it: an endpoint gets every tenant's messages.
+CREATE TABLE wharf_subscriptions (
+    message TEXT NOT NULL,
+    endpoint TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    takes_turns INTEGER NOT NULL,
+    declared_at INTEGER NOT NULL,
+    seen_at INTEGER NOT NULL,
+    PRIMARY KEY (message, endpoint)
+) STRICT, WITHOUT ROWID;

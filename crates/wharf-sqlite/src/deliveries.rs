@@ -5,7 +5,7 @@
 
 use std::{borrow::Cow, sync::Arc};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer, ser::SerializeTuple};
 use sqlx::sqlite::SqliteRow;
 use uuid::Uuid;
 use wharf::{Code, Envelope, Error, Key, Kind, Outgoing, Priority, Tenant, Timestamp, Trail};
@@ -18,29 +18,44 @@ use crate::{
 /// Sends one message for each element of a JSON array. `jsonb_each` and not `json_each`: its elements are not text that
 /// every `->>` would parse again.
 const SEND: &str = "
-INSERT INTO wharf_deliveries (endpoint, not_before, tenant, message_id, name, version, kind, key, sent_at, trail, body,
-                              rank, expires_at, turn, place)
+INSERT INTO wharf_deliveries (endpoint, not_before, tenant, attempt, crashes, redrives, message_id, name, version, kind,
+                              key, sent_at, trail, body, rank, expires_at, turn, place)
 SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7, value ->> 8,
-       value ->> 9, value ->> 10, value ->> 11, value ->> 12, value ->> 13, iif(value ->> 13 IS NULL, NULL, value ->> 1)
+       value ->> 9, value ->> 10, value ->> 11, value ->> 12, value ->> 13, value ->> 14, value ->> 15, value ->> 16,
+       iif(value ->> 16 IS NULL, NULL, value ->> 1)
 FROM jsonb_each(?)";
 
 /// A message as [`SEND`] takes it apart.
-type Sent<'a> = (
-    &'a str,
-    Timestamp,
-    &'a Tenant,
-    Uuid,
-    &'a str,
-    u16,
-    Kind,
-    &'a Key,
-    Timestamp,
-    &'a Trail,
-    &'a str,
-    i16,
-    Option<Timestamp>,
-    Option<&'a str>,
-);
+struct Sent<'a> {
+    outgoing: &'a Outgoing,
+    now: Timestamp,
+}
+
+impl Serialize for Sent<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let (outgoing, envelope) = (self.outgoing, &self.outgoing.envelope);
+        let expires_at = outgoing.expires_in.map(|time| self.now + time).or(envelope.expires_at);
+        let mut values = serializer.serialize_tuple(17)?;
+        values.serialize_element(&*outgoing.endpoint)?;
+        values.serialize_element(&(self.now + outgoing.delay))?;
+        values.serialize_element(&envelope.tenant)?;
+        values.serialize_element(&envelope.attempt)?;
+        values.serialize_element(&envelope.crashes)?;
+        values.serialize_element(&envelope.redrives)?;
+        values.serialize_element(&envelope.id)?;
+        values.serialize_element(&*envelope.name)?;
+        values.serialize_element(&envelope.version)?;
+        values.serialize_element(&envelope.kind)?;
+        values.serialize_element(&envelope.key)?;
+        values.serialize_element(&envelope.sent_at)?;
+        values.serialize_element(&envelope.trail)?;
+        values.serialize_element(&*outgoing.body)?;
+        values.serialize_element(&envelope.priority.rank())?;
+        values.serialize_element(&expires_at)?;
+        values.serialize_element(&outgoing.turn.as_deref())?;
+        values.end()
+    }
+}
 
 /// Adds the statement that sends these messages, if there are any.
 pub(crate) fn send<'a>(
@@ -48,31 +63,11 @@ pub(crate) fn send<'a>(
     outgoing: impl IntoIterator<Item = &'a Outgoing>,
     now: Timestamp,
 ) -> Result<Script, Error> {
-    let rows: Vec<Sent<'a>> = outgoing.into_iter().map(|outgoing| sent(outgoing, now)).collect();
+    let rows: Vec<_> = outgoing.into_iter().map(|outgoing| Sent { outgoing, now }).collect();
     if rows.is_empty() {
         return Ok(script);
     }
     Ok(script.write_exactly(rows.len(), SEND).bind(json(&rows)?))
-}
-
-fn sent(outgoing: &Outgoing, now: Timestamp) -> Sent<'_> {
-    let envelope = &outgoing.envelope;
-    (
-        &outgoing.endpoint,
-        now + outgoing.delay,
-        &envelope.tenant,
-        envelope.id,
-        &envelope.name,
-        envelope.version,
-        envelope.kind,
-        &envelope.key,
-        envelope.sent_at,
-        &envelope.trail,
-        &outgoing.body,
-        envelope.priority.rank(),
-        outgoing.expires_in.map(|time| now + time).or(envelope.expires_at),
-        outgoing.turn.as_deref(),
-    )
 }
 
 /// The endpoints of these messages, each once: the bells to ring when they are committed.

@@ -24,7 +24,8 @@ async fn a_delayed_retry_outlives_the_process() {
     let engine = database.engine_at(clock.clone()).await;
     engine.wind_to(clock.now()).await.unwrap();
     let (seen, _seeing) = tokio::sync::mpsc::unbounded_channel();
-    let worker = Worker::new(engine.clone()).module(Module::new("test", seen).consume("see", see)).ready().unwrap();
+    let worker =
+        Worker::new(engine.clone()).module(Module::new("test", seen).consume("see", see)).ready().await.unwrap();
     worker.client("test").publish(&Tenant::default(), Counted { number: 1 }).await.unwrap();
     let claimed = engine.claim(&Claim::new("see", 10, LEASE)).await.unwrap().deliveries;
     let outcome = Outcome::Retry { delay: HOUR, attempt: 1 };

@@ -61,7 +61,7 @@ impl App {
         let engine = options(Sqlite::options(path).clock(clock.clone())).open().await?;
         engine.migrate(NOTES).await?;
         let module = Module::new("ears", ()).consume("listen", listen);
-        let client = Worker::new(engine.clone()).module(module).ready().unwrap().client("test");
+        let client = Worker::new(engine.clone()).module(module).ready().await.unwrap().client("test");
         Ok(Self { engine, client, clock, directory })
     }
 

@@ -39,10 +39,10 @@ async fn write(Msg(Number { number }): Msg<Number>, mut tx: Tx) -> Result {
     Ok(())
 }
 
-fn worker(engine: Sqlite) -> ReadyWorker {
+async fn worker(engine: Sqlite) -> ReadyWorker {
     let module = Module::new("numbers", ());
     let module = module.endpoint("write", |e| e.concurrency(4).prefetch(8).consume("write", write));
-    Worker::new(engine).module(module).ready().unwrap()
+    Worker::new(engine).module(module).ready().await.unwrap()
 }
 
 #[tokio::test]
@@ -51,7 +51,7 @@ async fn a_message_that_kills_its_process_is_set_aside_and_all_others_are_handle
     let path = directory.path().join("app.db");
     let engine = Sqlite::open(&path).await.unwrap();
     run(&path, "CREATE TABLE numbers (number INTEGER NOT NULL)").await;
-    let client = worker(engine.clone()).client("test");
+    let client = worker(engine.clone()).await.client("test");
     for number in 0..NUMBERS {
         client.send(&Tenant::default(), Number { number }).await.unwrap();
     }
@@ -65,7 +65,7 @@ async fn a_message_that_kills_its_process_is_set_aside_and_all_others_are_handle
 
     assert_eq!(deaths, 4, "once among others, three times alone");
     let engine = Sqlite::open(&path).await.unwrap();
-    let client = worker(engine.clone()).client("test");
+    let client = worker(engine.clone()).await.client("test");
     let letters = client.dead_letters(&DeadLetterFilter::default()).await.unwrap();
     let told: Vec<_> = letters.iter().map(|one| (one.code.as_str(), one.envelope.key.as_str())).collect();
     assert_eq!(told, [("W0028", "number:13")]);
@@ -94,7 +94,7 @@ async fn a_worker_in_a_process_of_its_own() {
     // Not set when somebody runs every ignored test.
     let Some(path) = env::var_os(DATABASE).map(PathBuf::from) else { return };
     let engine = Sqlite::open(path).await.unwrap();
-    let worker = worker(engine.clone());
+    let worker = worker(engine.clone()).await;
     let client = worker.client("test");
     worker
         .run_until(async {

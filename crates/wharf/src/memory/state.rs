@@ -6,9 +6,11 @@ use std::{
     time::Duration,
 };
 
+use uuid::Uuid;
+
 use crate::{
-    Envelope, Outgoing, Timestamp,
-    ports::{Claim, DeadLetter, Lease, Outcome, SagaId, SagaRow, TimerArm, Turns},
+    Envelope, Outgoing, Tenant, Timestamp,
+    ports::{Burial, Claim, DeadLetter, Ending, Lease, Outcome, Receipt, Round, SagaId, SagaRow, TimerArm, Turns},
 };
 
 /// Everything the engine holds.
@@ -16,8 +18,10 @@ use crate::{
 pub(super) struct State {
     pub(super) deliveries: BTreeMap<i64, Row>,
     pub(super) dead: BTreeMap<i64, Dead>,
+    pub(super) inbox: HashMap<(Tenant, Arc<str>, Uuid), Ended>,
     pub(super) sagas: HashMap<SagaId, SagaRow>,
     pub(super) timers: BTreeMap<(SagaId, String), Timer>,
+    pub(super) subscriptions: BTreeMap<(Arc<str>, Arc<str>), super::subscriptions::Row>,
     pub(super) values: BTreeMap<String, String>,
     pub(super) next_id: i64,
 }
@@ -40,12 +44,22 @@ pub(super) struct Row {
     pub(super) body: Arc<str>,
 }
 
-/// A dead letter, and its place among those of its turn.
+/// A dead letter, where it goes when it is redriven, and its place among those of its turn.
 #[derive(Debug, Clone)]
 pub(super) struct Dead {
     pub(super) letter: DeadLetter,
+    pub(super) redrive_to: Arc<str>,
     pub(super) place: Timestamp,
     pub(super) turn: Option<Arc<str>>,
+}
+
+/// What the inbox keeps of a message.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Ended {
+    /// So many rounds.
+    pub(super) rounds: u32,
+    pub(super) ending: Ending,
+    pub(super) at: Timestamp,
 }
 
 #[derive(Debug, Clone)]
@@ -64,6 +78,11 @@ impl Row {
         self.held = true;
         self.epoch += 1;
         self.not_before = until;
+    }
+
+    /// Whether nobody works on it: it was never claimed, or its holder is gone.
+    pub(super) fn waits(&self, now: Timestamp) -> bool {
+        !self.held || self.not_before <= now
     }
 }
 
@@ -185,16 +204,47 @@ impl State {
                     reason: reason.clone(),
                     died_at: now,
                 };
-                self.dead.insert(lease.id, Dead { letter, place: row.place, turn: row.turn });
+                let (redrive_to, place, turn) = (row.endpoint, row.place, row.turn);
+                self.dead.insert(lease.id, Dead { letter, redrive_to, place, turn });
             }
         }
     }
 
+    /// How the message's last round ended, if this round has.
+    pub(super) fn ending(&self, round: &Round) -> Option<Ending> {
+        self.inbox.get(&message(round)).filter(|ended| ended.rounds > round.number).map(|ended| ended.ending)
+    }
+
+    /// Notes the end of a round that has not ended.
+    pub(super) fn note(&mut self, receipt: &Receipt, now: Timestamp) {
+        let ended = Ended { rounds: receipt.round.number + 1, ending: receipt.ending, at: now };
+        self.inbox.insert(message(&receipt.round), ended);
+    }
+
+    pub(super) fn bury(&mut self, burial: Burial, now: Timestamp) {
+        self.next_id += 1;
+        let letter = DeadLetter {
+            id: self.next_id,
+            endpoint: burial.endpoint.to_string(),
+            envelope: burial.envelope,
+            body: burial.body,
+            code: burial.code.to_string(),
+            reason: burial.reason,
+            died_at: now,
+        };
+        self.dead.insert(letter.id, Dead { letter, redrive_to: burial.redrive_to, place: now, turn: None });
+    }
+
     /// Sends a dead letter round again; where, if it was still there.
     pub(super) fn redrive(&mut self, id: i64, now: Timestamp) -> Option<Arc<str>> {
-        let Dead { letter, place, turn } = self.dead.remove(&id)?;
-        let endpoint: Arc<str> = Arc::from(letter.endpoint);
+        let Dead { letter, redrive_to: endpoint, place, turn } = self.dead.remove(&id)?;
         let mut envelope = letter.envelope;
+        let message = (envelope.tenant.clone(), Arc::from(letter.endpoint), envelope.id);
+        if let Some(ended) = self.inbox.get_mut(&message)
+            && ended.ending == Ending::DeadLettered
+        {
+            ended.ending = Ending::Again;
+        }
         (envelope.attempt, envelope.crashes, envelope.expires_at) = (0, 0, None);
         envelope.redrives += 1;
         self.insert(Row {
@@ -213,4 +263,16 @@ impl State {
         });
         Some(endpoint)
     }
+
+    /// Forgets messages of the inbox whose last round ended before this; at most so many.
+    pub(super) fn forget(&mut self, ended_before: Timestamp, max: usize) -> u64 {
+        let old = self.inbox.iter().filter(|(_, ended)| ended.at < ended_before).take(max);
+        let old: HashSet<_> = old.map(|(message, _)| message.clone()).collect();
+        self.inbox.retain(|message, _| !old.contains(message));
+        old.len() as u64
+    }
+}
+
+fn message(round: &Round) -> (Tenant, Arc<str>, Uuid) {
+    (round.tenant.clone(), Arc::clone(&round.endpoint), round.message)
 }

@@ -3,6 +3,7 @@
 mod deliver;
 mod lookout;
 mod pump;
+mod refresh;
 mod supervise;
 mod survivors;
 mod tick;
@@ -12,6 +13,7 @@ mod vitals;
 pub(crate) use deliver::{Delivered, deliver};
 pub(crate) use lookout::Lookout;
 pub(crate) use pump::{Phase, pump};
+pub(crate) use refresh::keep_routes;
 pub(crate) use supervise::supervise;
 pub(crate) use survivors::Survivors;
 pub(crate) use tick::tick;

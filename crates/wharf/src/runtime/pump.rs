@@ -31,6 +31,7 @@ use super::{Delivered, Lookout, Runtime, deliver, survivors::Permit};
 use crate::{
     Cancel, CancelReason, Code, Delivery, Error, Timestamp,
     endpoint::EndpointDefinition,
+    layer::LATER,
     ports::{Claim, Claimed, Lease, Outcome, Settlement, Turns},
     retry::Next,
 };
@@ -73,7 +74,7 @@ pub(crate) async fn pump(
             () = clock.sleep_until(pump.renew_at), if pump.renewing.is_terminated() => pump.start_renewing(),
             () = clock.sleep_until(pump.settle_at), if pump.is_held_up() => {}
             () = bell.notified(), if waiting => pump.look_at = now,
-            () = clock.sleep_until(pump.look_at), if waiting => pump.look_at = now,
+            () = clock.sleep_until(pump.look_at.max(pump.shut_until)), if waiting => pump.look_at = now,
         }
     }
 }
@@ -106,6 +107,8 @@ struct Pump {
     settling: Fuse<BoxFuture<'static, Settled>>,
     renewing: Fuse<BoxFuture<'static, Result<Vec<Lease>, Error>>>,
     look_at: Timestamp,
+    /// Nothing is claimed before this: a layer turned a delivery away, and would the next.
+    shut_until: Timestamp,
     lookout: Lookout,
     settle_at: Timestamp,
     renew_at: Timestamp,
@@ -140,6 +143,7 @@ impl Pump {
             settling: Fuse::terminated(),
             renewing: Fuse::terminated(),
             look_at: now,
+            shut_until: now,
             lookout: Lookout::default(),
             settle_at: now,
             renew_at,
@@ -186,7 +190,7 @@ impl Pump {
     }
 
     fn start_claim(&mut self, phase: Phase) {
-        let due = self.look_at <= self.runtime.post.clock.now();
+        let due = self.look_at.max(self.shut_until) <= self.runtime.post.clock.now();
         if phase > Phase::Running || !due || !self.is_waiting() {
             return;
         }
@@ -276,7 +280,11 @@ impl Pump {
         // Only a runtime that is shutting down ends the task itself.
         let Ok((lease, delivered)) = ended else { return };
         match delivered {
-            Some(Delivered::Unsettled(settlement) | Delivered::Failed(settlement, _)) => {
+            Some(Delivered::Unsettled(settlement)) => self.to_settle.push_back(settlement),
+            Some(Delivered::Failed(settlement, failure)) => {
+                if failure.code() == Code::LAYER_REJECTED {
+                    self.shut_until = self.runtime.post.clock.now() + LATER;
+                }
                 self.to_settle.push_back(settlement);
             }
             Some(Delivered::Committed(_)) => {

@@ -12,7 +12,8 @@ use wharf::{
     Clock, Code, DeadLetter, DeadLetterFilter, Delivery, Depth, Error, Memory, MemoryTx, Outgoing, Priority, Result,
     SagaId, SagaRow, Tx,
     ports::{
-        Claim, Claimed, Fired, Lease, Outcome, Settlement, Store, TimerArm, Transaction, Transport, Turns, Wakeups,
+        Burial, Claim, Claimed, Declaration, Declared, Ending, Fired, Lease, Outcome, Receipt, Round, Settlement,
+        Store, StoredSubscription, Subscription, TimerArm, Transaction, Transport, Turns, Wakeups,
     },
     testing::{
         ManualClock,
@@ -63,6 +64,11 @@ flaws! {
     OverwritesSagas,
     FiresTimersTwice,
     KeepsWhatItRedrives,
+    ForgetsSubscriptions,
+    AcceptsContradictions,
+    ReplacesNothing,
+    LosesWhatItRetires,
+    ConfirmsByDeclaring,
 }
 
 /// The memory engine with one flaw.
@@ -224,6 +230,47 @@ impl Store for Broken {
         Store::saga(&self.memory, id).await
     }
 
+    async fn endings(&self, rounds: &[Round]) -> Result<Vec<Option<Ending>>, Error> {
+        self.memory.endings(rounds).await
+    }
+
+    async fn prune_inbox(&self, ended_before: Duration, max: usize) -> Result<u64, Error> {
+        self.memory.prune_inbox(ended_before, max).await
+    }
+
+    async fn declare(&self, declaration: &Declaration) -> Result<Declared, Error> {
+        if self.has(Flaw::ForgetsSubscriptions) {
+            return Ok(Declared::Accepted);
+        }
+        let mut declaration = declaration.clone();
+        if self.has(Flaw::ReplacesNothing) {
+            declaration.replacements.iter_mut().for_each(|one| one.new = Arc::clone(&one.old));
+        }
+        let declared = Store::declare(&self.memory, &declaration).await?;
+        Ok(if self.has(Flaw::AcceptsContradictions) { Declared::Accepted } else { declared })
+    }
+
+    async fn subscriptions(&self) -> Result<Vec<StoredSubscription>, Error> {
+        Store::subscriptions(&self.memory).await
+    }
+
+    async fn confirm(&self, subscriptions: &[Subscription]) -> Result<(), Error> {
+        if self.has(Flaw::ConfirmsByDeclaring) {
+            let subscriptions = subscriptions.to_vec();
+            let declaration = Declaration { subscriptions, replacements: Vec::new() };
+            return Store::declare(&self.memory, &declaration).await.map(drop);
+        }
+        Store::confirm(&self.memory, subscriptions).await
+    }
+
+    async fn retire(&self, endpoint: &str, message: &str, max: usize) -> Result<u64, Error> {
+        let retired = Store::retire(&self.memory, endpoint, message, max).await?;
+        if self.has(Flaw::LosesWhatItRetires) {
+            self.memory.discard(&DeadLetterFilter::default()).await?;
+        }
+        Ok(retired)
+    }
+
     async fn ping(&self) -> Result<(), Error> {
         self.memory.ping().await
     }
@@ -261,6 +308,14 @@ impl Transaction for BrokenTransaction {
 
     async fn timer(&mut self, id: &SagaId, name: &str) -> Result<Option<i64>, Error> {
         self.inner.timer(id, name).await
+    }
+
+    async fn note(&mut self, receipts: &[Receipt]) -> Result<Vec<bool>, Error> {
+        self.inner.note(receipts).await
+    }
+
+    async fn bury(&mut self, burials: &[Burial]) -> Result<(), Error> {
+        self.inner.bury(burials).await
     }
 
     async fn settle(self: Box<Self>, lease: Lease, outgoing: &[Outgoing]) -> Result<bool, Error> {
@@ -374,4 +429,12 @@ caught! {
     an_engine_that_overwrites_sagas: OverwritesSagas by sagas::a_save_must_follow_the_revision_before;
     an_engine_that_fires_timers_twice: FiresTimersTwice by timers::a_timer_fires_once_and_not_a_microsecond_early;
     an_engine_that_keeps_what_it_redrives: KeepsWhatItRedrives by dead_letters::a_redrive_moves_each_letter_once;
+    an_engine_that_forgets_subscriptions: ForgetsSubscriptions by subscriptions::what_was_declared_is_known_to_all_and_since_when;
+    an_engine_that_keeps_nothing_for_later_consumers: ForgetsSubscriptions by subscriptions::an_event_is_kept_for_a_consumer_that_has_never_run;
+    an_engine_whose_news_reach_nobody: ForgetsSubscriptions by subscriptions::an_older_process_soon_sends_to_a_consumer_it_did_not_know;
+    an_engine_that_accepts_contradictions: AcceptsContradictions by subscriptions::a_contradiction_is_refused_and_changes_nothing;
+    an_engine_that_gives_a_command_to_many: AcceptsContradictions by subscriptions::of_many_that_claim_a_command_at_once_one_gets_it;
+    an_engine_that_replaces_nothing: ReplacesNothing by subscriptions::an_endpoint_may_take_anothers_place;
+    an_engine_that_loses_what_it_retires: LosesWhatItRetires by subscriptions::what_waits_for_a_retired_subscription_is_not_lost;
+    an_engine_that_brings_back_what_was_retired: ConfirmsByDeclaring by subscriptions::what_was_retired_stays_away_though_a_worker_confirms_it;
 }

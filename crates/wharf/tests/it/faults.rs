@@ -69,7 +69,7 @@ async fn whatever_fails_each_effect_happens_exactly_once() {
     for seed in 0..300 {
         let clock = ManualClock::new();
         let memory = Memory::with_clock(clock.clone());
-        let calm = Worker::new(memory.clone()).module(module()).ready().unwrap().client("test");
+        let calm = Worker::new(memory.clone()).module(module()).ready().await.unwrap().client("test");
         for order in 0..ORDERS {
             calm.send(&Tenant::default(), Reserve { order }).await.unwrap();
         }

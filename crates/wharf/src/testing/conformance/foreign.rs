@@ -62,7 +62,7 @@ pub async fn a_foreign_row_is_handled_or_dead_lettered_and_holds_up_nobody<S: Su
 
 pub async fn a_nul_in_a_key_or_tenant_is_refused_when_it_is_sent<S: Subject>(stage: &mut Stage<S>) {
     let (worker, _seen) = worker(stage);
-    let client = worker.ready().expect("a sound worker").client("test");
+    let client = worker.ready().await.expect("a sound worker").client("test");
     let known = |n: &str| Known { n: n.to_owned() };
 
     let refused = client.publish(&Tenant::default(), known("a\0b")).await.unwrap_err();

@@ -26,7 +26,8 @@ async fn a_handler_slower_than_its_lease_keeps_its_delivery() {
     let running = Running::on_memory(|worker| {
         let module = Module::new("m", gate);
         worker.module(module.endpoint("work", |e| e.timeout(LEASE * 10).consume("work", pass)))
-    });
+    })
+    .await;
     running.send([1]).await;
     keeper.next().await;
 
@@ -58,7 +59,8 @@ async fn a_handler_that_lost_its_lease_is_told_and_changes_nothing() {
     let running = Running::on_memory(|worker| {
         let module = Module::new("m", (gate, Arc::clone(&told)));
         worker.module(module.consume("work", wait_to_be_told))
-    });
+    })
+    .await;
     running.send([1]).await;
     keeper.next().await;
 

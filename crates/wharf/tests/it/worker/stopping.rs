@@ -24,7 +24,8 @@ async fn what_is_under_way_finishes_and_what_waits_goes_back() {
     let running = Running::on_memory(|worker| {
         let module = Module::new("m", gate);
         worker.module(module.endpoint("work", |e| e.concurrency(1).consume("work", write_then_pass)))
-    });
+    })
+    .await;
     running.send(0..5).await;
     assert_eq!(keeper.next().await, 0);
 
@@ -59,7 +60,8 @@ async fn a_handler_that_outstays_the_deadline_is_dropped_and_its_delivery_return
     let running = Running::on_memory(|worker| {
         let module = Module::new("m", (gate, Arc::clone(&told)));
         worker.limits(limits).module(module.consume("work", never_end))
-    });
+    })
+    .await;
     running.send([1]).await;
     keeper.next().await;
 
@@ -80,7 +82,7 @@ async fn a_handler_that_outstays_the_deadline_is_dropped_and_its_delivery_return
 #[tokio::test]
 async fn an_idle_worker_stops_at_once() {
     let running =
-        Running::on_memory(|worker| worker.module(Module::new("m", gate().0).consume("work", write_then_pass)));
+        Running::on_memory(|worker| worker.module(Module::new("m", gate().0).consume("work", write_then_pass))).await;
     until("it has looked", async || !running.client.vitals().all().is_empty()).await;
     running.stop().await;
 }

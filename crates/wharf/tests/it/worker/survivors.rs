@@ -44,7 +44,7 @@ async fn lost(jobs: &[u32], notes: &[u32], leases: usize) -> (Memory, ManualCloc
     let clock = ManualClock::new();
     let memory = Memory::with_clock(clock.clone());
     let (gate, _) = gate();
-    let client = Worker::new(memory.clone()).module(module(gate)).ready().unwrap().client("test");
+    let client = Worker::new(memory.clone()).module(module(gate)).ready().await.unwrap().client("test");
     for &n in jobs {
         client.send(&Tenant::default(), Job { n }).await.unwrap();
     }
@@ -63,14 +63,14 @@ async fn lost(jobs: &[u32], notes: &[u32], leases: usize) -> (Memory, ManualCloc
     (memory, clock)
 }
 
-fn run((memory, clock): (Memory, ManualClock)) -> (Running<Memory>, Keeper) {
+async fn run((memory, clock): (Memory, ManualClock)) -> (Running<Memory>, Keeper) {
     let (gate, keeper) = gate();
-    (Running::start(memory, clock, |worker| worker.module(module(gate))), keeper)
+    (Running::start(memory, clock, |worker| worker.module(module(gate))).await, keeper)
 }
 
 #[tokio::test]
 async fn survivors_of_all_endpoints_run_one_by_one_and_fresh_ones_beside_them() {
-    let (running, mut keeper) = run(lost(&[1, 2], &[11, 12], 1).await);
+    let (running, mut keeper) = run(lost(&[1, 2], &[11, 12], 1).await).await;
     let mut ran = vec![keeper.next().await];
     turns().await;
     assert!(keeper.began.is_empty(), "one survivor at a time");
@@ -106,7 +106,7 @@ async fn survivors_of_all_endpoints_run_one_by_one_and_fresh_ones_beside_them() 
 #[tokio::test]
 async fn what_was_lost_alone_three_times_is_set_aside_unrun_and_its_neighbours_go_on() {
     // Once among others, three times alone.
-    let (running, mut keeper) = run(lost(&[1], &[], 4).await);
+    let (running, mut keeper) = run(lost(&[1], &[], 4).await).await;
     running.send([2]).await;
     assert_eq!(keeper.next().await, 2);
     keeper.let_pass(1);

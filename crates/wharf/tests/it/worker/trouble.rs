@@ -51,9 +51,10 @@ async fn a_worker_on_a_faulty_engine_does_everything_exactly_once() {
                     .endpoint("reserve", |e| e.retry(patient()).consume("reserve", reserve))
                     .endpoint("ship", |e| e.retry(patient()).consume("ship", ship)),
             )
-        });
+        })
+        .await;
         let calm = Worker::new(memory.clone()).module(Module::new("m", ()).consume("reserve", reserve));
-        let client = calm.ready().unwrap().client("test");
+        let client = calm.ready().await.unwrap().client("test");
         for n in 0..JOBS {
             client.send(&Tenant::default(), Job { n }).await.unwrap();
         }
@@ -109,7 +110,8 @@ async fn one_settlement_that_is_refused_does_not_hold_up_the_others() {
     let faulty = Faulty::new(Memory::with_clock(clock.clone()), 0).rate(0.0).refusing(Unstorable::NAME);
     let running = Running::start(faulty, clock, |worker| {
         worker.module(Module::new("m", ()).consume("work", send_the_unstorable).consume("ignore", ignore))
-    });
+    })
+    .await;
     running.send(0..20).await;
     until("the others are settled, at once", async || running.left().await == 1).await;
 
@@ -137,7 +139,8 @@ async fn a_handler_that_takes_too_long_is_dropped_and_retried() {
         let module = Module::new("m", ());
         let minute = Duration::from_secs(60);
         worker.module(module.endpoint("work", |e| e.retry(once()).timeout(minute).consume("work", never_end)))
-    });
+    })
+    .await;
     running.send([1]).await;
 
     for wait in [Duration::from_secs(60), Duration::from_millis(300), Duration::from_secs(60)] {
