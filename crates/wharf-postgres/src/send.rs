@@ -6,9 +6,21 @@ use wharf::{Error, Outgoing, Timestamp, Trail, micros};
 
 use crate::{error::failed, row::kind_name};
 
-/// Inserts what [`Columns::bind`] binds as `$1` to `$15`, in that order; `$from` may join and restrict the rows `o`.
+/// The rows that [`Columns::bind`] binds as `$1` to `$15`, in their order.
+macro_rules! outgoing_rows {
+    () => {
+        "unnest($1::text[], $2::text[], $3::bigint[], $4::uuid[], $5::text[], $6::int[], $7::text[], $8::text[],
+                $9::bigint[], $10::text[], $11::text[], $12::smallint[], $13::bigint[], $14::bigint[], $15::text[])
+             WITH ORDINALITY
+         AS o(tenant, endpoint, delay, message_id, name, version, kind, key, sent_at, trail, body, rank, expires_in,
+              expires_at, turn, nth)"
+    };
+}
+pub(crate) use outgoing_rows;
+
+/// Inserts the rows `o` of this `FROM` clause, which may join and restrict [`outgoing_rows`].
 macro_rules! insert_outgoing {
-    ($from:literal) => {
+    ($($from:tt)*) => {
         concat!(
             "INSERT INTO wharf.deliveries
                  (tenant, endpoint, not_before, message_id, name, version, kind, key, sent_at, trail, body, rank,
@@ -17,7 +29,7 @@ macro_rules! insert_outgoing {
                     o.trail, o.body, o.rank, coalesce(now.now + o.expires_in, o.expires_at), o.turn,
                     CASE WHEN o.turn IS NOT NULL THEN now.now + o.delay END
              FROM (SELECT wharf.wharf_now()) AS now(now), ",
-            $from,
+            $($from)*,
             " ORDER BY o.nth"
         )
     };
@@ -41,12 +53,7 @@ macro_rules! insert_one {
 }
 pub(crate) use insert_one;
 
-const SEND: &str = insert_outgoing!(
-    "unnest($1::text[], $2::text[], $3::bigint[], $4::uuid[], $5::text[], $6::int[], $7::text[], $8::text[],
-            $9::bigint[], $10::text[], $11::text[], $12::smallint[], $13::bigint[], $14::bigint[], $15::text[])
-     WITH ORDINALITY AS o(tenant, endpoint, delay, message_id, name, version, kind, key, sent_at, trail, body, rank,
-                          expires_in, expires_at, turn, nth)"
-);
+const SEND: &str = insert_outgoing!(outgoing_rows!());
 
 /// Outgoing messages, column by column.
 #[derive(Debug, Default)]

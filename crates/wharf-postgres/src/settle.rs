@@ -9,7 +9,7 @@ use wharf::{
 use crate::{
     Postgres,
     error::failed,
-    send::{Columns, bind_one, endpoints, insert_one, insert_outgoing},
+    send::{Columns, bind_one, endpoints, insert_one, insert_outgoing, outgoing_rows},
     sharing::Member,
 };
 
@@ -173,12 +173,7 @@ const SETTLE_WITHIN: &str = concat!(
          WHERE id = $16 AND epoch = $17 AND held_until > 0 AND current_setting('wharf.transaction', true) = 'open'
          RETURNING id),
      sent AS (",
-    insert_outgoing!(
-        "gone, unnest($1::text[], $2::text[], $3::bigint[], $4::uuid[], $5::text[], $6::int[], $7::text[], $8::text[],
-                      $9::bigint[], $10::text[], $11::text[], $12::smallint[], $13::bigint[], $14::bigint[], $15::text[])
-         WITH ORDINALITY AS o(tenant, endpoint, delay, message_id, name, version, kind, key, sent_at, trail, body, rank,
-                              expires_in, expires_at, turn, nth)"
-    ),
+    insert_outgoing!("gone, ", outgoing_rows!()),
     ")
      SELECT EXISTS (SELECT FROM gone), current_setting('wharf.transaction', true)"
 );
@@ -207,13 +202,7 @@ const SETTLE_SILENTLY: &str = "
 /// The same for a unit of work outside any delivery.
 const SEND_WITHIN: &str = concat!(
     "WITH sent AS (",
-    insert_outgoing!(
-        "unnest($1::text[], $2::text[], $3::bigint[], $4::uuid[], $5::text[], $6::int[], $7::text[], $8::text[],
-                $9::bigint[], $10::text[], $11::text[], $12::smallint[], $13::bigint[], $14::bigint[], $15::text[])
-         WITH ORDINALITY AS o(tenant, endpoint, delay, message_id, name, version, kind, key, sent_at, trail, body, rank,
-                              expires_in, expires_at, turn, nth)
-         WHERE current_setting('wharf.transaction', true) = 'open'"
-    ),
+    insert_outgoing!(outgoing_rows!(), " WHERE current_setting('wharf.transaction', true) = 'open'"),
     ")
      SELECT true, current_setting('wharf.transaction', true)"
 );
@@ -222,17 +211,13 @@ const SEND_WITHIN: &str = concat!(
 /// transaction is rolled back.
 const SETTLE_GROUP: &str = concat!(
     "WITH gone AS (
-         DELETE FROM wharf.deliveries d USING unnest($12::bigint[], $13::bigint[]) AS s(id, epoch)
+         DELETE FROM wharf.deliveries d USING unnest($16::bigint[], $17::bigint[]) AS s(id, epoch)
          WHERE d.id = s.id AND d.epoch = s.epoch AND d.held_until > 0
          RETURNING d.id),
      sent AS (",
-    insert_outgoing!(
-        "unnest($1::text[], $2::text[], $3::bigint[], $4::uuid[], $5::text[], $6::int[], $7::text[], $8::text[],
-                $9::bigint[], $10::text[], $11::text[]) WITH ORDINALITY
-         AS o(tenant, endpoint, delay, message_id, name, version, kind, key, sent_at, trail, body, place)"
-    ),
+    insert_outgoing!(outgoing_rows!()),
     ")
-     SELECT (SELECT count(*) FROM gone) = cardinality($12), current_setting('wharf.transaction', true)"
+     SELECT (SELECT count(*) FROM gone) = cardinality($16), current_setting('wharf.transaction', true)"
 );
 
 /// How the last statement of a transaction went.
