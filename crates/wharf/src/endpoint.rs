@@ -8,7 +8,7 @@ use tower_service::Service;
 use crate::{
     Arrival, Handling, Retry, Saga,
     failure::Failure,
-    handler::{Consumer, Handler},
+    handler::{Answer, Consumer, Handler, Parameters},
     layer::Layers,
     saga::SagaConsumer,
 };
@@ -53,7 +53,11 @@ impl<S: Clone + Send + Sync + 'static> Endpoint<S> {
 
     /// Adds a handler under a stable id, which names it in logs and metrics and survives a rename of the function.
     #[must_use]
-    pub fn consume<P, H: Handler<S, P>>(mut self, id: &str, handler: H) -> Self {
+    pub fn consume<P, H>(mut self, id: &str, handler: H) -> Self
+    where
+        H: Handler<P, Returned: Answer>,
+        P: Parameters<S>,
+    {
         let consumer = Consumer::of(id, handler, self.state.clone());
         self.definition.consumers.push(consumer);
         self
