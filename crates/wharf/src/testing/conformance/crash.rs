@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::{Stage, Subject};
 use crate::{
     Bus, Key, Kind, Message, Module, Msg, Result, Retry, Saga, SagaConsumer, Start, Step, Tx, Worker, begin, finish,
-    ports::Engine,
+    ports::{Engine, Transport},
     stay,
     testing::{Faulty, Harness},
     to,
@@ -163,17 +163,15 @@ async fn ends_within(polls: usize, story: impl Future<Output = ()>) -> bool {
 /// The story of one order is told again and again, and breaks off one await later each time, until it comes to its end.
 /// Whoever comes afterwards finds what was left, and makes it whole.
 pub async fn a_crash_at_any_await_loses_and_doubles_nothing<S: Subject>(stage: &mut Stage<S>) {
+    let mut app = Harness::start(worker::<S>(stage.engine()), stage.clock()).await;
+    let mut heir = Harness::start(worker::<S>(stage.engine()), stage.clock()).await;
     for order in 0..POLLS_MAX {
-        let mut app = Harness::start(worker::<S>(stage.engine()), stage.clock()).await;
         app.send(Reserve { order }).await;
         let ended = ends_within(order, async {
             app.settle().await;
             app.wind(REMIND_AFTER).await;
         })
         .await;
-        app.leaving_behind();
-
-        let mut heir = Harness::start(worker::<S>(stage.engine()), stage.clock()).await;
         heir.wind(Duration::from_secs(600)).await;
 
         let story = format!("after a crash at await {order}:\n{}", heir.transcript());
@@ -181,8 +179,11 @@ pub async fn a_crash_at_any_await_loses_and_doubles_nothing<S: Subject>(stage: &
         let tally = heir.saga::<Tally>(&Key::new("order", order)).await;
         let once = Counts { order, reserved: 1, shipped: 1, reminded: 1 };
         assert_eq!(tally, Some((Where::Closed, once)), "{story}");
-        heir.finish().await;
+        assert_eq!(stage.engine().depth().await.unwrap(), [], "{story}");
+        assert_eq!(stage.dead_letters().await, [], "{story}");
         if ended {
+            app.finish().await;
+            heir.finish().await;
             assert!(order >= POLLS_MIN, "a story of {order} awaits proves little");
             return;
         }
