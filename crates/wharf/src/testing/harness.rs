@@ -8,7 +8,7 @@ use crate::{
     Cancel, Client, Clock, DeadLetter, DeadLetterFilter, Draft, Error, Key, Message, Saga, SagaId, Tenant, Timestamp,
     Worker,
     endpoint::EndpointDefinition,
-    ports::{Engine, Settlement},
+    ports::{Claim, Engine, Settlement},
     runtime::{Delivered, deliver, next_fire, send_tick},
     saga::read_stored,
     worker::ReadyWorker,
@@ -56,7 +56,9 @@ impl Harness {
     /// # Panics
     /// When the worker is refused.
     pub async fn start(worker: Worker, clock: ManualClock) -> Self {
-        let worker = worker.ready().unwrap_or_else(|refused| panic!("{refused}"));
+        let mut worker = worker.prepare().await.unwrap_or_else(|refused| panic!("{refused}"));
+        // Nobody winds the clock while a delivery waits: what a layer does not let pass comes back later.
+        Arc::make_mut(&mut worker.runtime.limits).layer_wait = Duration::ZERO;
         let now = clock.now();
         let ticks_at = worker.ticks.iter().map(|tick| next_fire(now, tick.period)).collect();
         let client = worker.client("test");
@@ -191,7 +193,8 @@ impl Harness {
 
     async fn deliver_one(&mut self, endpoint: &Arc<EndpointDefinition>) -> Next {
         let lease = self.worker.runtime.limits.lease;
-        let claimed = insist(async || self.engine().claim(&endpoint.name, 1, lease).await).await;
+        let claim = Claim::new(&endpoint.name, 1, lease);
+        let claimed = insist(async || self.engine().claim(&claim).await).await;
         let Some(delivery) = claimed.deliveries.into_iter().next() else { return Next::Due(claimed.next_due) };
         let delivered = deliver(&self.worker.runtime, endpoint, delivery.clone(), Cancel::default()).await;
         let ours = match &delivered {

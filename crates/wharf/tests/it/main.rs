@@ -7,6 +7,7 @@ mod conformance;
 mod explore;
 mod faults;
 mod harness;
+mod layers;
 mod saga;
 mod verdicts;
 mod worker;
