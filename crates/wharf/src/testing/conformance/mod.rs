@@ -203,6 +203,7 @@ macro_rules! conformance {
                 an_event_that_changes_nothing_migrates_all_the_same,
                 an_event_of_a_newer_instance_waits_for_the_newer_code,
                 an_instance_nobody_can_read_says_what_and_where,
+                a_timer_this_code_does_not_know_waits_for_code_that_does,
                 an_event_before_its_instance_waits_for_it,
                 an_event_whose_instance_never_begins_is_dead_lettered_with_that_reason,
                 a_finished_instance_still_decides_what_comes_late,
