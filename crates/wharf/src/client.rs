@@ -111,12 +111,20 @@ impl Client {
         self.runtime.engine.saga(id).await
     }
 
-    /// How much waits at each endpoint.
+    /// How much waits at each endpoint. With a transport of another kind than the store, what waits for it stands under
+    /// `outbox:` and the destination's name; while it does not answer, that is all that can be told.
     ///
     /// # Errors
     /// When the engine does not answer.
     pub async fn depth(&self) -> Result<Vec<Depth>, Error> {
-        self.runtime.engine.depth().await
+        let mut depths = self.runtime.engine.depth().await?;
+        if let Some(transport) = &self.runtime.via {
+            match transport.depth().await {
+                Ok(carried) => depths.extend(carried),
+                Err(error) => tracing::warn!(error = error.chain(), "the transport did not say how much waits there"),
+            }
+        }
+        Ok(depths)
     }
 
     /// Whether the engine answers.

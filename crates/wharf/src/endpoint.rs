@@ -3,9 +3,10 @@
 use std::{error::Error as StdError, fmt, sync::Arc, time::Duration};
 
 use crate::{
-    Retry, Saga,
+    Retry, Saga, Timestamp,
     failure::Failure,
     handler::{Consumer, Handler},
+    runtime::Relay,
     saga::SagaConsumer,
 };
 
@@ -24,22 +25,13 @@ pub(crate) struct EndpointDefinition {
     pub(crate) prefetch: usize,
     pub(crate) timeout: Duration,
     pub(crate) permanent: Vec<fn(&Failure) -> bool>,
+    /// What it forwards through, when it is an outbox.
+    pub(crate) relay: Option<Arc<Relay>>,
 }
 
 impl<S: Clone + Send + Sync + 'static> Endpoint<S> {
     pub(crate) fn new(name: &str, state: S) -> Self {
-        Self {
-            state,
-            definition: EndpointDefinition {
-                name: Arc::from(name),
-                consumers: Vec::new(),
-                retry: Retry::default(),
-                concurrency: 16,
-                prefetch: 64,
-                timeout: Duration::from_secs(60),
-                permanent: Vec::new(),
-            },
-        }
+        Self { state, definition: EndpointDefinition::new(name) }
     }
 
     /// Adds a handler under a stable id, which names it in logs and metrics and survives a rename of the function.
@@ -96,6 +88,24 @@ impl<S: Clone + Send + Sync + 'static> Endpoint<S> {
 }
 
 impl EndpointDefinition {
+    pub(crate) fn new(name: &str) -> Self {
+        Self {
+            name: Arc::from(name),
+            consumers: Vec::new(),
+            retry: Retry::default(),
+            concurrency: 16,
+            prefetch: 64,
+            timeout: Duration::from_secs(60),
+            permanent: Vec::new(),
+            relay: None,
+        }
+    }
+
+    /// Until when it takes no work, as the work could not be done.
+    pub(crate) fn closed_until(&self) -> Option<Timestamp> {
+        self.relay.as_ref()?.away_until()
+    }
+
     pub(crate) fn judges_permanent(&self, failure: &Failure) -> bool {
         self.permanent.iter().any(|is| is(failure))
     }

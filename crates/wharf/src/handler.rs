@@ -165,7 +165,10 @@ impl Consumer {
         (self.call)(context)
     }
 
+    /// The name of a consumer that takes every message.
+    pub(crate) const ANY: &'static str = "*";
+
     pub(crate) fn accepts(&self, envelope: &Envelope) -> bool {
-        *self.name == *envelope.name && envelope.version <= self.version
+        self.name == Self::ANY || (*self.name == *envelope.name && envelope.version <= self.version)
     }
 }

@@ -20,13 +20,15 @@ use futures_util::{
     future::{BoxFuture, Fuse, FusedFuture},
 };
 use tokio::{sync::watch, task::JoinSet};
-use uuid::Uuid;
 
-use super::{Delivered, Lookout, Runtime, deliver};
+use super::{
+    Delivered, Ended, Lookout, Runtime, deliver,
+    inbox::{Taken, done},
+};
 use crate::{
     Cancel, CancelReason, Code, Delivery, Error, Timestamp,
     endpoint::EndpointDefinition,
-    ports::{Claimed, Lease, Outcome, Settlement},
+    ports::{Lease, Outcome, Settlement},
     retry::Next,
 };
 
@@ -44,7 +46,8 @@ pub(crate) async fn pump(
     endpoint: Arc<EndpointDefinition>,
     mut phase: watch::Receiver<Phase>,
 ) -> Result<(), Error> {
-    let bell = runtime.engine.wakeups().bell(&endpoint.name);
+    let transport = runtime.transport();
+    let bell = transport.wakeups().bell(&endpoint.name);
     let clock = Arc::clone(&runtime.post.clock);
     let mut pump = Pump::new(runtime, endpoint);
     loop {
@@ -75,20 +78,20 @@ pub(crate) async fn pump(
 const TROUBLE_PAUSE: Duration = Duration::from_secs(1);
 
 /// `None` when the delivery broke off outside its handler.
-type Ended = (Lease, Option<Delivered>);
-type Settled = (Vec<Settlement>, Result<Vec<bool>, Error>);
+type Ran = (Lease, Option<Delivered>);
+type Settled = (Vec<Ended>, Result<Vec<bool>, Error>);
 
 struct Pump {
     runtime: Runtime,
     endpoint: Arc<EndpointDefinition>,
-    ready: VecDeque<Delivery>,
-    running: JoinSet<Ended>,
+    ready: VecDeque<Arc<Delivery>>,
+    running: JoinSet<Ran>,
     /// Everything held.
     held: HashMap<Lease, Held>,
-    to_settle: VecDeque<Settlement>,
+    to_settle: VecDeque<Ended>,
     /// So many settlements are made one by one, because the engine refused them together.
     to_settle_singly: usize,
-    claiming: Fuse<BoxFuture<'static, Result<Claimed, Error>>>,
+    claiming: Fuse<BoxFuture<'static, Result<Taken, Error>>>,
     claim_size: usize,
     settling: Fuse<BoxFuture<'static, Settled>>,
     renewing: Fuse<BoxFuture<'static, Result<Vec<Lease>, Error>>>,
@@ -101,7 +104,7 @@ struct Pump {
 /// A delivery that is held: what tells its handler to stop, and what a failure is counted on.
 struct Held {
     cancel: Cancel,
-    message: Uuid,
+    delivery: Arc<Delivery>,
     attempt: u32,
 }
 
@@ -162,7 +165,10 @@ impl Pump {
             });
         }
         if phase > Phase::Running {
-            let returned = self.ready.drain(..).map(|delivery| returned(delivery.lease));
+            let returned = self.ready.drain(..).map(|delivery| {
+                let settlement = returned(delivery.lease);
+                Ended { settlement, delivery }
+            });
             self.to_settle.extend(returned);
         }
     }
@@ -172,10 +178,14 @@ impl Pump {
         if phase > Phase::Running || !due || !self.is_waiting() {
             return;
         }
+        if let Some(until) = self.endpoint.closed_until().filter(|until| *until > self.runtime.post.clock.now()) {
+            self.look_at = until;
+            return;
+        }
         self.claim_size = self.endpoint.prefetch - self.held.len();
-        let (engine, endpoint) = (Arc::clone(&self.runtime.engine), Arc::clone(&self.endpoint));
+        let (runtime, endpoint) = (self.runtime.clone(), Arc::clone(&self.endpoint));
         let (size, lease) = (self.claim_size, self.runtime.limits.lease);
-        self.claiming = async move { engine.claim(&endpoint.name, size, lease).await }.boxed().fuse();
+        self.claiming = async move { runtime.claim(&endpoint.name, size, lease).await }.boxed().fuse();
     }
 
     fn start_settling(&mut self) {
@@ -185,19 +195,19 @@ impl Pump {
         let most = if self.to_settle_singly > 0 { 1 } else { self.runtime.limits.settle_batch_max_rows };
         self.to_settle_singly = self.to_settle_singly.saturating_sub(1);
         let batch: Vec<_> = self.to_settle.drain(..most.min(self.to_settle.len())).collect();
-        let engine = Arc::clone(&self.runtime.engine);
+        let (runtime, endpoint) = (self.runtime.clone(), Arc::clone(&self.endpoint));
         self.settling = async move {
-            let ours = engine.settle(&batch).await;
+            let ours = runtime.settle(&endpoint.name, &batch).await;
             (batch, ours)
         }
         .boxed()
         .fuse();
     }
 
-    fn on_claimed(&mut self, claimed: Result<Claimed, Error>) {
+    fn on_claimed(&mut self, taken: Result<Taken, Error>) {
         let now = self.runtime.post.clock.now();
-        let claimed = match claimed {
-            Ok(claimed) => claimed,
+        let Taken { claimed, repeated } = match taken {
+            Ok(taken) => taken,
             Err(error) => {
                 self.stumble("claim", &error);
                 self.look_at = now + TROUBLE_PAUSE;
@@ -205,11 +215,14 @@ impl Pump {
             }
         };
         self.runtime.vitals.look(&self.endpoint.name, now, self.runtime.limits.fallback_poll);
-        let found = claimed.deliveries.len();
+        let found = claimed.deliveries.len() + repeated.len();
         for delivery in claimed.deliveries {
-            let (cancel, message, attempt) = (Cancel::default(), delivery.envelope.id, delivery.envelope.attempt);
-            self.held.insert(delivery.lease, Held { cancel, message, attempt });
+            let delivery = self.hold(delivery);
             self.ready.push_back(delivery);
+        }
+        for delivery in repeated {
+            let delivery = self.hold(delivery);
+            self.to_settle.push_back(Ended { settlement: done(delivery.lease), delivery });
         }
         if found < self.claim_size {
             let poll = self.runtime.limits.fallback_poll;
@@ -217,19 +230,32 @@ impl Pump {
         }
     }
 
-    fn on_ended(&mut self, ended: Result<Ended, tokio::task::JoinError>) {
+    fn hold(&mut self, delivery: Delivery) -> Arc<Delivery> {
+        let (cancel, attempt, delivery) = (Cancel::default(), delivery.envelope.attempt, Arc::new(delivery));
+        self.held.insert(delivery.lease, Held { cancel, delivery: Arc::clone(&delivery), attempt });
+        delivery
+    }
+
+    fn on_ended(&mut self, ended: Result<Ran, tokio::task::JoinError>) {
         self.settle_later(ended);
         while let Some(ended) = self.running.try_join_next() {
             self.settle_later(ended);
         }
     }
 
-    fn settle_later(&mut self, ended: Result<Ended, tokio::task::JoinError>) {
+    fn settle_later(&mut self, ended: Result<Ran, tokio::task::JoinError>) {
         // Only a runtime that is shutting down ends the task itself.
         let Ok((lease, delivered)) = ended else { return };
         match delivered {
-            Some(Delivered::Unsettled(settlement) | Delivered::Failed(settlement, _)) => {
-                self.to_settle.push_back(settlement);
+            Some(
+                Delivered::Unsettled(settlement)
+                | Delivered::Failed(settlement, _)
+                | Delivered::Noted(settlement, _)
+                | Delivered::Repeated(settlement),
+            ) => {
+                // Held until it is settled.
+                let delivery = self.held.get(&lease).map(|held| Arc::clone(&held.delivery));
+                self.to_settle.extend(delivery.map(|delivery| Ended { settlement, delivery }));
             }
             Some(Delivered::Committed(_)) => {
                 self.held.remove(&lease);
@@ -255,7 +281,7 @@ impl Pump {
             Err(error) => return self.on_unsettled(batch, &error, phase),
         };
         self.runtime.vitals.settled(&self.endpoint.name, ours.iter().filter(|ours| **ours).count() as u64);
-        for (settlement, ours) in batch.iter().zip(ours) {
+        for (Ended { settlement, .. }, ours) in batch.iter().zip(ours) {
             match ours {
                 true => self.let_go(settlement),
                 false => self.on_stale(settlement.lease),
@@ -263,15 +289,20 @@ impl Pump {
         }
     }
 
-    fn on_unsettled(&mut self, batch: Vec<Settlement>, error: &Error, phase: Phase) {
+    fn on_unsettled(&mut self, batch: Vec<Ended>, error: &Error, phase: Phase) {
         self.stumble("settle", error);
         if phase == Phase::Abandoning {
             // The leases run out by themselves.
-            batch.iter().for_each(|settlement| drop(self.held.remove(&settlement.lease)));
+            batch.iter().for_each(|ended| drop(self.held.remove(&ended.settlement.lease)));
             return;
         }
         let batch = match batch.as_slice() {
-            [alone] if error.code() == Code::ENGINE_FAILED => vec![self.refused(alone, error)],
+            [alone] if error.code() == Code::ENGINE_FAILED => {
+                vec![Ended {
+                    settlement: self.refused(&alone.settlement, error),
+                    delivery: Arc::clone(&alone.delivery),
+                }]
+            }
             _ if error.code() == Code::ENGINE_FAILED => {
                 self.to_settle_singly = batch.len();
                 batch
@@ -281,7 +312,7 @@ impl Pump {
                 batch
             }
         };
-        batch.into_iter().rev().for_each(|settlement| self.to_settle.push_front(settlement));
+        batch.into_iter().rev().for_each(|ended| self.to_settle.push_front(ended));
     }
 
     /// What becomes of a delivery whose settlement the engine refuses even by itself, as it sends what cannot be stored.
@@ -294,7 +325,7 @@ impl Pump {
         let Some(held) = self.held.get_mut(&lease) else { return returned(lease) };
         held.attempt += 1;
         let attempt = held.attempt;
-        let outcome = match self.endpoint.retry.after(attempt, held.message) {
+        let outcome = match self.endpoint.retry.after(attempt, held.delivery.envelope.id) {
             Next::Now => Outcome::Retry { delay: Duration::ZERO, attempt },
             Next::After(delay) => Outcome::Retry { delay, attempt },
             Next::GiveUp => Outcome::DeadLetter { code: error.code(), reason: error.chain(), attempt },
@@ -326,11 +357,11 @@ impl Pump {
 
     fn on_stale(&mut self, lease: Lease) {
         self.held.remove(&lease);
-        tracing::warn!(
-            endpoint = &*self.endpoint.name,
-            delivery = lease.id,
-            "lease lost; what it did was not committed"
-        );
+        let endpoint = &*self.endpoint.name;
+        match self.runtime.via {
+            None => tracing::warn!(endpoint, delivery = lease.id, "lease lost; what it did was not committed"),
+            Some(_) => tracing::warn!(endpoint, delivery = lease.id, "lease lost; the inbox knows what was committed"),
+        }
     }
 
     fn on_phase(&mut self, phase: Phase) {
@@ -347,8 +378,8 @@ impl Pump {
             return;
         }
         let leases: Vec<_> = self.held.keys().copied().collect();
-        let (engine, length) = (Arc::clone(&self.runtime.engine), self.runtime.limits.lease);
-        self.renewing = async move { engine.renew(&leases, length).await }.boxed().fuse();
+        let (transport, length) = (self.runtime.transport(), self.runtime.limits.lease);
+        self.renewing = async move { transport.renew(&leases, length).await }.boxed().fuse();
     }
 
     fn on_renewed(&self, lost: Result<Vec<Lease>, Error>) {
