@@ -2,13 +2,17 @@
 
 use std::{path::Path, sync::Arc};
 
-use sqlx::{
-    migrate::Migrator,
-    sqlite::{SqlitePool, SqlitePoolOptions},
-};
+use sqlx::sqlite::{SqlitePool, SqlitePoolOptions};
 use wharf::{Clock, Error, Timestamp, ports::Wakeups};
 
-use crate::{error::failed, lock::Lock, migrate, options::SqliteOptions, script::Script, writer::Writer};
+use crate::{
+    error::failed,
+    lock::Lock,
+    migrations::{Migrations, WHARF, migrate},
+    options::SqliteOptions,
+    script::Script,
+    writer::Writer,
+};
 
 /// wharf on one SQLite file. Cheap to clone; clones are the same engine.
 #[derive(Debug, Clone)]
@@ -67,20 +71,19 @@ impl Sqlite {
     /// Migrates, then takes over: what was held was held by a process that is no more.
     async fn prepare(writer: &Writer, options: &SqliteOptions) -> Result<(), Error> {
         let mut alone = writer.alone().await?;
-        migrate::wharf(alone.connection()?).await?;
+        migrate(alone.connection()?, WHARF).await?;
         alone.undo().await;
         let script = Script::new().write(TAKE_OVER).bind(options.time().now().as_micros());
         writer.run("take over what was held", script, Vec::new()).await?.committed().map(drop)
     }
 
-    /// Runs what is missing of an application's own migrations. Give them a migration table of their own
-    /// (`Migrator::dangerous_set_table_name`), so that they and wharf's do not get in each other's way.
+    /// Brings a program's own tables up to date. They live beside wharf's.
     ///
     /// # Errors
-    /// `W0020` when the database has seen a newer one; it is then left untouched. Else what SQLite said.
-    pub async fn migrate(&self, migrator: &Migrator) -> Result<(), Error> {
+    /// `W0020` when the database has seen a newer step; it is then left untouched. Else what SQLite said.
+    pub async fn migrate(&self, migrations: Migrations) -> Result<(), Error> {
         let mut alone = self.shared.writer.alone().await?;
-        let migrated = migrate::migrate(alone.connection()?, migrator).await;
+        let migrated = migrate(alone.connection()?, migrations).await;
         alone.undo().await;
         migrated
     }

@@ -19,7 +19,7 @@ mod error;
 mod guard;
 mod inbox;
 mod lock;
-mod migrate;
+mod migrations;
 mod options;
 mod sagas;
 mod script;
@@ -31,5 +31,6 @@ mod turn;
 mod writer;
 
 pub use engine::Sqlite;
+pub use migrations::Migrations;
 pub use options::{SqliteOptions, Synchronous};
 pub use transaction::SqliteTx;

@@ -56,14 +56,11 @@ mod users;
 #[path = "../both/warehouse.rs"]
 mod warehouse;
 
-use std::{borrow::Cow, path::Path, sync::Arc};
+use std::{path::Path, sync::Arc};
 
-use sqlx::{
-    SqlSafeStr, SqliteConnection, SqlitePool,
-    migrate::{Migration, MigrationType, Migrator},
-};
+use sqlx::{SqliteConnection, SqlitePool};
 use wharf::{Clock, Error, Tx};
-use wharf_sqlite::{Sqlite, SqliteTx};
+use wharf_sqlite::{Migrations, Sqlite, SqliteTx};
 
 /// The adapters, one for all ports.
 pub(crate) struct Adapters {
@@ -90,7 +87,7 @@ async fn connection(tx: &mut Tx) -> Result<&mut SqliteConnection, Error> {
 /// Opens the file, makes it when it is not there, and brings the tables up to date.
 pub(crate) async fn open(path: &Path, clock: &Arc<dyn Clock>) -> Result<Sqlite, Error> {
     let engine = Sqlite::options(path).clock(Arc::clone(clock)).open().await?;
-    match engine.migrate(&migrator()).await {
+    match engine.migrate(MIGRATIONS).await {
         Ok(()) => Ok(engine),
         Err(error) => {
             engine.close().await;
@@ -100,22 +97,16 @@ pub(crate) async fn open(path: &Path, clock: &Arc<dyn Clock>) -> Result<Sqlite, 
 }
 
 /// One step for each module. What once ran anywhere is never edited, only added to.
-const MIGRATIONS: &[(i64, &str, &str)] = &[
-    (1, "orders", include_str!("../../migrations/sqlite/0001_orders.sql")),
-    (2, "catalog", include_str!("../../migrations/sqlite/0002_catalog.sql")),
-    (3, "inventory", include_str!("../../migrations/sqlite/0003_inventory.sql")),
-    (4, "payments", include_str!("../../migrations/sqlite/0004_payments.sql")),
-    (5, "shipping", include_str!("../../migrations/sqlite/0005_shipping.sql")),
-    (6, "notifications", include_str!("../../migrations/sqlite/0006_notifications.sql")),
-    (7, "identity", include_str!("../../migrations/sqlite/0007_identity.sql")),
-    (8, "orders under way", include_str!("../../migrations/sqlite/0008_orders_under_way.sql")),
-];
-
-fn migrator() -> Migrator {
-    let migrations = MIGRATIONS.iter().map(|&(version, name, sql)| {
-        Migration::new(version, Cow::Borrowed(name), MigrationType::Simple, sql.into_sql_str(), false)
-    });
-    let mut migrator = Migrator::with_migrations(migrations.collect());
-    migrator.dangerous_set_table_name("orderly_migrations");
-    migrator
-}
+const MIGRATIONS: Migrations = Migrations::of(
+    "orderly",
+    &[
+        ("orders", include_str!("../../migrations/sqlite/0001_orders.sql")),
+        ("catalog", include_str!("../../migrations/sqlite/0002_catalog.sql")),
+        ("inventory", include_str!("../../migrations/sqlite/0003_inventory.sql")),
+        ("payments", include_str!("../../migrations/sqlite/0004_payments.sql")),
+        ("shipping", include_str!("../../migrations/sqlite/0005_shipping.sql")),
+        ("notifications", include_str!("../../migrations/sqlite/0006_notifications.sql")),
+        ("identity", include_str!("../../migrations/sqlite/0007_identity.sql")),
+        ("orders under way", include_str!("../../migrations/sqlite/0008_orders_under_way.sql")),
+    ],
+);

@@ -6,7 +6,7 @@ use wharf::{
     Result, Tx,
     testing::{
         ManualClock,
-        conformance::{Sabotage, Subject},
+        conformance::{Sabotage, Subject, apart::InMemory},
     },
 };
 use wharf_postgres::{Postgres, PostgresTx};
@@ -69,3 +69,8 @@ impl Subject for OnPostgres {
 }
 
 wharf::conformance!(OnPostgres);
+
+mod apart {
+    use super::*;
+    wharf::conformance_apart!(OnPostgres, InMemory);
+}

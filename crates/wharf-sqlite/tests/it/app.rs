@@ -3,16 +3,12 @@
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
-use sqlx::{
-    SqlSafeStr,
-    migrate::{Migration, MigrationType, Migrator},
-};
 use tempfile::TempDir;
 use wharf::{
     Client, Code, Delivery, Error, Key, Message, Module, Msg, Outgoing, Result, Tenant, Tx, UnitOfWork, Worker,
     ports::Transport, testing::ManualClock,
 };
-use wharf_sqlite::{Sqlite, SqliteOptions, SqliteTx};
+use wharf_sqlite::{Migrations, Sqlite, SqliteOptions, SqliteTx};
 
 pub(crate) const LEASE: Duration = Duration::from_secs(30);
 /// Longer than any test: only then may a commit wait for members that are slow to come.
@@ -62,7 +58,7 @@ impl App {
     ) -> Result<Self, Error> {
         let path = directory.path().join("app.db");
         let engine = options(Sqlite::options(path).clock(clock.clone())).open().await?;
-        engine.migrate(&notes()).await?;
+        engine.migrate(NOTES).await?;
         let module = Module::new("ears", ()).consume("listen", listen);
         let client = Worker::new(engine.clone()).module(module).ready().unwrap().client("test");
         Ok(Self { engine, client, clock, directory })
@@ -112,13 +108,8 @@ pub(crate) async fn note(tx: &mut Tx, key: &str) -> Result<(), sqlx::Error> {
 }
 
 /// The application's own table.
-pub(crate) fn notes() -> Migrator {
-    let sql = "CREATE TABLE notes (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT";
-    let migration = Migration::new(1, "notes".into(), MigrationType::Simple, sql.into_sql_str(), false);
-    let mut migrator = Migrator::with_migrations(vec![migration]);
-    migrator.dangerous_set_table_name("app_migrations");
-    migrator
-}
+pub(crate) const NOTES: Migrations =
+    Migrations::of("app", &[("notes", "CREATE TABLE notes (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT")]);
 
 pub(crate) fn code<T: std::fmt::Debug>(result: Result<T, Error>) -> Code {
     result.unwrap_err().code()

@@ -5,7 +5,7 @@ use wharf::{
     Code,
     ports::{Outcome, Settlement, Transport},
 };
-use wharf_sqlite::Sqlite;
+use wharf_sqlite::{Migrations, Sqlite};
 
 use crate::app::{App, code};
 
@@ -62,12 +62,14 @@ async fn a_database_of_a_newer_version_is_refused_untouched() {
 }
 
 #[tokio::test]
-async fn an_applications_newer_migrations_are_refused_too() {
+async fn an_applications_newer_or_edited_migrations_are_refused_too() {
     let app = App::start().await;
-    let mut older = sqlx::migrate::Migrator::with_migrations(Vec::new());
-    older.dangerous_set_table_name("app_migrations");
+    let older = Migrations::of("app", &[]);
 
-    assert_eq!(code(app.engine.migrate(&older).await), Code::SCHEMA_NEWER);
+    assert_eq!(code(app.engine.migrate(older).await), Code::SCHEMA_NEWER);
+    const EDITED: Migrations = Migrations::of("app", &[("notes", "CREATE TABLE notes (key TEXT) STRICT")]);
+    let edited = app.engine.migrate(EDITED).await.unwrap_err();
+    assert_eq!(edited.to_string(), "W0018: step 1 of `app_migrations` was edited after it had run");
     app.say("still here").await.unwrap();
 }
 

@@ -16,12 +16,12 @@ use async_trait::async_trait;
 use crate::{
     Clock, Code, DeadLetter, DeadLetterFilter, Depth, Error, Outgoing, SagaId, SagaRow, Timestamp,
     ports::{
-        Burial, Claimed, Ending, Engine, Fired, Lease, Receipt, Round, Settlement, Store, TimerArm, Transaction,
-        Transport, Wakeups,
+        Burial, Claimed, Ending, Fired, Lease, Receipt, Round, Settlement, Store, TimerArm, Transaction, Transport,
+        Wakeups,
     },
 };
 
-/// An engine whose port calls fail now and then. The same seed fails the same calls, as long as they come in the same
+/// An engine, or only a transport, whose port calls fail now and then. The same seed fails the same calls, as long as they come in the same
 /// order. Clones share their seed.
 ///
 /// ```
@@ -37,6 +37,8 @@ pub struct Faulty<E> {
     rate: f64,
     /// Messages of this name cannot be stored.
     refused: Option<&'static str>,
+    /// Whether every call waits once before and once after.
+    pausing: bool,
 }
 
 #[derive(Debug)]
@@ -54,11 +56,11 @@ enum Fault {
     After,
 }
 
-impl<E: Engine> Faulty<E> {
+impl<E> Faulty<E> {
     /// Fails one call in ten, drawn from this seed.
     pub fn new(inner: E, seed: u64) -> Self {
         let dice = Dice { seed, calls: AtomicU64::new(0), calm: AtomicBool::new(false), faults: AtomicU64::new(0) };
-        Self { inner, dice: Arc::new(dice), rate: 0.1, refused: None }
+        Self { inner, dice: Arc::new(dice), rate: 0.1, refused: None, pausing: false }
     }
 
     /// Fails this share of the calls, from 0 to 1.
@@ -72,6 +74,14 @@ impl<E: Engine> Faulty<E> {
     #[must_use]
     pub fn refusing(mut self, name: &'static str) -> Self {
         self.refused = Some(name);
+        self
+    }
+
+    /// Makes every call an await of its own, before and after, even where the engine answers at once: a test that drops
+    /// what it polls finds all the moments at which a process may die.
+    #[must_use]
+    pub fn pausing(mut self) -> Self {
+        self.pausing = true;
         self
     }
 
@@ -93,7 +103,7 @@ impl<E: Engine> Faulty<E> {
     }
 
     fn source(&self) -> Source {
-        Source { dice: Arc::clone(&self.dice), rate: self.rate }
+        Source { dice: Arc::clone(&self.dice), rate: self.rate, pausing: self.pausing }
     }
 }
 
@@ -101,19 +111,28 @@ impl<E: Engine> Faulty<E> {
 struct Source {
     dice: Arc<Dice>,
     rate: f64,
+    pausing: bool,
 }
 
 impl Source {
     /// Makes the call, unless it fails before; says that it failed, if it fails after.
     async fn call<T>(&self, name: &str, call: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+        self.pause().await;
         let fault = self.draw();
         let answer = match fault {
             Some(Fault::Before) => None,
             Some(Fault::After) | None => Some(call.await?),
         };
+        self.pause().await;
         match (fault, answer) {
             (None, Some(answer)) => Ok(answer),
             (fault, _) => Err(Error::new(Code::ENGINE_UNREACHABLE, format!("seeded fault at `{name}`: {fault:?}"))),
+        }
+    }
+
+    async fn pause(&self) {
+        if self.pausing {
+            tokio::task::yield_now().await;
         }
     }
 
@@ -139,7 +158,7 @@ fn scatter(seed: u64) -> u64 {
 }
 
 #[async_trait]
-impl<E: Engine> Transport for Faulty<E> {
+impl<E: Transport> Transport for Faulty<E> {
     async fn claim(&self, endpoint: &str, max: usize, lease: Duration) -> Result<Claimed, Error> {
         self.source().call("claim", self.inner.claim(endpoint, max, lease)).await
     }
@@ -172,7 +191,7 @@ impl<E: Engine> Transport for Faulty<E> {
 }
 
 #[async_trait]
-impl<E: Engine> Store for Faulty<E> {
+impl<E: Store> Store for Faulty<E> {
     async fn begin(&self) -> Result<Box<dyn Transaction>, Error> {
         let inner = self.source().call("begin", self.inner.begin()).await?;
         Ok(Box::new(FaultyTransaction { inner, source: self.source() }))

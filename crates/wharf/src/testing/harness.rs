@@ -191,7 +191,13 @@ impl Harness {
 
     async fn deliver_one(&mut self, runtime: &Runtime, endpoint: &Arc<EndpointDefinition>) -> Next {
         let lease = runtime.limits.lease;
-        let Taken { claimed, repeated } = insist(async || runtime.claim(&endpoint.name, 1, lease).await).await;
+        let taken = persist(async || runtime.claim(&endpoint.name, 1, lease).await).await;
+        let Taken { claimed, repeated } = match taken {
+            Ok(taken) => taken,
+            // A worker looks again until its transport is back.
+            Err(_) if runtime.via.is_some() => return Next::Due(None),
+            Err(error) => panic!("the engine does not answer: {}", error.chain()),
+        };
         let handled = claimed.deliveries.into_iter().next().map(|delivery| (Arc::new(delivery), false));
         let copy = repeated.into_iter().next().map(|delivery| (Arc::new(delivery), true));
         let Some((delivery, is_copy)) = handled.or(copy) else { return Next::Due(claimed.next_due) };
@@ -263,15 +269,17 @@ enum Next {
 }
 
 /// Asks again when the engine does not answer, as the runtime would after a pause.
-async fn insist<T>(mut call: impl AsyncFnMut() -> Result<T, Error>) -> T {
-    let mut tries = 0;
-    loop {
-        match call().await {
-            Ok(answer) => return answer,
-            Err(_) if tries < ENGINE_TRIES_MAX => tries += 1,
-            Err(error) => panic!("the engine does not answer: {}", error.chain()),
+async fn persist<T>(mut call: impl AsyncFnMut() -> Result<T, Error>) -> Result<T, Error> {
+    for _ in 0..ENGINE_TRIES_MAX {
+        if let Ok(answer) = call().await {
+            return Ok(answer);
         }
     }
+    call().await
+}
+
+async fn insist<T>(call: impl AsyncFnMut() -> Result<T, Error>) -> T {
+    persist(call).await.unwrap_or_else(|error| panic!("the engine does not answer: {}", error.chain()))
 }
 
 fn stored<T: DeserializeOwned>(json: &str) -> T {

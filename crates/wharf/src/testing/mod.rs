@@ -5,7 +5,9 @@ pub mod conformance;
 mod faulty;
 mod harness;
 mod transcript;
+mod unruly;
 
 pub use clock::ManualClock;
 pub use faulty::Faulty;
 pub use harness::Harness;
+pub use unruly::Unruly;

@@ -7,8 +7,11 @@
 //! ```
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a suite of tests fails by panicking")]
 
+pub mod apart;
 #[doc(hidden)]
 pub mod atomicity;
+#[doc(hidden)]
+pub mod crash;
 #[doc(hidden)]
 pub mod dead_letters;
 #[doc(hidden)]
@@ -182,6 +185,9 @@ macro_rules! conformance {
                 a_buried_message_is_redriven_by_its_outbox_and_the_inbox_says_so,
                 buried_messages_and_dead_deliveries_live_side_by_side,
                 pruning_forgets_the_oldest_and_not_a_microsecond_early,
+            }
+            crash {
+                a_crash_at_any_await_loses_and_doubles_nothing,
             }
             flow {
                 a_harness_tells_the_story_of_a_flow,
