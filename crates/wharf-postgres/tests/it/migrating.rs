@@ -35,7 +35,7 @@ async fn a_database_of_a_newer_version_is_refused_untouched() {
     let refused = Postgres::connect(database.url()).await.unwrap_err();
 
     assert_eq!(refused.code(), Code::SCHEMA_NEWER);
-    assert_eq!(refused.to_string(), "W0020: the schema `wharf` is at version 1000, this program knows 5");
+    assert_eq!(refused.to_string(), "W0020: the schema `wharf` is at version 1000, this program knows 6");
     assert_eq!(everything(&database).await, before);
     database.remove().await;
 }
@@ -54,7 +54,7 @@ async fn processes_that_start_at_once_migrate_once() {
     }
 
     let steps = everything(&database).await.into_iter().filter(|line| line.starts_with(char::is_numeric));
-    let expected = ["1 time", "2 deliveries", "3 dead letters", "4 sagas", "5 timers"];
+    let expected = ["1 time", "2 deliveries", "3 dead letters", "4 sagas", "5 timers", "6 inbox"];
     assert_eq!(steps.collect::<Vec<_>>(), expected);
     database.remove().await;
 }

@@ -167,21 +167,23 @@ async fn ends_within(polls: usize, story: impl Future<Output = ()>) -> bool {
 /// The story of one order is told again and again, and breaks off one await later each time, until it comes to its end.
 /// Whoever comes afterwards finds what was left, and makes it whole.
 pub async fn a_crash_at_any_await_loses_and_doubles_nothing<S: Subject>(stage: &mut Stage<S>) {
-    survive::<S>(stage, || worker::<S>(stage.engine()), async || {}).await;
+    survive::<S>(stage, 1, || worker::<S>(stage.engine()), async || {}).await;
 }
 
-/// The same with a transport of another kind than the store. `meanwhile` happens after each crash.
+/// The same with a transport of another kind than the store, at every so many awaits. `meanwhile` happens after each
+/// crash.
 pub(super) async fn survive_apart<S: Subject>(
     stage: &Stage<S>,
+    every: usize,
     transport: impl Transport + Clone,
     meanwhile: impl AsyncFn(),
 ) {
     let transport = Faulty::new(transport, 0).rate(0.0).pausing();
-    survive::<S>(stage, || worker::<S>(stage.engine()).via(transport.clone()), meanwhile).await;
+    survive::<S>(stage, every, || worker::<S>(stage.engine()).via(transport.clone()), meanwhile).await;
 }
 
-async fn survive<S: Subject>(stage: &Stage<S>, worker: impl Fn() -> Worker, meanwhile: impl AsyncFn()) {
-    for order in 0..POLLS_MAX {
+async fn survive<S: Subject>(stage: &Stage<S>, every: usize, worker: impl Fn() -> Worker, meanwhile: impl AsyncFn()) {
+    for order in (0..POLLS_MAX).step_by(every) {
         let mut app = Harness::start(worker(), stage.clock()).await;
         app.send(Reserve { order }).await;
         let ended = ends_within(order, async {

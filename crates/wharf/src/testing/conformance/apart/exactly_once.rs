@@ -137,14 +137,14 @@ pub async fn two_copies_handled_at_once_have_one_effect<S: Subject, C: Carrier>(
     assert_eq!(apart.stage.read("counted").await.as_deref(), Some("yes"));
 }
 
-/// The connection breaks off one await later each time, and what was not acknowledged comes again at once.
+/// The connection breaks off some awaits later each time, and what was not acknowledged comes again at once.
 pub async fn what_a_lost_connection_delivers_again_is_known<S: Subject, C: Carrier>(apart: &mut Apart<S, C>) {
     let transport = Unruly::new(apart.transport());
-    crash::survive_apart(&apart.stage, transport.clone(), async || transport.lose_connection().await.unwrap()).await;
+    crash::survive_apart(&apart.stage, 5, transport.clone(), async || transport.lose_connection().await.unwrap()).await;
 }
 
 pub async fn a_crash_at_any_await_loses_and_doubles_nothing<S: Subject, C: Carrier>(apart: &mut Apart<S, C>) {
-    crash::survive_apart(&apart.stage, apart.transport(), async || {}).await;
+    crash::survive_apart(&apart.stage, 1, apart.transport(), async || {}).await;
 }
 
 /// The seed is named by whatever fails.
