@@ -3,6 +3,7 @@
 
 mod app;
 mod conformance;
+mod outbox_example;
 mod ownership;
 mod sharing;
 mod trouble;
