@@ -34,6 +34,7 @@ pub(crate) const WHARF: Migrations = Migrations::of(
         ("sagas", include_str!("../migrations/0004_sagas.sql")),
         ("timers", include_str!("../migrations/0005_timers.sql")),
         ("inbox", include_str!("../migrations/0023_inbox.sql")),
+        ("subscriptions", include_str!("../migrations/0021_subscriptions.sql")),
     ],
 );
 

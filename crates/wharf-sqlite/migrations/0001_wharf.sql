@@ -2,7 +2,9 @@
 --
 -- AUTOINCREMENT: an id is never given twice, so that (id, epoch) proves who holds what even after the row is gone.
 -- not_before is both the due time and, while held, the end of the lease: microseconds since 1970.
--- held tells a delivery in work (1) from one that waits (0); a claim that finds it still 1 has found a crash.
+-- held tells a delivery in work (1) from one that waits (0); a claim that finds it still 1 has found a survivor of a
+-- crash, which it takes alone (alone = 1). lost_leases counts every lease that ran out, crashes those of them that ran
+-- out while it was alone.
 CREATE TABLE wharf_deliveries (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     tenant TEXT NOT NULL,
@@ -10,6 +12,8 @@ CREATE TABLE wharf_deliveries (
     not_before INTEGER NOT NULL,
     epoch INTEGER NOT NULL DEFAULT 0,
     held INTEGER NOT NULL DEFAULT 0,
+    alone INTEGER NOT NULL DEFAULT 0,
+    lost_leases INTEGER NOT NULL DEFAULT 0,
     attempt INTEGER NOT NULL,
     crashes INTEGER NOT NULL,
     redrives INTEGER NOT NULL,
@@ -100,3 +104,14 @@ CREATE TABLE wharf_inbox (
 
 -- The oldest, for pruning.
 CREATE INDEX wharf_inbox_ended ON wharf_inbox (ended_at);
+-- Subscriptions: which endpoint consumes the messages of which name; a row for each, declared by every process when it
+-- starts. Senders read all of it into memory. No tenant leads it: an endpoint gets every tenant's messages.
+CREATE TABLE wharf_subscriptions (
+    message TEXT NOT NULL,
+    endpoint TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    takes_turns INTEGER NOT NULL,
+    declared_at INTEGER NOT NULL,
+    seen_at INTEGER NOT NULL,
+    PRIMARY KEY (message, endpoint)
+) STRICT, WITHOUT ROWID;

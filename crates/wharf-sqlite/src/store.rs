@@ -5,10 +5,12 @@ use std::{sync::Arc, time::Duration};
 use async_trait::async_trait;
 use wharf::{
     Clock, DeadLetter, DeadLetterFilter, Error, SagaId, SagaRow,
-    ports::{Ending, Fired, Round, Store, Transaction},
+    ports::{Declaration, Declared, Ending, Fired, Round, Store, StoredSubscription, Subscription, Transaction},
 };
 
-use crate::{dead_letters, engine::Sqlite, error::failed, inbox, sagas, timers, transaction::SqliteTransaction};
+use crate::{
+    dead_letters, engine::Sqlite, error::failed, inbox, sagas, subscriptions, timers, transaction::SqliteTransaction,
+};
 
 #[async_trait]
 impl Store for Sqlite {
@@ -44,6 +46,22 @@ impl Store for Sqlite {
 
     async fn prune_inbox(&self, ended_before: Duration, max: usize) -> Result<u64, Error> {
         inbox::prune(self, ended_before, max).await
+    }
+
+    async fn declare(&self, declaration: &Declaration) -> Result<Declared, Error> {
+        subscriptions::declare(self, declaration).await
+    }
+
+    async fn subscriptions(&self) -> Result<Vec<StoredSubscription>, Error> {
+        subscriptions::list(self).await
+    }
+
+    async fn confirm(&self, subscriptions: &[Subscription]) -> Result<(), Error> {
+        subscriptions::confirm(self, subscriptions).await
+    }
+
+    async fn retire(&self, endpoint: &str, message: &str, max: usize) -> Result<u64, Error> {
+        subscriptions::retire(self, endpoint, message, max).await
     }
 
     async fn ping(&self) -> Result<(), Error> {

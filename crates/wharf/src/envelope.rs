@@ -27,7 +27,8 @@ pub struct Envelope {
     pub sent_at: Timestamp,
     /// Failed attempts so far; 0 on the first delivery.
     pub attempt: u32,
-    /// Deliveries that ended without a word, because the process died or lost its lease.
+    /// How often it was lost while it was claimed alone: the process died, or lost its lease. That it was lost among others
+    /// costs nothing, as any of them may have been to blame.
     pub crashes: u32,
     /// How often an operator sent it round again from the dead letters.
     pub redrives: u32,

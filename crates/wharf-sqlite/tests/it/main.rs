@@ -3,6 +3,7 @@
 
 mod app;
 mod conformance;
+mod killed;
 mod outbox_example;
 mod ownership;
 mod sharing;

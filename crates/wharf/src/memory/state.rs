@@ -21,6 +21,7 @@ pub(super) struct State {
     pub(super) inbox: HashMap<(Tenant, Arc<str>, Uuid), Ended>,
     pub(super) sagas: HashMap<SagaId, SagaRow>,
     pub(super) timers: BTreeMap<(SagaId, String), Timer>,
+    pub(super) subscriptions: BTreeMap<(Arc<str>, Arc<str>), super::subscriptions::Row>,
     pub(super) values: BTreeMap<String, String>,
     pub(super) next_id: i64,
 }
@@ -32,6 +33,9 @@ pub(super) struct Row {
     pub(super) not_before: Timestamp,
     pub(super) epoch: i64,
     pub(super) held: bool,
+    /// Whether it was claimed alone, as a survivor.
+    pub(super) alone: bool,
+    pub(super) lost_leases: u32,
     pub(super) envelope: Envelope,
     pub(super) body: Arc<str>,
 }
@@ -59,6 +63,23 @@ pub(super) struct Timer {
     pub(super) fired: bool,
 }
 
+impl Row {
+    /// Holds it for another lease. One that is still held has lost the lease before.
+    pub(super) fn claim(&mut self, until: Timestamp) {
+        self.lost_leases += u32::from(self.held);
+        self.envelope.crashes += u32::from(self.alone);
+        self.alone = self.held;
+        self.held = true;
+        self.epoch += 1;
+        self.not_before = until;
+    }
+
+    /// Whether nobody works on it: it was never claimed, or its holder is gone.
+    pub(super) fn waits(&self, now: Timestamp) -> bool {
+        !self.held || self.not_before <= now
+    }
+}
+
 impl State {
     pub(super) fn send(&mut self, outgoing: &[Outgoing], now: Timestamp) {
         for one in outgoing {
@@ -68,6 +89,8 @@ impl State {
                 not_before: now + one.delay,
                 epoch: 0,
                 held: false,
+                alone: false,
+                lost_leases: 0,
                 envelope: one.envelope.clone(),
                 body: Arc::clone(&one.body),
             };
@@ -84,7 +107,7 @@ impl State {
     pub(super) fn settle(&mut self, lease: Lease, outcome: &Outcome, now: Timestamp) {
         let Some(row) = self.deliveries.get_mut(&lease.id) else { return };
         let release = |row: &mut Row, delay: Duration| {
-            row.held = false;
+            (row.held, row.alone) = (false, false);
             row.not_before = now + delay;
         };
         match outcome {

@@ -12,8 +12,8 @@ use super::{
 use crate::{
     Clock, Code, Error, Outgoing, Timestamp,
     ports::{
-        Burial, DeadLetter, DeadLetterFilter, Ending, Fired, Lease, Outcome, Receipt, Round, SagaId, SagaRow, Store,
-        TimerArm, TimerFiring, Transaction, Wakeups,
+        Burial, DeadLetter, DeadLetterFilter, Declaration, Declared, Ending, Fired, Lease, Outcome, Receipt, Round,
+        SagaId, SagaRow, Store, StoredSubscription, Subscription, TimerArm, TimerFiring, Transaction, Wakeups,
     },
 };
 
@@ -221,6 +221,23 @@ impl Store for Memory {
     async fn prune_inbox(&self, ended_before: Duration, max: usize) -> Result<u64, Error> {
         let now = self.shared.clock.now();
         Ok(self.lock().await.forget(now - ended_before, max))
+    }
+
+    async fn declare(&self, declaration: &Declaration) -> Result<Declared, Error> {
+        Ok(Self::declare(self, declaration).await)
+    }
+
+    async fn subscriptions(&self) -> Result<Vec<StoredSubscription>, Error> {
+        Ok(self.stored_subscriptions().await)
+    }
+
+    async fn confirm(&self, subscriptions: &[Subscription]) -> Result<(), Error> {
+        Self::confirm(self, subscriptions).await;
+        Ok(())
+    }
+
+    async fn retire(&self, endpoint: &str, message: &str, max: usize) -> Result<u64, Error> {
+        Ok(Self::retire(self, endpoint, message, max).await)
     }
 
     async fn ping(&self) -> Result<(), Error> {

@@ -5,14 +5,19 @@ use std::{any::Any, fmt, sync::Arc, time::Duration};
 use async_trait::async_trait;
 use uuid::Uuid;
 
-use super::{Burial, Ending, Lease, Receipt, Round};
+use super::{Burial, Declaration, Declared, Ending, Lease, Receipt, Round, StoredSubscription, Subscription};
 use crate::{Clock, Code, Envelope, Error, Key, Kind, Outgoing, Tenant, Timestamp, Trail};
 
 /// Opens transactions and keeps what outlives a delivery.
 #[async_trait]
-pub trait Store: fmt::Debug + Send + Sync + 'static {
+pub trait Store: Any + fmt::Debug + Send + Sync {
     /// Opens a transaction. May wait for a connection or for the one writer.
     async fn begin(&self) -> Result<Box<dyn Transaction>, Error>;
+
+    /// Opens a transaction whose commit is shared with no other, where this engine lets others share theirs.
+    async fn begin_alone(&self) -> Result<Box<dyn Transaction>, Error> {
+        self.begin().await
+    }
 
     /// Turns up to `max` due timers into deliveries, in one commit.
     async fn fire_timers(&self, max: usize) -> Result<Fired, Error>;
@@ -38,6 +43,22 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// Forgets up to `max` messages of the inbox of which no round has ended for this long, in one commit. Returns how
     /// many; fewer than `max` means that none is left.
     async fn prune_inbox(&self, ended_before: Duration, max: usize) -> Result<u64, Error>;
+    /// Writes down, in one commit, all that a process consumes, and lets it take the place of what it replaces; unless
+    /// [`Declaration::problems`] finds it contradicting what stands in the table, which it reads under a lock: of two
+    /// processes that declare at once the second sees what the first has written. Rings the bell
+    /// [`Wakeups::ROUTES`](super::Wakeups::ROUTES).
+    async fn declare(&self, declaration: &Declaration) -> Result<Declared, Error>;
+
+    /// Every subscription, by message and endpoint.
+    async fn subscriptions(&self) -> Result<Vec<StoredSubscription>, Error>;
+
+    /// Notes that these subscriptions are still in use. Those that are no longer there stay away.
+    async fn confirm(&self, subscriptions: &[Subscription]) -> Result<(), Error>;
+
+    /// Deletes a subscription and gives up to `max` of the messages that wait for it to the dead
+    /// letters, in one commit. What nobody works on waits: it is not held, or its lease has run out. Returns how many; fewer than `max` means that none is left. Rings the bell
+    /// [`Wakeups::ROUTES`](super::Wakeups::ROUTES).
+    async fn retire(&self, endpoint: &str, message: &str, max: usize) -> Result<u64, Error>;
 
     /// Whether the database answers.
     async fn ping(&self) -> Result<(), Error>;
@@ -83,11 +104,17 @@ pub trait Transaction: Send + 'static {
     async fn bury(&mut self, burials: &[Burial]) -> Result<(), Error>;
 
     /// Sends, then settles the delivery as its last statement, then commits. `false`, and nothing of it happened, when
-    /// the lease was no longer ours.
+    /// the lease was no longer ours. `W0049` when it shared its commit and that was lost.
     async fn settle(self: Box<Self>, lease: Lease, outgoing: &[Outgoing]) -> Result<bool, Error>;
 
     /// Sends and commits, outside a delivery.
     async fn commit(self: Box<Self>, outgoing: &[Outgoing]) -> Result<(), Error>;
+
+    /// Whether a handler failed only because its transaction is one that shares its commit, as when two groups wait for
+    /// each other's rows. It is then run again by itself, and the failure counts for nothing.
+    fn is_price_of_sharing(&self, _failure: &(dyn std::error::Error + 'static)) -> bool {
+        false
+    }
 
     /// Undoes everything. Returns once the connection is free again.
     async fn rollback(self: Box<Self>) -> Result<(), Error>;

@@ -9,7 +9,7 @@ use std::{sync::Arc, time::Duration};
 use super::Runtime;
 use crate::{
     Code, Delivery, Error, Journey, Outgoing,
-    ports::{Burial, Claimed, Ending, Lease, Outbox, Outcome, Receipt, Round, Settlement},
+    ports::{Burial, Claim, Claimed, Ending, Lease, Outbox, Outcome, Receipt, Round, Settlement},
 };
 
 /// How a delivery ended, and the delivery.
@@ -28,9 +28,9 @@ pub(crate) struct Taken {
 }
 
 impl Runtime {
-    /// Takes up to `max` due deliveries of an endpoint.
-    pub(crate) async fn claim(&self, endpoint: &Arc<str>, max: usize, lease: Duration) -> Result<Taken, Error> {
-        let mut claimed = self.transport().claim(endpoint, max, lease).await?;
+    /// Takes due deliveries of an endpoint.
+    pub(crate) async fn claim(&self, endpoint: &Arc<str>, claim: &Claim<'_>) -> Result<Taken, Error> {
+        let mut claimed = self.transport().claim(claim).await?;
         let mut repeated = Vec::new();
         if self.via.is_some() && !claimed.deliveries.is_empty() {
             let rounds: Vec<_> = claimed.deliveries.iter().map(|one| Round::of(endpoint, &one.envelope)).collect();

@@ -4,8 +4,10 @@ mod deliver;
 mod inbox;
 mod lookout;
 mod pump;
+mod refresh;
 mod relay;
 mod supervise;
+mod survivors;
 mod tick;
 mod timers;
 mod vitals;
@@ -16,8 +18,10 @@ pub(crate) use inbox::{Ended, prune_inbox};
 pub(crate) use inbox::{Taken, done};
 pub(crate) use lookout::Lookout;
 pub(crate) use pump::{Phase, pump};
+pub(crate) use refresh::keep_routes;
 pub(crate) use relay::Relay;
 pub(crate) use supervise::supervise;
+pub(crate) use survivors::Survivors;
 pub(crate) use tick::tick;
 #[cfg(feature = "testing")]
 pub(crate) use tick::{next_fire, send as send_tick};
@@ -42,6 +46,7 @@ pub(crate) struct Runtime {
     pub(crate) post: Arc<PostOffice>,
     pub(crate) limits: Arc<Limits>,
     pub(crate) vitals: Vitals,
+    pub(crate) survivors: Arc<Survivors>,
 }
 
 impl Runtime {

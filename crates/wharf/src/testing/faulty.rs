@@ -16,8 +16,8 @@ use async_trait::async_trait;
 use crate::{
     Clock, Code, DeadLetter, DeadLetterFilter, Depth, Error, Outgoing, SagaId, SagaRow, Timestamp,
     ports::{
-        Burial, Claimed, Ending, Fired, Lease, Receipt, Round, Settlement, Store, TimerArm, Transaction, Transport,
-        Wakeups,
+        Burial, Claim, Claimed, Declaration, Declared, Ending, Fired, Lease, Receipt, Round, Settlement, Store,
+        StoredSubscription, Subscription, TimerArm, Transaction, Transport, Wakeups,
     },
 };
 
@@ -159,8 +159,8 @@ fn scatter(seed: u64) -> u64 {
 
 #[async_trait]
 impl<E: Transport> Transport for Faulty<E> {
-    async fn claim(&self, endpoint: &str, max: usize, lease: Duration) -> Result<Claimed, Error> {
-        self.source().call("claim", self.inner.claim(endpoint, max, lease)).await
+    async fn claim(&self, claim: &Claim<'_>) -> Result<Claimed, Error> {
+        self.source().call("claim", self.inner.claim(claim)).await
     }
 
     async fn settle(&self, batch: &[Settlement]) -> Result<Vec<bool>, Error> {
@@ -197,6 +197,11 @@ impl<E: Store> Store for Faulty<E> {
         Ok(Box::new(FaultyTransaction { inner, source: self.source() }))
     }
 
+    async fn begin_alone(&self) -> Result<Box<dyn Transaction>, Error> {
+        let inner = self.source().call("begin_alone", self.inner.begin_alone()).await?;
+        Ok(Box::new(FaultyTransaction { inner, source: self.source() }))
+    }
+
     async fn fire_timers(&self, max: usize) -> Result<Fired, Error> {
         self.source().call("fire_timers", self.inner.fire_timers(max)).await
     }
@@ -223,6 +228,23 @@ impl<E: Store> Store for Faulty<E> {
 
     async fn prune_inbox(&self, ended_before: Duration, max: usize) -> Result<u64, Error> {
         self.source().call("prune_inbox", self.inner.prune_inbox(ended_before, max)).await
+    }
+
+    /// A start that fails is refused, and none of a test's faults.
+    async fn declare(&self, declaration: &Declaration) -> Result<Declared, Error> {
+        self.inner.declare(declaration).await
+    }
+
+    async fn subscriptions(&self) -> Result<Vec<StoredSubscription>, Error> {
+        self.inner.subscriptions().await
+    }
+
+    async fn confirm(&self, subscriptions: &[Subscription]) -> Result<(), Error> {
+        self.source().call("confirm", self.inner.confirm(subscriptions)).await
+    }
+
+    async fn retire(&self, endpoint: &str, message: &str, max: usize) -> Result<u64, Error> {
+        self.source().call("retire", self.inner.retire(endpoint, message, max)).await
     }
 
     async fn ping(&self) -> Result<(), Error> {
@@ -280,6 +302,10 @@ impl Transaction for FaultyTransaction {
 
     async fn commit(self: Box<Self>, outgoing: &[Outgoing]) -> Result<(), Error> {
         self.source.call("transaction.commit", self.inner.commit(outgoing)).await
+    }
+
+    fn is_price_of_sharing(&self, failure: &(dyn std::error::Error + 'static)) -> bool {
+        self.inner.is_price_of_sharing(failure)
     }
 
     async fn rollback(self: Box<Self>) -> Result<(), Error> {

@@ -3,15 +3,14 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use serde::de::DeserializeOwned;
-
 use super::{ManualClock, transcript::Transcript};
 use crate::{
     Cancel, Client, Clock, DeadLetter, DeadLetterFilter, Draft, Error, Key, Message, Saga, SagaId, Tenant, Timestamp,
     Worker,
     endpoint::EndpointDefinition,
-    ports::Engine,
+    ports::{Claim, Engine},
     runtime::{Delivered, Ended, Runtime, Taken, deliver, done, next_fire, send_tick},
+    saga::read_stored,
     worker::ReadyWorker,
 };
 
@@ -57,7 +56,9 @@ impl Harness {
     /// # Panics
     /// When the worker is refused.
     pub async fn start(worker: Worker, clock: ManualClock) -> Self {
-        let worker = worker.ready().unwrap_or_else(|refused| panic!("{refused}"));
+        let mut worker = worker.prepare().await.unwrap_or_else(|refused| panic!("{refused}"));
+        // Nobody winds the clock while a delivery waits: what a layer does not let pass comes back later.
+        Arc::make_mut(&mut worker.runtime.limits).layer_wait = Duration::ZERO;
         let now = clock.now();
         let ticks_at = worker.ticks.iter().map(|tick| next_fire(now, tick.period)).collect();
         let client = worker.client("test");
@@ -137,11 +138,15 @@ impl Harness {
         redriven
     }
 
-    /// Where a saga stands, and its facts.
+    /// Where a saga stands, and its facts, migrated as the next event would.
+    ///
+    /// # Panics
+    /// When this code cannot read the instance.
     pub async fn saga<G: Saga>(&self, key: &Key) -> Option<(G::State, G::Facts)> {
         let id = SagaId { tenant: self.tenant.clone(), saga: Arc::from(G::NAME), key: key.clone() };
         let row = expect(self.client.saga(&id).await)?;
-        Some((stored(&row.state), stored(&row.facts)))
+        let (facts, state) = expect(read_stored::<G>(&row));
+        Some((state, facts))
     }
 
     /// For everything else that an application does outside its handlers.
@@ -190,8 +195,8 @@ impl Harness {
     }
 
     async fn deliver_one(&mut self, runtime: &Runtime, endpoint: &Arc<EndpointDefinition>) -> Next {
-        let lease = runtime.limits.lease;
-        let taken = persist(async || runtime.claim(&endpoint.name, 1, lease).await).await;
+        let claim = Claim::new(&endpoint.name, 1, runtime.limits.lease);
+        let taken = persist(async || runtime.claim(&endpoint.name, &claim).await).await;
         let Taken { claimed, repeated } = match taken {
             Ok(taken) => taken,
             // A worker looks again until its transport is back.
@@ -280,10 +285,6 @@ async fn persist<T>(mut call: impl AsyncFnMut() -> Result<T, Error>) -> Result<T
 
 async fn insist<T>(call: impl AsyncFnMut() -> Result<T, Error>) -> T {
     persist(call).await.unwrap_or_else(|error| panic!("the engine does not answer: {}", error.chain()))
-}
-
-fn stored<T: DeserializeOwned>(json: &str) -> T {
-    serde_json::from_str(json).unwrap_or_else(|error| panic!("{error} in {json}"))
 }
 
 fn expect<T>(answer: Result<T, Error>) -> T {

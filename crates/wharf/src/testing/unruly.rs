@@ -15,7 +15,7 @@ use async_trait::async_trait;
 
 use crate::{
     Code, Depth, Error, Outgoing,
-    ports::{Claimed, Lease, Outcome, Settlement, Transport, Wakeups},
+    ports::{Claim, Claimed, Lease, Outcome, Settlement, Transport, Wakeups},
 };
 
 /// A transport that keeps no more than any transport must. Clones are the same one.
@@ -120,9 +120,9 @@ impl<T: Transport> Unruly<T> {
 
 #[async_trait]
 impl<T: Transport> Transport for Unruly<T> {
-    async fn claim(&self, endpoint: &str, max: usize, lease: Duration) -> Result<Claimed, Error> {
+    async fn claim(&self, claim: &Claim<'_>) -> Result<Claimed, Error> {
         self.answer()?;
-        let claimed = self.inner.claim(endpoint, max, lease).await?;
+        let claimed = self.inner.claim(claim).await?;
         self.held().extend(claimed.deliveries.iter().map(|delivery| delivery.lease));
         Ok(claimed)
     }

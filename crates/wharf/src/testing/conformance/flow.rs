@@ -7,7 +7,7 @@ use tokio::sync::{Notify, mpsc};
 
 use super::{Stage, Subject};
 use crate::{
-    Attempt, Bus, Failure, Key, Kind, Message, Module, Msg, Result, Retry, State, Tenant, Tx, Worker,
+    Attempt, Bus, Failure, Key, Kind, Limits, Message, Module, Msg, Result, Retry, State, Tenant, Tx, Worker,
     ports::Engine,
     testing::{Faulty, Harness},
 };
@@ -68,7 +68,12 @@ async fn count(Msg(_): Msg<Reserved>) -> Result {
 
 fn worker<S: Subject>(engine: impl Engine) -> (Worker, mpsc::UnboundedReceiver<u32>) {
     let (module, runs) = module::<S>();
-    (Worker::new(engine).module(module), runs)
+    (Worker::new(engine).module(module).limits(patient_with_crashes()), runs)
+}
+
+/// An engine that loses the answers to claims makes it look as if their deliveries killed the process.
+pub(super) fn patient_with_crashes() -> Limits {
+    Limits { crashes_max: 1_000, ..Limits::default() }
 }
 
 pub(super) fn module<S: Subject>() -> (Module<Ran>, mpsc::UnboundedReceiver<u32>) {
@@ -112,7 +117,7 @@ pub async fn a_worker_wakes_for_every_step_and_stops_with_nothing_left<S: Subjec
     // None of them a multiple of three, which would wait for time to pass.
     let orders: Vec<u32> = (0..40).map(|n| n * 3 + 1).collect();
     let (worker, mut runs) = worker::<S>(stage.engine());
-    let ready = worker.ready().expect("a sound worker");
+    let ready = worker.ready().await.expect("a sound worker");
     let (client, stop) = (ready.client("test"), Arc::new(Notify::new()));
     let asked = Arc::clone(&stop);
     let running = tokio::spawn(async move { ready.run_until(asked.notified()).await });
@@ -143,7 +148,7 @@ pub async fn whatever_fails_every_effect_happens_once_and_nothing_is_left<S: Sub
     for seed in 0..SEEDS {
         let orders = || (1..=ORDERS).map(|n| u32::try_from(seed).unwrap_or(0) * ORDERS + n);
         let (calm, _) = worker::<S>(stage.engine());
-        let client = calm.ready().expect("a sound worker").client("test");
+        let client = calm.ready().await.expect("a sound worker").client("test");
         for order in orders() {
             client.send(&Tenant::default(), Reserve { order }).await.unwrap();
         }

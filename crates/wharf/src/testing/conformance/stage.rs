@@ -8,7 +8,7 @@ use super::{Sabotage, Subject};
 use crate::{
     Clock, DeadLetter, DeadLetterFilter, Delivery, Envelope, Journey, Key, Kind, Outgoing, Tenant, Timestamp, Trail,
     Tx,
-    ports::{Lease, Outcome, Settlement, Store, Transaction, Transport},
+    ports::{Claim, Lease, Outcome, Settlement, Store, Transaction, Transport},
     testing::ManualClock,
     tx::SlotOwner,
 };
@@ -100,7 +100,7 @@ impl<S: Subject> Stage<S> {
     }
 
     pub(super) async fn claim(&self, endpoint: &str, max: usize) -> Vec<Delivery> {
-        self.engine().claim(endpoint, max, LEASE).await.unwrap().deliveries
+        self.engine().claim(&Claim::new(endpoint, max, LEASE)).await.unwrap().deliveries
     }
 
     /// Claims the one delivery that is due.

@@ -115,7 +115,7 @@ pub async fn two_copies_handled_at_once_have_one_effect<S: Subject, C: Carrier>(
     let meeting = Meeting { both: Arc::new(Barrier::new(2)), counted };
     let module = Module::new("case", meeting).consume("count", count::<S>).consume("hear", hear);
     let transport = Unruly::new(apart.transport()).delivering_twice();
-    let worker = Worker::new(apart.stage.engine()).via(transport).module(module).ready().expect("a sound worker");
+    let worker = Worker::new(apart.stage.engine()).via(transport).module(module).ready().await.expect("a sound worker");
     let (client, stop) = (worker.client("test"), Arc::new(Notify::new()));
     let asked = Arc::clone(&stop);
     let running = tokio::spawn(async move { worker.run_until(asked.notified()).await });
@@ -159,13 +159,14 @@ pub async fn whatever_fails_every_effect_happens_once_and_nothing_is_left<S: Sub
         let transport = Faulty::new(apart.transport(), seed.wrapping_mul(31)).rate(0.3);
         let (module, _) = flow::module::<S>();
         let calm = Worker::new(apart.stage.engine()).via(apart.transport()).module(module);
-        let client = calm.ready().expect("a sound worker").client("test");
+        let client = calm.ready().await.expect("a sound worker").client("test");
         for order in orders() {
             client.send(&Tenant::default(), flow::Reserve { order }).await.unwrap();
         }
 
         let (module, _runs) = flow::module::<S>();
         let worker = Worker::new(store.clone()).via(transport.clone()).module(module);
+        let worker = worker.limits(flow::patient_with_crashes());
         let mut app = Harness::start(worker, apart.stage.clock()).await;
         app.wind(Duration::from_secs(3600)).await;
 

@@ -76,7 +76,8 @@ pub async fn a_message_beyond_the_horizon_is_given_up_unrun<S: Subject, C: Carri
 
 pub async fn what_waited_long_in_the_outbox_is_not_too_old<S: Subject, C: Carrier>(apart: &mut Apart<S, C>) {
     let (alone, _) = module::<S>();
-    let api = Worker::new(apart.stage.engine()).via(apart.transport()).module(alone).ready().expect("a sound worker");
+    let api =
+        Worker::new(apart.stage.engine()).via(apart.transport()).module(alone).ready().await.expect("a sound worker");
     api.client("api").send(&Tenant::default(), Work {}).await.unwrap();
     apart.stage.wind(DAY * 30).await;
 

@@ -203,7 +203,7 @@ pub async fn o08_two_relays_send_each_message_once<S: Subject, C: Carrier>(apart
     const MESSAGES: u32 = 200;
     let (ran, mut runs) = mpsc::unbounded_channel();
     let worker = || Worker::new(apart.stage.engine()).via(apart.transport()).module(module_of(ran.clone()));
-    let client = worker().ready().expect("a sound worker").client("test");
+    let client = worker().ready().await.expect("a sound worker").client("test");
     for n in 1..=MESSAGES {
         client.send(&Tenant::default(), Work { n }).await.unwrap();
     }
