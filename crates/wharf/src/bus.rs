@@ -9,8 +9,9 @@ use std::{
 use uuid::Uuid;
 
 use crate::{
-    Clock, Draft, Envelope, Error, Kind, Message, Outgoing, Tenant, Trail,
+    Clock, Draft, Envelope, Error, Journey, Kind, Message, Outgoing, Tenant, Trail,
     failure::{Failure, Verdict},
+    ports::Outbox,
     routes::CurrentRoutes,
 };
 
@@ -44,6 +45,8 @@ pub(crate) struct PostOffice {
     pub(crate) routes: CurrentRoutes,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) body_size_max_bytes: usize,
+    /// Whether messages go to endpoints directly, or wait in the outbox for a transport of another kind.
+    pub(crate) joined: bool,
 }
 
 impl Bus {
@@ -87,6 +90,11 @@ impl Bus {
         }
     }
 
+    /// Where a message for this endpoint is put.
+    pub(crate) fn way_to(&self, endpoint: &Arc<str>) -> Arc<str> {
+        self.shared.post.way_to(endpoint)
+    }
+
     /// The chain of messages this bus continues.
     pub fn trail(&self) -> &Trail {
         &self.shared.trail
@@ -119,6 +127,9 @@ impl PostOffice {
             return Ok(Vec::new());
         }
         let body = draft.checked_body(self.body_size_max_bytes)?;
+        let now = self.clock.now();
+        // One that waits before it is put on the transport says until when.
+        let journey = (!self.joined && !draft.delay.is_zero()).then(|| Journey::begin(now + draft.delay));
         let envelope = Envelope {
             id: Uuid::now_v7(),
             name: Arc::from(draft.name),
@@ -126,16 +137,21 @@ impl PostOffice {
             kind: draft.kind,
             key: draft.key.clone(),
             tenant: tenant.clone(),
-            sent_at: self.clock.now(),
+            sent_at: now,
             attempt: 0,
             crashes: 0,
             redrives: 0,
-            trail: trail.clone(),
+            trail: Trail { journey, ..trail.clone() },
         };
         Ok(endpoints
             .iter()
-            .map(|endpoint| Outgoing::new(Arc::clone(endpoint), envelope.clone(), Arc::clone(body)).after(draft.delay))
+            .map(|endpoint| Outgoing::new(self.way_to(endpoint), envelope.clone(), Arc::clone(body)).after(draft.delay))
             .collect())
+    }
+
+    /// Where a message for this endpoint is put: there, or in its outbox.
+    pub(crate) fn way_to(&self, endpoint: &Arc<str>) -> Arc<str> {
+        if self.joined { Arc::clone(endpoint) } else { Outbox::endpoint(endpoint) }
     }
 }
 

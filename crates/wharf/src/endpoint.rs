@@ -6,10 +6,11 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use crate::{
-    Arrival, Handling, Retry, Saga,
+    Arrival, Handling, Retry, Saga, Timestamp,
     failure::Failure,
     handler::{Answer, Consumer, Handler, Parameters},
     layer::Layers,
+    runtime::Relay,
     saga::SagaConsumer,
 };
 
@@ -31,24 +32,13 @@ pub(crate) struct EndpointDefinition {
     /// Endpoints whose place it takes.
     pub(crate) replaces: Vec<Arc<str>>,
     pub(crate) layers: Option<Arc<Layers>>,
+    /// What it forwards through, when it is an outbox.
+    pub(crate) relay: Option<Arc<Relay>>,
 }
 
 impl<S: Clone + Send + Sync + 'static> Endpoint<S> {
     pub(crate) fn new(name: &str, state: S) -> Self {
-        Self {
-            state,
-            definition: EndpointDefinition {
-                name: Arc::from(name),
-                consumers: Vec::new(),
-                retry: Retry::default(),
-                concurrency: 16,
-                prefetch: 64,
-                timeout: Duration::from_secs(60),
-                permanent: Vec::new(),
-                replaces: Vec::new(),
-                layers: None,
-            },
-        }
+        Self { state, definition: EndpointDefinition::new(name) }
     }
 
     /// Adds a handler under a stable id, which names it in logs and metrics and survives a rename of the function.
@@ -162,6 +152,26 @@ impl<S: Clone + Send + Sync + 'static> Endpoint<S> {
 }
 
 impl EndpointDefinition {
+    pub(crate) fn new(name: &str) -> Self {
+        Self {
+            name: Arc::from(name),
+            consumers: Vec::new(),
+            retry: Retry::default(),
+            concurrency: 16,
+            prefetch: 64,
+            timeout: Duration::from_secs(60),
+            permanent: Vec::new(),
+            replaces: Vec::new(),
+            layers: None,
+            relay: None,
+        }
+    }
+
+    /// Until when it takes no work, as the work could not be done.
+    pub(crate) fn closed_until(&self) -> Option<Timestamp> {
+        self.relay.as_ref()?.away_until()
+    }
+
     pub(crate) fn judges_permanent(&self, failure: &Failure) -> bool {
         self.permanent.iter().any(|is| is(failure))
     }

@@ -74,6 +74,8 @@ pub struct Journey {
     pub attempt: u32,
     /// Crashes in earlier rounds.
     pub crashes: u32,
+    /// How often an operator sent it round again.
+    pub redrives: u32,
     /// It was not put on the transport before this, by the clock of the process that put it there.
     pub since: Timestamp,
 }
@@ -81,7 +83,7 @@ pub struct Journey {
 impl Journey {
     /// The first round of a message that was not put on the transport before `since`.
     pub(crate) fn begin(since: Timestamp) -> Self {
-        Self { round: 0, attempt: 0, crashes: 0, since }
+        Self { round: 0, attempt: 0, crashes: 0, redrives: 0, since }
     }
 }
 

@@ -10,7 +10,7 @@ use std::{
 
 use futures_util::FutureExt;
 
-use super::Runtime;
+use super::{Runtime, inbox::done};
 use crate::{
     Arrival, Bus, Cancel, CancelReason, Code, Delivery, Error, Outgoing,
     context::Context,
@@ -19,7 +19,7 @@ use crate::{
     handler::Consumer,
     layer::{Layers, not_admitted},
     outside::watched,
-    ports::{Outcome, Settlement},
+    ports::{Ending, Outcome, Receipt, Round, Settlement, Transaction},
     retry::Next,
     tx::SlotOwner,
 };
@@ -32,6 +32,11 @@ pub(crate) enum Delivered {
     Committed(Vec<Outgoing>),
     /// The lease was no longer ours; nothing of it happened.
     Stale,
+    /// Committed in the store with what it sent; the transport is still to be told.
+    #[cfg_attr(not(feature = "testing"), expect(dead_code, reason = "only the harness writes a transcript of it"))]
+    Noted(Settlement, Vec<Outgoing>),
+    /// A copy of what had ended before; nothing of it happened, and the transport is still to be told.
+    Repeated(Settlement),
     /// Still to be settled, in a batch with others.
     Unsettled(Settlement),
     /// The handler failed; still to be settled.
@@ -42,12 +47,15 @@ pub(crate) enum Delivered {
 pub(crate) async fn deliver(
     runtime: &Runtime,
     endpoint: &EndpointDefinition,
-    delivery: Delivery,
+    delivery: Arc<Delivery>,
     cancel: Cancel,
 ) -> Delivered {
-    let delivery = Arc::new(delivery);
     if delivery.envelope.crashes >= runtime.limits.crashes_max {
         return Delivered::Unsettled(quarantined(endpoint, &delivery));
+    }
+    if let Some(outcome) = runtime.too_old(&delivery) {
+        tracing::error!(endpoint = &*endpoint.name, id = %delivery.envelope.id, ?outcome, "message is too old");
+        return Delivered::Unsettled(Settlement { lease: delivery.lease, outcome, outgoing: Vec::new() });
     }
     let Some(consumer) = endpoint.consumers.iter().find(|consumer| consumer.accepts(&delivery.envelope)) else {
         return Delivered::Unsettled(unknown(runtime, &delivery));
@@ -111,6 +119,9 @@ async fn attempt(
     let transaction = context.slot.take_back();
     let outgoing = answer.and_then(|()| context.bus.take());
     match (outgoing, transaction?) {
+        (Ok(outgoing), Some(transaction)) if runtime.via.is_some() => {
+            note(&endpoint.name, delivery, transaction, outgoing).await
+        }
         (Ok(outgoing), Some(transaction)) => match transaction.settle(delivery.lease, &outgoing).await? {
             true => Ok(Delivered::Committed(outgoing)),
             false => Ok(Delivered::Stale),
@@ -130,6 +141,22 @@ async fn attempt(
             Err(failure)
         }
     }
+}
+
+/// Commits what the handler did together with the note that this round has ended; unless it had ended before.
+async fn note(
+    endpoint: &Arc<str>,
+    delivery: &Delivery,
+    mut transaction: Box<dyn Transaction>,
+    outgoing: Vec<Outgoing>,
+) -> Result<Delivered> {
+    let receipt = Receipt { round: Round::of(endpoint, &delivery.envelope), ending: Ending::Handled };
+    if transaction.note(&[receipt]).await? == [true] {
+        transaction.commit(&outgoing).await?;
+        return Ok(Delivered::Noted(done(delivery.lease), outgoing));
+    }
+    transaction.rollback().await?;
+    Ok(Delivered::Repeated(done(delivery.lease)))
 }
 
 /// Runs the handler until it answers, panics, takes too long, or is no longer wanted.

@@ -201,7 +201,7 @@ impl<S: Saga> Runner<S> {
                 TimerChange::Arm(..) if finished => {}
                 TimerChange::Arm(timer, delay) => {
                     let (name, trail): (_, Trail) = (timer_name(timer)?, bus.trail().clone());
-                    let endpoint = Arc::clone(&self.endpoint);
+                    let endpoint = bus.way_to(&self.endpoint);
                     let arm = TimerArm { saga: id.clone(), name, generation: revision, delay, endpoint, trail };
                     tx.open().await?.arm(&arm).await?;
                 }

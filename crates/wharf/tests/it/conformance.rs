@@ -3,7 +3,10 @@
 use async_trait::async_trait;
 use wharf::{
     Memory, MemoryTx, Result, Tx,
-    testing::{ManualClock, conformance::Subject},
+    testing::{
+        ManualClock,
+        conformance::{Subject, apart::InMemory},
+    },
 };
 
 struct OnMemory(Memory);
@@ -31,3 +34,8 @@ impl Subject for OnMemory {
 }
 
 wharf::conformance!(OnMemory);
+
+mod apart {
+    use super::*;
+    wharf::conformance_apart!(OnMemory, InMemory);
+}

@@ -7,6 +7,7 @@
 //! ```
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a suite of tests fails by panicking")]
 
+pub mod apart;
 #[doc(hidden)]
 pub mod atomicity;
 #[doc(hidden)]
