@@ -31,4 +31,5 @@ CREATE INDEX dead_letters_of_tenant ON wharf.dead_letters (tenant, id);
 -- One endpoint's, in order: what one redrives after mending a handler.
 CREATE INDEX dead_letters_of_endpoint ON wharf.dead_letters (endpoint, id);
 -- Those that keep others of their turn waiting, and which of them is first.
-CREATE INDEX dead_letters_of_turn ON wharf.dead_letters (endpoint, turn, place, id) WHERE turn IS NOT NULL;
+CREATE INDEX dead_letters_of_turn ON wharf.dead_letters (endpoint, turn, place, id)
+    WHERE turn IS NOT NULL AND code <> 'W0029';

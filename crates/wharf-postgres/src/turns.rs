@@ -20,8 +20,8 @@ use crate::{Postgres, error::failed, row::message_columns};
 const LOOK_AT_TIMES: usize = 4;
 
 /// What may go of the rows `d`, which are due: nobody else of its turn is held, and in an ordered turn none is before it,
-/// nor a dead letter where those hold. Each is one look into an index. `$1` is the endpoint, `$4` whether turns are
-/// ordered, `$5` whether dead letters hold.
+/// nor, where those hold, a dead letter that had not expired (`W0029`). Each is one look into an index. `$1` is the
+/// endpoint, `$4` whether turns are ordered, `$5` whether dead letters hold.
 macro_rules! may_go {
     () => {
         "NOT EXISTS (SELECT FROM wharf.deliveries busy
@@ -31,7 +31,8 @@ macro_rules! may_go {
              WHERE before.endpoint = $1 AND before.turn = d.turn AND (before.place, before.id) < (d.place, d.id)))
          AND (NOT $5 OR NOT EXISTS (
              SELECT FROM wharf.dead_letters before
-             WHERE before.endpoint = $1 AND before.turn = d.turn AND (before.place, before.id) < (d.place, d.id)))"
+             WHERE before.endpoint = $1 AND before.turn = d.turn AND before.code <> 'W0029'
+               AND (before.place, before.id) < (d.place, d.id)))"
     };
 }
 

@@ -27,7 +27,7 @@ const LOOK_AT_TIMES: usize = 4;
 const CLAIMING: &str = "claim deliveries in turn";
 
 /// What may go of the rows `d`, which are due: nobody else of its turn is held, and in an ordered turn none is before it,
-/// nor a dead letter where those hold. Each is one look into an index. `$5` says whether turns are ordered, `$6` whether
+/// nor, where those hold, a dead letter that had not expired (`W0029`). Each is one look into an index. `$5` says whether turns are ordered, `$6` whether
 /// dead letters hold.
 macro_rules! may_go {
     () => {
@@ -38,7 +38,8 @@ macro_rules! may_go {
              WHERE before.endpoint = $1 AND before.turn = d.turn AND (before.place, before.id) < (d.place, d.id)))
          AND (NOT $6 OR NOT EXISTS (
              SELECT 1 FROM wharf_dead_letters AS before INDEXED BY wharf_dead_letters_of_turn
-             WHERE before.endpoint = $1 AND before.turn = d.turn AND (before.place, before.id) < (d.place, d.id)))"
+             WHERE before.endpoint = $1 AND before.turn = d.turn AND before.code <> 'W0029'
+               AND (before.place, before.id) < (d.place, d.id)))"
     };
 }
 

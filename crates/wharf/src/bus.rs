@@ -9,8 +9,9 @@ use std::{
 use uuid::Uuid;
 
 use crate::{
-    Clock, Code, Draft, Envelope, Error, Kind, Message, Outgoing, Tenant, Trail,
+    Clock, Code, Draft, Envelope, Error, Journey, Kind, Message, Outgoing, Tenant, Trail,
     failure::{Failure, Verdict},
+    ports::Outbox,
     routes::{CurrentRoutes, Destination},
 };
 
@@ -44,6 +45,8 @@ pub(crate) struct PostOffice {
     pub(crate) routes: CurrentRoutes,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) body_size_max_bytes: usize,
+    /// Whether messages go to endpoints directly, or wait in the outbox for a transport of another kind.
+    pub(crate) joined: bool,
 }
 
 impl Bus {
@@ -95,6 +98,16 @@ impl Bus {
         }
     }
 
+    /// Where a message for this endpoint is put.
+    pub(crate) fn way_to(&self, endpoint: &Arc<str>) -> Arc<str> {
+        self.shared.post.way_to(endpoint)
+    }
+
+    /// Whether a message takes turns with those of its key where it is put, if it does so at its endpoint.
+    pub(crate) fn takes_turns_on_the_way(&self, at_its_endpoint: bool) -> bool {
+        self.shared.post.takes_turns_on_the_way(at_its_endpoint)
+    }
+
     /// The chain of messages this bus continues.
     pub fn trail(&self) -> &Trail {
         &self.shared.trail
@@ -128,6 +141,9 @@ impl PostOffice {
         }
         check_text(draft, tenant)?;
         let body = draft.checked_body(self.body_size_max_bytes)?;
+        let now = self.clock.now();
+        // One that waits before it is put on the transport says until when.
+        let journey = (!self.joined && !draft.delay.is_zero()).then(|| Journey::begin(now + draft.delay));
         let envelope = Envelope {
             id: Uuid::now_v7(),
             name: Arc::from(draft.name),
@@ -135,22 +151,32 @@ impl PostOffice {
             kind: draft.kind,
             key: draft.key.clone(),
             tenant: tenant.clone(),
-            sent_at: self.clock.now(),
+            sent_at: now,
             attempt: 0,
             crashes: 0,
             redrives: 0,
             priority: draft.priority,
             expires_at: None,
-            trail: trail.clone(),
+            trail: Trail { journey, ..trail.clone() },
         };
         Ok(endpoints
             .iter()
             .map(|Destination { endpoint, takes_turns }| {
-                let mut outgoing = Outgoing::new(Arc::clone(endpoint), envelope.clone(), Arc::clone(body));
+                let mut outgoing = Outgoing::new(self.way_to(endpoint), envelope.clone(), Arc::clone(body));
                 (outgoing.delay, outgoing.expires_in) = (draft.delay, draft.expires_in);
-                if *takes_turns { outgoing.in_turn() } else { outgoing }
+                if self.takes_turns_on_the_way(*takes_turns) { outgoing.in_turn() } else { outgoing }
             })
             .collect())
+    }
+
+    /// Where a message for this endpoint is put: there, or in its outbox.
+    pub(crate) fn way_to(&self, endpoint: &Arc<str>) -> Arc<str> {
+        if self.joined { Arc::clone(endpoint) } else { Outbox::endpoint(endpoint) }
+    }
+
+    /// Whether a message takes turns with those of its key where it is put. An outbox keeps the order of every key.
+    pub(crate) fn takes_turns_on_the_way(&self, at_its_endpoint: bool) -> bool {
+        at_its_endpoint || !self.joined
     }
 }
 

@@ -87,6 +87,10 @@ codes! {
         "Discard it; or redrive it once an endpoint of this name consumes it again.";
     KIND_CONTRADICTED = 35, "One takes a message for a command and another for an event.",
         "Deploy the same version of the message's type everywhere; give it a new name if its kind must change.";
+    TOO_OLD = 40, "The message was put on the transport so long ago that nobody knows any more whether it was handled.",
+        "Find out whether it was; redrive it if it was not, else discard it. A backlog this old wants a longer `Limits::redelivery_horizon`, and `inbox_retention` with it.";
+    OUTBOX_NAME_TAKEN = 41, "An endpoint's name begins with `outbox:`, which is kept for messages that wait for a transport.",
+        "Give the endpoint another name.";
     SAGA_ENDLESS = 46, "Exploring a saga met more states than its bound.",
         "Give it fewer events or facts that do not grow with each of them, or raise the bound.";
     SHARED_COMMIT_LOST = 49, "The commit that this delivery shared with others failed, through no fault of its own.",

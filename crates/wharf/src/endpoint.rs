@@ -6,11 +6,12 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use crate::{
-    Arrival, Handling, Retry, Saga,
+    Arrival, Handling, Retry, Saga, Timestamp,
     failure::Failure,
-    handler::{Consumer, Handler},
+    handler::{Answer, Consumer, Handler, Parameters},
     layer::Layers,
     ports::Turns,
+    runtime::Relay,
     saga::SagaConsumer,
 };
 
@@ -33,30 +34,22 @@ pub(crate) struct EndpointDefinition {
     /// Endpoints whose place it takes.
     pub(crate) replaces: Vec<Arc<str>>,
     pub(crate) layers: Option<Arc<Layers>>,
+    /// What it forwards through, when it is an outbox.
+    pub(crate) relay: Option<Arc<Relay>>,
 }
 
 impl<S: Clone + Send + Sync + 'static> Endpoint<S> {
     pub(crate) fn new(name: &str, state: S) -> Self {
-        Self {
-            state,
-            definition: EndpointDefinition {
-                name: Arc::from(name),
-                consumers: Vec::new(),
-                retry: Retry::default(),
-                concurrency: 16,
-                prefetch: 64,
-                timeout: Duration::from_secs(60),
-                turns: Turns::Free,
-                permanent: Vec::new(),
-                replaces: Vec::new(),
-                layers: None,
-            },
-        }
+        Self { state, definition: EndpointDefinition::new(name) }
     }
 
     /// Adds a handler under a stable id, which names it in logs and metrics and survives a rename of the function.
     #[must_use]
-    pub fn consume<P, H: Handler<S, P>>(mut self, id: &str, handler: H) -> Self {
+    pub fn consume<P, H>(mut self, id: &str, handler: H) -> Self
+    where
+        H: Handler<P, Returned: Answer>,
+        P: Parameters<S>,
+    {
         let consumer = Consumer::of(id, handler, self.state.clone());
         self.definition.consumers.push(consumer);
         self
@@ -119,7 +112,7 @@ impl<S: Clone + Send + Sync + 'static> Endpoint<S> {
     }
 
     /// As [`Endpoint::ordered`], but a dead letter too keeps those of its key behind it waiting, until it is redriven or
-    /// discarded.
+    /// discarded. Only one that had expired holds nobody up.
     #[must_use]
     pub fn ordered_holding_dead_letters(mut self) -> Self {
         self.definition.turns = Turns::Ordered { dead_letters_hold: true };
@@ -188,6 +181,27 @@ impl<S: Clone + Send + Sync + 'static> Endpoint<S> {
 }
 
 impl EndpointDefinition {
+    pub(crate) fn new(name: &str) -> Self {
+        Self {
+            name: Arc::from(name),
+            consumers: Vec::new(),
+            retry: Retry::default(),
+            concurrency: 16,
+            prefetch: 64,
+            timeout: Duration::from_secs(60),
+            turns: Turns::Free,
+            permanent: Vec::new(),
+            replaces: Vec::new(),
+            layers: None,
+            relay: None,
+        }
+    }
+
+    /// Until when it takes no work, as the work could not be done.
+    pub(crate) fn closed_until(&self) -> Option<Timestamp> {
+        self.relay.as_ref()?.away_until()
+    }
+
     pub(crate) fn judges_permanent(&self, failure: &Failure) -> bool {
         self.permanent.iter().any(|is| is(failure))
     }

@@ -89,7 +89,7 @@ pub use envelope::{Envelope, Journey, Tenant, Trail};
 pub use error::Error;
 pub use extract::{Attempt, FromDelivery, Msg, State};
 pub use failure::{Failure, Permanent, Result, Verdict, snooze};
-pub use handler::{Handler, Reply};
+pub use handler::{Answer, Handler, Parameters, Reply};
 pub use layer::{Arrival, Handling, Unhandled};
 pub use limits::Limits;
 pub use memory::{Memory, MemoryTransaction, MemoryTx};

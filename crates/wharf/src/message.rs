@@ -21,6 +21,12 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 ///     fn key(&self) -> Key { Key::new("order", self.order) }
 /// }
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a message",
+    label = "not a message",
+    note = "implement `wharf::Message` for it: the name it travels under, and the key it is about",
+    note = "a handler returns `wharf::Result` of `()`, a message, or an `Option`, `Vec` or tuple of messages"
+)]
 pub trait Message: Serialize + DeserializeOwned + Send + Sync + 'static {
     /// The name on the wire, `context.what-happened`. Never derived from the Rust path.
     const NAME: &'static str;

@@ -42,6 +42,11 @@ impl Routes {
         Self { by_name }
     }
 
+    /// Every endpoint that messages go to, some more than once.
+    pub(crate) fn endpoints(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.by_name.values().flat_map(|route| &route.endpoints).map(|destination| &destination.endpoint)
+    }
+
     /// Where a message goes. An event nobody listens to goes nowhere; a command nobody consumes is an error.
     pub(crate) fn find(&self, name: &str, kind: Kind) -> Result<&[Destination], Error> {
         match (self.by_name.get(name), kind) {

@@ -6,7 +6,7 @@ use wharf::{
     Result, Tx,
     testing::{
         ManualClock,
-        conformance::{Sabotage, Subject},
+        conformance::{Sabotage, Subject, apart::InMemory},
     },
 };
 use wharf_postgres::{Postgres, PostgresTx};
@@ -92,7 +92,17 @@ impl<const SHARE_COMMITS: usize> OnPostgres<SHARE_COMMITS> {
 
 wharf::conformance!(OnPostgres<1>);
 
+mod apart {
+    use super::*;
+    wharf::conformance_apart!(OnPostgres<1>, InMemory);
+}
+
 mod shared {
     use super::*;
     wharf::conformance!(OnPostgres<8>);
+
+    mod apart {
+        use super::*;
+        wharf::conformance_apart!(OnPostgres<8>, InMemory);
+    }
 }

@@ -6,7 +6,7 @@ use wharf::{
     Result, Tx,
     testing::{
         ManualClock,
-        conformance::{Sabotage, Subject},
+        conformance::{Sabotage, Subject, apart::InMemory},
     },
 };
 use wharf_sqlite::{Sqlite, SqliteTx};
@@ -75,3 +75,8 @@ impl Subject for App {
 }
 
 wharf::conformance!(App);
+
+mod apart {
+    use super::*;
+    wharf::conformance_apart!(App, InMemory);
+}

@@ -9,7 +9,7 @@ use std::{
 use uuid::Uuid;
 
 use crate::{
-    Envelope, Outgoing, Tenant, Timestamp,
+    Code, Envelope, Outgoing, Tenant, Timestamp,
     ports::{Burial, Claim, DeadLetter, Ending, Lease, Outcome, Receipt, Round, SagaId, SagaRow, TimerArm, Turns},
 };
 
@@ -145,7 +145,9 @@ impl State {
             let first = first.entry(turn).or_insert((row.place, *id));
             *first = (*first).min((row.place, *id));
         }
-        for (id, letter) in self.dead.iter().filter(|(_, dead)| dead.letter.endpoint == claim.endpoint) {
+        let expired = Code::EXPIRED.to_string();
+        let holding = |letter: &DeadLetter| letter.endpoint == claim.endpoint && letter.code != expired;
+        for (id, letter) in self.dead.iter().filter(|(_, dead)| holding(&dead.letter)) {
             let Some(turn) = letter.turn.as_deref() else { continue };
             let first = dead.entry(turn).or_insert((letter.place, *id));
             *first = (*first).min((letter.place, *id));

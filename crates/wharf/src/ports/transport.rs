@@ -70,8 +70,8 @@ pub enum Outcome {
         /// Counted from the commit.
         delay: Duration,
     },
-    /// Back in the queue, costing nothing: nobody here knows a message of this name and version. The engine notes when
-    /// this was first said, and [tells](super::Delivery::unknown_for).
+    /// Back in the queue, costing nothing: nobody here knows a message of this name and version, or the saga instance it
+    /// is for. The engine notes when this was first said, and [tells](super::Delivery::unknown_for).
     Unknown {
         /// Counted from the commit.
         delay: Duration,

@@ -10,7 +10,7 @@ use std::{
 
 use futures_util::FutureExt;
 
-use super::Runtime;
+use super::{Runtime, inbox::done};
 use crate::{
     Arrival, Bus, Cancel, CancelReason, Code, Delivery, Error, Outgoing,
     context::Context,
@@ -19,7 +19,7 @@ use crate::{
     handler::Consumer,
     layer::{Layers, not_admitted},
     outside::watched,
-    ports::{Outcome, Settlement, Turns},
+    ports::{Ending, Outcome, Receipt, Round, Settlement, Transaction, Turns},
     retry::Next,
     tx::SlotOwner,
 };
@@ -32,6 +32,11 @@ pub(crate) enum Delivered {
     Committed(Vec<Outgoing>),
     /// The lease was no longer ours; nothing of it happened.
     Stale,
+    /// Committed in the store with what it sent; the transport is still to be told.
+    #[cfg_attr(not(feature = "testing"), expect(dead_code, reason = "only the harness writes a transcript of it"))]
+    Noted(Settlement, Vec<Outgoing>),
+    /// A copy of what had ended before; nothing of it happened, and the transport is still to be told.
+    Repeated(Settlement),
     /// Still to be settled, in a batch with others.
     Unsettled(Settlement),
     /// The handler failed; still to be settled.
@@ -42,15 +47,18 @@ pub(crate) enum Delivered {
 pub(crate) async fn deliver(
     runtime: &Runtime,
     endpoint: &EndpointDefinition,
-    delivery: Delivery,
+    delivery: Arc<Delivery>,
     cancel: Cancel,
 ) -> Delivered {
-    let delivery = Arc::new(delivery);
     if delivery.is_expired {
         return Delivered::Unsettled(expired(endpoint, &delivery));
     }
     if delivery.envelope.crashes >= runtime.limits.crashes_max {
         return Delivered::Unsettled(quarantined(endpoint, &delivery));
+    }
+    if let Some(outcome) = runtime.too_old(&delivery) {
+        tracing::error!(endpoint = &*endpoint.name, id = %delivery.envelope.id, ?outcome, "message is too old");
+        return Delivered::Unsettled(Settlement { lease: delivery.lease, outcome, outgoing: Vec::new() });
     }
     let Some(consumer) = endpoint.consumers.iter().find(|consumer| consumer.accepts(&delivery.envelope)) else {
         return Delivered::Unsettled(unknown(runtime, &delivery));
@@ -81,7 +89,10 @@ pub(crate) async fn deliver(
                 match endpoint.retry.after(failed_attempts, delivery.envelope.id) {
                     Next::Now => continue,
                     Next::After(delay) => Outcome::Retry { delay, attempt: failed_attempts },
-                    Next::GiveUp => dead_letter(&failure, failed_attempts),
+                    Next::GiveUp => match pause_before_start(runtime, &delivery, &failure) {
+                        Some(delay) => Outcome::Unknown { delay },
+                        None => dead_letter(&failure, failed_attempts),
+                    },
                 }
             }
         };
@@ -117,6 +128,9 @@ async fn attempt(
     let transaction = context.slot.take_back();
     let outgoing = answer.and_then(|()| context.bus.take());
     match (outgoing, transaction?) {
+        (Ok(outgoing), Some(transaction)) if runtime.via.is_some() => {
+            note(&endpoint.name, delivery, transaction, outgoing).await
+        }
         (Ok(outgoing), Some(transaction)) => match transaction.settle(delivery.lease, &outgoing).await? {
             true => Ok(Delivered::Committed(outgoing)),
             false => Ok(Delivered::Stale),
@@ -136,6 +150,22 @@ async fn attempt(
             Err(failure)
         }
     }
+}
+
+/// Commits what the handler did together with the note that this round has ended; unless it had ended before.
+async fn note(
+    endpoint: &Arc<str>,
+    delivery: &Delivery,
+    mut transaction: Box<dyn Transaction>,
+    outgoing: Vec<Outgoing>,
+) -> Result<Delivered> {
+    let receipt = Receipt { round: Round::of(endpoint, &delivery.envelope), ending: Ending::Handled };
+    if transaction.note(&[receipt]).await? == [true] {
+        transaction.commit(&outgoing).await?;
+        return Ok(Delivered::Noted(done(delivery.lease), outgoing));
+    }
+    transaction.rollback().await?;
+    Ok(Delivered::Repeated(done(delivery.lease)))
 }
 
 /// Runs the handler until it answers, panics, takes too long, or is no longer wanted.
@@ -260,6 +290,12 @@ fn deploy_pause(runtime: &Runtime, delivery: &Delivery, failure: &Failure) -> Op
     if failure.code() == Code::SAGA_UNREADABLE { within_grace(runtime, delivery) } else { None }
 }
 
+/// An event of a saga instance that does not exist, once the policy has given up: whoever held the event that starts it
+/// may have crashed, and then that comes only after its lease. So it waits for as long as an unknown message.
+fn pause_before_start(runtime: &Runtime, delivery: &Delivery, failure: &Failure) -> Option<Duration> {
+    if failure.code() == Code::SAGA_NOT_STARTED { within_grace(runtime, delivery) } else { None }
+}
+
 /// When to look again at what only other code can handle, while a rolling deploy may still bring that code. The while
 /// begins when this is first found, however long the delivery waited before.
 fn within_grace(runtime: &Runtime, delivery: &Delivery) -> Option<Duration> {
@@ -283,7 +319,7 @@ fn log_failure(
     let id = delivery.envelope.id;
     match outcome {
         Outcome::Unknown { delay } => {
-            tracing::warn!(endpoint, handler, name, key, %id, ?delay, error = %failure, "event waits for code that reads its saga");
+            tracing::warn!(endpoint, handler, name, key, %id, ?delay, error = %failure, "delivery waits until it is known here");
         }
         Outcome::Return { delay } => tracing::debug!(endpoint, handler, name, key, %id, ?delay, "delivery returned"),
         // Events overtake one another all day; only one that is never caught up with is worth a line.

@@ -207,8 +207,8 @@ impl<S: Saga> Runner<S> {
                 TimerChange::Arm(..) if finished => {}
                 TimerChange::Arm(timer, delay) => {
                     let (name, trail): (_, Trail) = (timer_name(timer)?, bus.trail().clone());
-                    let endpoint = Arc::clone(&self.endpoint);
-                    let (saga, takes_turns) = (id.clone(), self.takes_turns);
+                    let (saga, endpoint) = (id.clone(), bus.way_to(&self.endpoint));
+                    let takes_turns = bus.takes_turns_on_the_way(self.takes_turns);
                     let arm = TimerArm { saga, name, generation: revision, delay, endpoint, takes_turns, trail };
                     tx.open().await?.arm(&arm).await?;
                 }

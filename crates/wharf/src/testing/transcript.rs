@@ -49,7 +49,8 @@ impl Transcript {
         match delivered {
             _ if !ours => line.push_str(" ⊘ lease lost"),
             Delivered::Stale => {}
-            Delivered::Committed(outgoing) => push_sent(&mut line, outgoing),
+            Delivered::Repeated(_) => line.push_str(" ⊘ handled before"),
+            Delivered::Committed(outgoing) | Delivered::Noted(_, outgoing) => push_sent(&mut line, outgoing),
             Delivered::Unsettled(settlement) => push_outcome(&mut line, &settlement.outcome, &settlement.outgoing),
             Delivered::Failed(settlement, failure) => {
                 if !matches!(failure.verdict(), Verdict::Snooze(_)) {

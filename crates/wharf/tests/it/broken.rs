@@ -12,12 +12,15 @@ use wharf::{
     Clock, Code, DeadLetter, DeadLetterFilter, Delivery, Depth, Error, Memory, MemoryTx, Outgoing, Priority, Result,
     SagaId, SagaRow, Tx,
     ports::{
-        Burial, Claim, Claimed, Declaration, Declared, Ending, Fired, Lease, Outcome, Receipt, Round, Settlement,
-        Store, StoredSubscription, Subscription, TimerArm, Transaction, Transport, Turns, Wakeups,
+        Burial, Claim, Claimed, Declaration, Declared, Ending, Fired, Lease, Outbox, Outcome, Receipt, Round,
+        Settlement, Store, StoredSubscription, Subscription, TimerArm, Transaction, Transport, Turns, Wakeups,
     },
     testing::{
         ManualClock,
-        conformance::{self, Stage, Subject},
+        conformance::{
+            self, Stage, Subject,
+            apart::{self, Apart, Carrier},
+        },
     },
 };
 
@@ -64,6 +67,11 @@ flaws! {
     OverwritesSagas,
     FiresTimersTwice,
     KeepsWhatItRedrives,
+    AcknowledgesOnDelivery,
+    DropsOnReconnect,
+    MarksSentFirst,
+    SkipsTheInbox,
+    PrunesTheInboxEarly,
     ForgetsSubscriptions,
     AcceptsContradictions,
     ReplacesNothing,
@@ -82,6 +90,15 @@ struct Broken {
 impl Broken {
     fn has(&self, flaw: Flaw) -> bool {
         self.flaw == flaw
+    }
+
+    /// Settles these as if all were well.
+    async fn forget(&self, deliveries: &[Delivery]) -> Result<(), Error> {
+        let done = |delivery: &Delivery| {
+            let (lease, outgoing) = (delivery.lease, Vec::new());
+            Settlement { lease, outcome: Outcome::Done, outgoing }
+        };
+        self.memory.settle(&deliveries.iter().map(done).collect::<Vec<_>>()).await.map(drop)
     }
 
     /// The lease under which a row was last claimed, whoever claimed it.
@@ -108,6 +125,13 @@ impl Transport for Broken {
         let foreign = |one: &Delivery| serde_json::from_str::<serde_json::Value>(&one.body).is_err();
         if self.has(Flaw::StumblesOverForeignRows) && claimed.deliveries.iter().any(foreign) {
             return Err(Error::new(Code::ENGINE_FAILED, "a row is no message"));
+        }
+        let forgets = match Outbox::destination(claim.endpoint) {
+            Some(_) => self.has(Flaw::MarksSentFirst),
+            None => self.has(Flaw::AcknowledgesOnDelivery),
+        };
+        if forgets {
+            self.forget(&claimed.deliveries).await?;
         }
         if self.has(Flaw::ClaimsSurvivorsTogether) && claimed.deliveries.iter().any(|one| one.is_survivor) {
             claimed.deliveries.extend(self.memory.claim(claim).await?.deliveries);
@@ -150,6 +174,9 @@ impl Transport for Broken {
                 Outcome::Retry { delay, .. } if self.has(Flaw::ForgetsDelays) => *delay = Duration::ZERO,
                 Outcome::Return { delay } if self.has(Flaw::CountsReturnsAsAttempts) => {
                     settlement.outcome = Outcome::Retry { delay: *delay, attempt: 1 };
+                }
+                Outcome::Return { delay } if self.has(Flaw::DropsOnReconnect) && delay.is_zero() => {
+                    settlement.outcome = Outcome::Done;
                 }
                 Outcome::Done
                 | Outcome::Retry { .. }
@@ -235,6 +262,7 @@ impl Store for Broken {
     }
 
     async fn prune_inbox(&self, ended_before: Duration, max: usize) -> Result<u64, Error> {
+        let ended_before = if self.has(Flaw::PrunesTheInboxEarly) { Duration::ZERO } else { ended_before };
         self.memory.prune_inbox(ended_before, max).await
     }
 
@@ -311,7 +339,10 @@ impl Transaction for BrokenTransaction {
     }
 
     async fn note(&mut self, receipts: &[Receipt]) -> Result<Vec<bool>, Error> {
-        self.inner.note(receipts).await
+        match self.engine.has(Flaw::SkipsTheInbox) {
+            true => Ok(vec![true; receipts.len()]),
+            false => self.inner.note(receipts).await,
+        }
     }
 
     async fn bury(&mut self, burials: &[Burial]) -> Result<(), Error> {
@@ -380,11 +411,32 @@ impl<const FLAW: usize> Subject for OnBroken<FLAW> {
     }
 }
 
+/// The same as a transport beside a store.
+struct ByBroken<const FLAW: usize>(Broken);
+
+#[async_trait]
+impl<const FLAW: usize> Carrier for ByBroken<FLAW> {
+    type Transport = Broken;
+
+    async fn start(clock: ManualClock) -> Self {
+        Self(OnBroken::<FLAW>::start(clock).await.0)
+    }
+
+    fn transport(&self) -> Broken {
+        self.0.clone()
+    }
+}
+
 /// Whether a case fails on this subject. A case panics to fail; that is heard at the end of its task.
 async fn fails<S: Subject>(case: impl AsyncFn(&mut Stage<S>) + Send + 'static) -> bool {
     tokio::task::LocalSet::new()
         .run_until(async { tokio::task::spawn_local(conformance::run(case)).await.is_err() })
         .await
+}
+
+/// The same for a case of a store and a transport apart.
+async fn fails_apart<S: Subject, C: Carrier>(case: impl AsyncFn(&mut Apart<S, C>) + Send + 'static) -> bool {
+    tokio::task::LocalSet::new().run_until(async { tokio::task::spawn_local(apart::run(case)).await.is_err() }).await
 }
 
 macro_rules! caught {
@@ -437,4 +489,24 @@ caught! {
     an_engine_that_replaces_nothing: ReplacesNothing by subscriptions::an_endpoint_may_take_anothers_place;
     an_engine_that_loses_what_it_retires: LosesWhatItRetires by subscriptions::what_waits_for_a_retired_subscription_is_not_lost;
     an_engine_that_brings_back_what_was_retired: ConfirmsByDeclaring by subscriptions::what_was_retired_stays_away_though_a_worker_confirms_it;
+}
+
+macro_rules! caught_apart {
+    ($($test:ident: $flaw:ident by $promise:ident::$case:ident;)*) => {
+        $(#[tokio::test]
+        async fn $test() {
+            const FLAW: usize = Flaw::$flaw as usize;
+            let caught = fails_apart::<OnBroken<FLAW>, ByBroken<FLAW>>(apart::$promise::$case).await;
+            assert!(caught, "a store and a transport that have {:?} pass", Flaw::$flaw);
+        })*
+    };
+}
+
+caught_apart! {
+    a_transport_that_acknowledges_on_delivery: AcknowledgesOnDelivery by exactly_once::a_crash_at_any_await_loses_and_doubles_nothing;
+    a_transport_that_drops_on_reconnect: DropsOnReconnect by exactly_once::what_a_lost_connection_delivers_again_is_known;
+    a_relay_that_marks_before_the_confirmation: MarksSentFirst by outbox::while_the_transport_is_away_the_outbox_grows_and_no_attempt_is_counted;
+    a_store_that_skips_the_inbox: SkipsTheInbox by exactly_once::what_comes_twice_has_its_effects_once;
+    a_store_that_skips_the_inbox_when_copies_meet: SkipsTheInbox by exactly_once::two_copies_handled_at_once_have_one_effect;
+    a_store_that_prunes_the_inbox_early: PrunesTheInboxEarly by horizon::a_copy_is_known_for_as_long_as_it_may_come;
 }

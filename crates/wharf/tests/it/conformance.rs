@@ -7,7 +7,10 @@ use uuid::Uuid;
 use wharf::{
     Envelope, Key, Kind, Memory, MemoryTx, Outgoing, Priority, Result, Tenant, Timestamp, Trail, Tx,
     ports::Transport,
-    testing::{ManualClock, conformance::Subject},
+    testing::{
+        ManualClock,
+        conformance::{Subject, apart::InMemory},
+    },
 };
 
 struct OnMemory(Memory);
@@ -61,3 +64,8 @@ pub(crate) async fn plant(memory: &Memory, endpoint: &str, name: &str, body: &[u
 }
 
 wharf::conformance!(OnMemory);
+
+mod apart {
+    use super::*;
+    wharf::conformance_apart!(OnMemory, InMemory);
+}

@@ -131,8 +131,8 @@ pub async fn an_endpoint_may_take_anothers_place<S: Subject>(stage: &mut Stage<S
     assert!(stage.settle(held.lease, Outcome::Done).await, "what is in work is left to who works on it");
     stage.wind(MINUTE).await;
     stage.engine().fire_timers(10).await.unwrap();
+    // What was claimed above has lost its lease by now, and comes one at a time.
     let mut due = Vec::new();
-    // What was claimed above has survived its lease: one at a time.
     for _ in 0..3 {
         due.extend(stage.claim_names("new").await);
     }

@@ -237,6 +237,15 @@ pub async fn a_dead_letter_holds_its_key_where_asked_for<S: Subject>(stage: &mut
     stage.take_all(HOLDING).await.assert(&["a2"]);
 }
 
+pub async fn a_dead_letter_that_had_expired_holds_nobody<S: Subject>(stage: &mut Stage<S>) {
+    stage.send_in_turn(&["a1", "a2"]).await;
+    let taken = stage.take_all(HOLDING).await;
+    taken.assert(&["a1"]);
+    let expired = Outcome::DeadLetter { code: Code::EXPIRED, reason: "it came too late".to_owned(), attempt: 0 };
+    stage.end(&taken, "a1", expired).await;
+    stage.take_all(HOLDING).await.assert(&["a2"]);
+}
+
 /// w10.
 pub async fn a_key_with_many_waiting_hides_no_other<S: Subject>(stage: &mut Stage<S>) {
     for turns in [Turns::OneAtATime, ORDERED] {
