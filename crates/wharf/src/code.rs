@@ -91,6 +91,8 @@ codes! {
         "Find out whether it was; redrive it if it was not, else discard it. A backlog this old wants a longer `Limits::redelivery_horizon`, and `inbox_retention` with it.";
     OUTBOX_NAME_TAKEN = 41, "An endpoint's name begins with `outbox:`, which is kept for messages that wait for a transport.",
         "Give the endpoint another name.";
+    ORDER_LOST = 42, "An endpoint handles each key in order, which a transport of another kind cannot keep for it.",
+        "Use `one_at_a_time`, or let the store be the transport; or drop `ordered`, and let the handler tell old from new.";
     SAGA_ENDLESS = 46, "Exploring a saga met more states than its bound.",
         "Give it fewer events or facts that do not grow with each of them, or raise the bound.";
     SHARED_COMMIT_LOST = 49, "The commit that this delivery shared with others failed, through no fault of its own.",

@@ -52,6 +52,16 @@ pub(crate) fn check(limits: &Limits, endpoints: &[EndpointDefinition], ticks: &[
     problems
 }
 
+/// What a transport of another kind than the store cannot keep: on the way back from a retry a message goes through the
+/// outbox once more, and those of its key that are on the transport already pass it.
+pub(crate) fn orders_lost(endpoints: &[EndpointDefinition]) -> impl Iterator<Item = Error> {
+    endpoints.iter().filter(|endpoint| matches!(endpoint.turns, Turns::Ordered { .. })).map(|endpoint| {
+        let message =
+            format!("endpoint `{}` is ordered, but the transport is of another kind than the store", endpoint.name);
+        Error::new(Code::ORDER_LOST, message)
+    })
+}
+
 /// What these endpoints consume.
 pub(crate) fn declaration(endpoints: &[EndpointDefinition]) -> Declaration {
     let mut declaration = Declaration::default();

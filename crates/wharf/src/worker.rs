@@ -128,6 +128,7 @@ impl Worker {
         let mut declaration = start::declaration(&self.endpoints);
         if self.via.is_some() {
             start::replace_outboxes(&mut declaration);
+            problems.extend(start::orders_lost(&self.endpoints));
         }
         let routes = start::declare(&*self.engine, &declaration, &self.ticks, &mut problems).await;
         if !problems.is_empty() {

@@ -506,6 +506,7 @@ caught_apart! {
     a_transport_that_acknowledges_on_delivery: AcknowledgesOnDelivery by exactly_once::a_crash_at_any_await_loses_and_doubles_nothing;
     a_transport_that_drops_on_reconnect: DropsOnReconnect by exactly_once::what_a_lost_connection_delivers_again_is_known;
     a_relay_that_marks_before_the_confirmation: MarksSentFirst by outbox::while_the_transport_is_away_the_outbox_grows_and_no_attempt_is_counted;
+    a_relay_that_lets_others_pass_a_bad_row: IgnoresTurns by outbox::a_message_that_is_refused_holds_up_only_its_key;
     a_store_that_skips_the_inbox: SkipsTheInbox by exactly_once::what_comes_twice_has_its_effects_once;
     a_store_that_skips_the_inbox_when_copies_meet: SkipsTheInbox by exactly_once::two_copies_handled_at_once_have_one_effect;
     a_store_that_prunes_the_inbox_early: PrunesTheInboxEarly by horizon::a_copy_is_known_for_as_long_as_it_may_come;

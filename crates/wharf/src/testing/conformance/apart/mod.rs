@@ -122,11 +122,12 @@ macro_rules! conformance_apart {
             outbox {
                 what_is_sent_waits_in_the_outbox_until_it_is_confirmed,
                 while_the_transport_is_away_the_outbox_grows_and_no_attempt_is_counted,
-                a_message_that_is_refused_holds_up_no_other,
+                a_message_that_is_refused_holds_up_only_its_key,
                 a_message_given_up_by_the_relay_is_redriven_by_it,
                 a_delayed_message_waits_in_the_store,
                 o07_what_was_confirmed_and_not_marked_is_sent_again_and_known,
                 o08_two_relays_send_each_message_once,
+                o08_relays_side_by_side_keep_the_order_of_each_key,
             }
             later {
                 a_delayed_retry_waits_in_the_store_and_keeps_its_count,
