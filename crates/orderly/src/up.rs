@@ -41,8 +41,9 @@ pub(crate) async fn run(config: &Config) -> anyhow::Result<ExitCode> {
     ));
     println!("{}", welcome::text(config, address, laptop));
     let server = axum::serve(listener, router).with_graceful_shutdown(stop.clone().asked());
+    let asked = stop.clone().asked();
     let given_up = async {
-        stop.asked().await;
+        asked.await;
         tokio::time::sleep(REQUESTS_DRAIN_MAX).await;
     };
     let outcome = tokio::select! {

@@ -9,7 +9,7 @@ use crate::{
     Bus, DeadLetter, DeadLetterFilter, Depth, Error, Message, Outgoing, SagaId, SagaRow, Tenant, Timestamp, Trail, Tx,
     Vitals,
     health::{Health, Observed, Queues, judge},
-    ports::{Engine, StoredSchedule, StoredSubscription, Transaction},
+    ports::{Engine, Outbox, StoredSchedule, StoredSubscription, Transaction},
     runtime::Runtime,
     tx::SlotOwner,
 };
@@ -136,6 +136,15 @@ impl Client {
     /// # Errors
     /// When the engine does not answer. Then part of it may be done; call it again.
     pub async fn retire(&self, endpoint: &str, message: &str) -> Result<u64, Error> {
+        let carried = self.runtime.via.as_ref().map(|_| Outbox::endpoint(endpoint));
+        let mut all = self.retire_one(endpoint, message).await?;
+        if let Some(outbox) = carried {
+            all += self.retire_one(&outbox, message).await?;
+        }
+        Ok(all)
+    }
+
+    async fn retire_one(&self, endpoint: &str, message: &str) -> Result<u64, Error> {
         let max = self.runtime.limits.retire_batch_max_rows;
         let mut all = 0;
         loop {
@@ -171,12 +180,20 @@ impl Client {
         self.runtime.engine.saga(id).await
     }
 
-    /// How much waits at each endpoint.
+    /// How much waits at each endpoint. With a transport of another kind than the store, what waits for it stands under
+    /// `outbox:` and the destination's name; while it does not answer, that is all that can be told.
     ///
     /// # Errors
     /// When the engine does not answer.
     pub async fn depth(&self) -> Result<Vec<Depth>, Error> {
-        self.runtime.engine.depth().await
+        let mut depths = self.runtime.engine.depth().await?;
+        if let Some(transport) = &self.runtime.via {
+            match transport.depth().await {
+                Ok(carried) => depths.extend(carried),
+                Err(error) => tracing::warn!(error = error.chain(), "the transport did not say how much waits there"),
+            }
+        }
+        Ok(depths)
     }
 
     /// Whether the engine answers.

@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc, time::Duration};
 use crate::{
     Bus, Draft, Kind, Message, Saga, Tenant,
     endpoint::{Endpoint, EndpointDefinition},
-    handler::Handler,
+    handler::{Answer, Handler, Parameters},
     ports::Schedule,
     saga::SagaConsumer,
 };
@@ -52,7 +52,11 @@ impl<S: Clone + Send + Sync + 'static> Module<S> {
 
     /// Adds a handler at an endpoint of its own, both called `id`.
     #[must_use]
-    pub fn consume<P, H: Handler<S, P>>(self, id: &str, handler: H) -> Self {
+    pub fn consume<P, H>(self, id: &str, handler: H) -> Self
+    where
+        H: Handler<P, Returned: Answer>,
+        P: Parameters<S>,
+    {
         self.endpoint(id, |endpoint| endpoint.consume(id, handler))
     }
 

@@ -2,6 +2,7 @@
 
 mod claim;
 mod inbox;
+mod left_off;
 mod retention;
 mod schedules;
 mod store;
@@ -9,8 +10,9 @@ mod subscriptions;
 mod transport;
 mod wakeups;
 
-pub use claim::{Claim, Claimed, Delivery, Lease};
+pub use claim::{Claim, Claimed, Delivery, Lease, Turns};
 pub use inbox::{Burial, Ending, Outbox, Receipt, Round};
+pub use left_off::LeftOff;
 pub use retention::Retention;
 pub use schedules::{Schedule, StoredSchedule, Ticked};
 pub use store::{

@@ -113,6 +113,7 @@ pub async fn an_endpoint_may_take_anothers_place<S: Subject>(stage: &mut Stage<S
         generation: 1,
         delay: MINUTE,
         endpoint: Arc::from("old"),
+        takes_turns: false,
         trail: trail(),
     };
     transaction.arm(&timer).await.unwrap();
