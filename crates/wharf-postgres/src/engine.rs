@@ -13,7 +13,10 @@ use sqlx::{
     Connection, PgPool,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
-use wharf::{Clock, Error, ports::Wakeups};
+use wharf::{
+    Clock, Error,
+    ports::{Ring, Wakeups},
+};
 
 use crate::{
     PostgresOptions,
@@ -169,10 +172,10 @@ impl Postgres {
     }
 
     /// Counts a commit and wakes, here and elsewhere, the endpoints it sent to.
-    pub(crate) fn committed<'a>(&self, sent_to: impl IntoIterator<Item = &'a str> + Clone) {
+    pub(crate) fn committed<'a>(&self, sent: impl IntoIterator<Item = Ring<'a>> + Clone) {
         self.shared.commits.fetch_add(1, Ordering::Relaxed);
-        self.shared.wakeups.wake(sent_to.clone());
-        self.shared.notifier.tell(sent_to);
+        self.shared.wakeups.wake(sent.clone());
+        self.shared.notifier.tell(sent.into_iter().map(|ring| ring.endpoint));
     }
 }
 

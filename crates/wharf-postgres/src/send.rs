@@ -2,7 +2,7 @@
 
 use sqlx::{Postgres, postgres::PgArguments, query::Query};
 use uuid::Uuid;
-use wharf::{Error, Outgoing, Trail, micros};
+use wharf::{Error, Outgoing, Trail, micros, ports::Ring};
 
 use crate::{error::failed, row::kind_name};
 
@@ -42,6 +42,9 @@ const SEND: &str = insert_outgoing!(
             $9::bigint[], $10::text[], $11::text[]) WITH ORDINALITY
      AS o(tenant, endpoint, delay, message_id, name, version, kind, key, sent_at, trail, body, place)"
 );
+
+/// The same for exactly one.
+const SEND_ONE: &str = insert_one!("(SELECT) AS once");
 
 /// Outgoing messages, column by column.
 #[derive(Debug, Default)]
@@ -119,9 +122,9 @@ pub(crate) fn bind_one<'q>(
         .bind(&*one.body)
 }
 
-/// The endpoints that these messages go to.
-pub(crate) fn endpoints(outgoing: &[Outgoing]) -> impl Iterator<Item = &str> + Clone {
-    outgoing.iter().map(|one| &*one.endpoint)
+/// What is to ring once these messages are committed.
+pub(crate) fn rings(outgoing: &[Outgoing]) -> impl Iterator<Item = Ring<'_>> + Clone {
+    outgoing.iter().map(Ring::from)
 }
 
 /// A trail as it is stored. It is made of texts and ids, all of which JSON has.
@@ -134,11 +137,14 @@ pub(crate) async fn send(engine: &crate::Postgres, batch: &[Outgoing]) -> Result
     if batch.is_empty() {
         return Ok(());
     }
-    let columns = Columns::of(batch);
+    let query = match batch {
+        [one] => bind_one(sqlx::query(SEND_ONE), one),
+        many => Columns::of(many).bind(sqlx::query(SEND)),
+    };
     let mut lane = engine.post().take().await?;
-    let sent = columns.bind(sqlx::query(SEND)).execute(&mut *lane).await;
+    let sent = query.execute(&mut *lane).await;
     lane.done(sent).map_err(|error| failed("send", error))?;
-    engine.committed(endpoints(batch));
+    engine.committed(rings(batch));
     Ok(())
 }
 

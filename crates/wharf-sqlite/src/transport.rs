@@ -19,7 +19,7 @@ use crate::{
     engine::Sqlite,
     error::failed,
     script::{Ran, Script},
-    turn::Ended,
+    turn::{Bell, Ended},
 };
 
 #[async_trait]
@@ -134,7 +134,7 @@ WHERE id IN (SELECT id FROM wharf_deliveries INDEXED BY wharf_deliveries_due
 const SETTLING: &str = "settle deliveries";
 
 /// Statements that settle all of these, provided that each is still held under its lease.
-fn settle(batch: &[&Settlement], now: Timestamp) -> Result<(Script, Vec<Arc<str>>), Error> {
+fn settle(batch: &[&Settlement], now: Timestamp) -> Result<(Script, Vec<Bell>), Error> {
     let (mut gone, mut dead, mut back) = (Vec::new(), Vec::new(), Vec::new());
     for Settlement { lease, outcome, .. } in batch {
         match outcome {

@@ -6,7 +6,7 @@ mod wakeups;
 
 pub use store::{DeadLetter, DeadLetterFilter, Fired, SagaId, SagaRow, Store, TimerArm, TimerFiring, Transaction};
 pub use transport::{Claimed, Delivery, Depth, Lease, Outcome, Settlement, Transport};
-pub use wakeups::Wakeups;
+pub use wakeups::{Bell, Ring, Wakeups};
 
 /// A store and a transport in one database: the deletion of the delivery row is both the acknowledgement and the
 /// deduplication, in the same transaction as the handler's own writes.

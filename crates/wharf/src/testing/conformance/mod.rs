@@ -109,6 +109,7 @@ macro_rules! conformance {
                 concurrent_claims_never_share_a_delivery,
                 depth_tells_due_delayed_and_held_apart,
                 the_bell_rings_for_what_was_sent,
+                the_bell_tells_how_long_until_what_was_sent_is_due,
                 nothing_is_lost_when_the_process_dies,
             }
             atomicity {
