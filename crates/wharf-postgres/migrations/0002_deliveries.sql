@@ -2,14 +2,16 @@
 --
 -- A claim writes held_until and epoch and no indexed column. With room on the page it touches no index and writes little
 -- to the log: half the work of moving the row to another place in the queue. What is held is due again by itself once
--- its holder is gone. Whoever settles must know the epoch that its claim set.
+-- its holder is gone: it is then a survivor, and is claimed alone. Whoever settles must know the epoch that its claim set.
 CREATE TABLE wharf.deliveries (
     id         BIGINT  GENERATED ALWAYS AS IDENTITY,
     not_before BIGINT  NOT NULL,                 -- µs; due from then on
     held_until BIGINT  NOT NULL DEFAULT 0,       -- µs, the lease's end; 0 while nobody holds it
     epoch      BIGINT  NOT NULL DEFAULT 0,       -- raised by every claim
     attempt    INTEGER NOT NULL DEFAULT 0,
-    crashes    INTEGER NOT NULL DEFAULT 0,       -- claims whose lease ran out
+    crashes    INTEGER NOT NULL DEFAULT 0,       -- leases that ran out while it was claimed alone
+    lost_leases INTEGER NOT NULL DEFAULT 0,      -- leases that ran out, alone or not
+    alone      BOOLEAN NOT NULL DEFAULT false,   -- whether it is held as a survivor, alone in its claim
     sent_at    BIGINT  NOT NULL,                 -- µs, by the sender's clock
     message_id UUID    NOT NULL,
     redrives   INTEGER NOT NULL DEFAULT 0,

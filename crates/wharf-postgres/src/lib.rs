@@ -12,11 +12,16 @@
 //! The database's clock decides every lease, delay and due date. Claims and settlements travel in batches; a delivery
 //! that writes has a transaction and a commit of its own. Other processes are woken by `NOTIFY`, which is never part of
 //! a transaction that waits for the disk.
+//!
+//! An application that has a pool and transactions of its own publishes within them: see [`JoinPostgres`], and the example
+//! `existing_axum_app`, which adopts wharf in about ten lines.
 
 mod claim;
 mod dead_letters;
 mod engine;
 mod error;
+mod inbox;
+mod join;
 mod lanes;
 mod migrations;
 mod notify;
@@ -28,11 +33,13 @@ mod send;
 mod settle;
 mod sharing;
 mod store;
+mod subscriptions;
 mod timers;
 mod transaction;
 mod transport;
 
 pub use engine::Postgres;
+pub use join::JoinPostgres;
 pub use migrations::Migrations;
 pub use options::PostgresOptions;
 pub use transaction::PostgresTx;

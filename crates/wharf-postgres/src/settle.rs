@@ -44,7 +44,8 @@ const SETTLE_FAILED: &str = "
             AS s(id, epoch, place, delay, attempt, code, reason)),
     again AS (
         UPDATE wharf.deliveries d
-        SET held_until = 0, not_before = (SELECT wharf.wharf_now()) + j.delay, attempt = coalesce(j.attempt, d.attempt)
+        SET held_until = 0, alone = false, not_before = (SELECT wharf.wharf_now()) + j.delay,
+            attempt = coalesce(j.attempt, d.attempt)
         FROM judged j
         WHERE d.id = j.id AND d.epoch = j.epoch AND d.held_until > 0 AND j.code IS NULL
         RETURNING j.place),

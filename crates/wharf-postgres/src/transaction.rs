@@ -6,12 +6,14 @@ use async_trait::async_trait;
 use sqlx::{Connection, PgConnection, raw_sql};
 use wharf::{
     Code, Error, Outgoing, Tx,
-    ports::{Lease, Ring, SagaId, SagaRow, TimerArm, Transaction, Wakeups},
+    ports::{Burial, Lease, Receipt, Ring, SagaId, SagaRow, TimerArm, Transaction, Wakeups},
 };
 
 use crate::{
     Postgres,
     error::{failed, is_broken},
+    inbox,
+    join::JoinedTransaction,
     lanes::Lane,
     sagas,
     send::rings,
@@ -110,12 +112,17 @@ pub trait PostgresTx {
 #[async_trait]
 impl PostgresTx for Tx {
     async fn postgres(&mut self) -> Result<&mut PgConnection, Error> {
-        let transaction = self.open().await?.as_any().downcast_mut::<PostgresTransaction>();
-        match transaction {
-            Some(transaction) => Ok(&mut transaction.lane),
-            None => Err(Error::new(Code::WRONG_ENGINE, "this worker does not run on PostgreSQL")),
+        let open = self.open().await?.as_any();
+        if open.is::<JoinedTransaction>() {
+            // Asked twice, as a borrow that is returned from one branch would last through the other.
+            return open.downcast_mut().map(JoinedTransaction::connection).ok_or_else(wrong_engine);
         }
+        open.downcast_mut().map(|ours: &mut PostgresTransaction| &mut *ours.lane).ok_or_else(wrong_engine)
     }
+}
+
+fn wrong_engine() -> Error {
+    Error::new(Code::WRONG_ENGINE, "this worker does not run on PostgreSQL")
 }
 
 impl PostgresTransaction {
@@ -219,6 +226,14 @@ impl Transaction for PostgresTransaction {
 
     async fn timer(&mut self, id: &SagaId, name: &str) -> Result<Option<i64>, Error> {
         timers::generation(&mut self.lane, id, name).await
+    }
+
+    async fn note(&mut self, receipts: &[Receipt]) -> Result<Vec<bool>, Error> {
+        inbox::note(&mut self.lane, receipts).await
+    }
+
+    async fn bury(&mut self, burials: &[Burial]) -> Result<(), Error> {
+        inbox::bury(&mut self.lane, burials).await
     }
 
     async fn settle(self: Box<Self>, lease: Lease, outgoing: &[Outgoing]) -> Result<bool, Error> {

@@ -1,6 +1,6 @@
 //! Dead letters: listed, sent round again, discarded.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::collections::BTreeSet;
 
 use serde::Deserialize;
 use wharf::{DeadLetter, DeadLetterFilter, Error, Timestamp};
@@ -10,6 +10,7 @@ use crate::{
     engine::Sqlite,
     error::failed,
     script::Script,
+    turn::at_once,
 };
 
 /// The letters a filter means, oldest first.
@@ -76,11 +77,11 @@ pub(crate) async fn redrive(engine: &Sqlite, filter: &DeadLetterFilter) -> Resul
     const DOING: &str = "redrive dead letters";
     // Which bells to ring is known only once the letters are; a turn of its own keeps the two together.
     let mut turn = engine.writer().turn().await?;
-    let script = bind(Script::new().write(REVIVE), filter).bind(engine.now().as_micros()).write(DISCARD);
+    let script = bind(Script::new().write(REVIVE), filter).bind(engine.now().as_micros()).write(REOPEN).write(DISCARD);
     let ran = script.run(turn.connection()?).await.map_err(|error| failed(DOING, error))?;
     let endpoints: BTreeSet<String> =
         ran.iter().flat_map(|ran| &ran.rows).map(|row| column(row, 0)).collect::<Result<_, Error>>()?;
-    let bells = endpoints.into_iter().map(|endpoint| (Arc::from(endpoint), Duration::ZERO)).collect();
+    let bells = endpoints.iter().map(|endpoint| at_once(endpoint)).collect();
     turn.end(DOING, Script::new(), bells).await?.committed()?;
     Ok(ran.first().map_or(0, |revived| revived.changed))
 }
@@ -88,8 +89,16 @@ pub(crate) async fn redrive(engine: &Sqlite, filter: &DeadLetterFilter) -> Resul
 const REVIVE: &str = concat!(
     "INSERT INTO wharf_deliveries (endpoint, not_before, tenant, attempt, crashes, redrives, message_id, name, version,
                                    kind, key, sent_at, trail, body)
-     SELECT endpoint, $7, tenant, 0, 0, redrives + 1, message_id, name, version, kind, key, sent_at, trail, body ",
+     SELECT coalesce(redrive_to, endpoint), $7, tenant, 0, 0, redrives + 1, message_id, name, version, kind, key, sent_at, trail, body ",
     matching!()
+);
+
+/// What the inbox says of them: they will come again.
+const REOPEN: &str = concat!(
+    "UPDATE wharf_inbox SET ending = 'again'
+     WHERE ending = 'dead-lettered' AND (tenant, endpoint, message_id) IN (SELECT tenant, endpoint, message_id ",
+    matching!(),
+    ")"
 );
 
 /// Deletes those that match.
@@ -99,5 +108,8 @@ pub(crate) async fn discard(engine: &Sqlite, filter: &DeadLetterFilter) -> Resul
     Ok(ran.first().map_or(0, |discarded| discarded.changed))
 }
 
-const DISCARD: &str =
-    concat!("DELETE FROM wharf_dead_letters WHERE id IN (SELECT id ", matching!(), ") RETURNING endpoint");
+const DISCARD: &str = concat!(
+    "DELETE FROM wharf_dead_letters WHERE id IN (SELECT id ",
+    matching!(),
+    ") RETURNING coalesce(redrive_to, endpoint)"
+);

@@ -11,18 +11,24 @@
 //!
 //! One process owns the file, one connection writes. Consecutive deliveries share a commit, each in a savepoint of its
 //! own, so that a durable commit (`synchronous=FULL`) is paid once for many. Reads go through a pool beside it.
+//!
+//! The one writer is wharf's. A connection of your own that writes to the same file would wait for it and be waited for,
+//! so there is no joining of your transactions here: begin with [`wharf::Client::begin`] and write through
+//! [`work.tx.sqlite()`](SqliteTx).
 
 mod dead_letters;
 mod deliveries;
 mod engine;
 mod error;
 mod guard;
+mod inbox;
 mod lock;
 mod migrations;
 mod options;
 mod sagas;
 mod script;
 mod store;
+mod subscriptions;
 mod timers;
 mod transaction;
 mod transport;

@@ -1,22 +1,22 @@
 //! A delivery's transaction: a turn at the writer's connection.
 
-use std::{any::Any, fmt, sync::Arc, time::Duration};
+use std::{any::Any, fmt};
 
 use async_trait::async_trait;
 use sqlx::SqliteConnection;
 use wharf::{
     Code, Error, Outgoing, Timestamp, Tx,
-    ports::{Lease, SagaId, SagaRow, TimerArm, Transaction, Wakeups},
+    ports::{Burial, Lease, Receipt, SagaId, SagaRow, TimerArm, Transaction, Wakeups},
 };
 
 use crate::{
     deliveries,
     engine::Sqlite,
     error::failed,
-    sagas,
+    inbox, sagas,
     script::{Ran, Script},
     timers,
-    turn::{Ended, Turn},
+    turn::{Ended, Turn, at_once},
 };
 
 /// Opens a [`Tx`] as one of SQLite.
@@ -81,7 +81,7 @@ impl SqliteTransaction {
         let script = deliveries::send(self.arm_all(script)?, outgoing, self.now())?;
         let mut bells = deliveries::bells(outgoing);
         if self.armed {
-            bells.push((Arc::from(Wakeups::TIMERS), Duration::ZERO));
+            bells.push(at_once(Wakeups::TIMERS));
         }
         self.turn.end(doing, script, bells).await
     }
@@ -109,6 +109,14 @@ impl Transaction for SqliteTransaction {
 
     async fn timer(&mut self, id: &SagaId, name: &str) -> Result<Option<i64>, Error> {
         timers::generation(self, id, name).await
+    }
+
+    async fn note(&mut self, receipts: &[Receipt]) -> Result<Vec<bool>, Error> {
+        inbox::note(self, receipts).await
+    }
+
+    async fn bury(&mut self, burials: &[Burial]) -> Result<(), Error> {
+        inbox::bury(self, burials).await
     }
 
     async fn settle(self: Box<Self>, lease: Lease, outgoing: &[Outgoing]) -> Result<bool, Error> {

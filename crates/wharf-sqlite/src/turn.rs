@@ -52,6 +52,11 @@ pub(crate) struct Ending {
 /// The name of a bell, and how long it is until what it is rung for is due.
 pub(crate) type Bell = (Arc<str>, Duration);
 
+/// A bell rung for what is due at once.
+pub(crate) fn at_once(endpoint: &str) -> Bell {
+    (Arc::from(endpoint), Duration::ZERO)
+}
+
 /// What became of a turn.
 #[derive(Debug)]
 pub(crate) enum Ended {

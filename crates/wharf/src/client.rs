@@ -3,8 +3,12 @@
 use std::sync::{Arc, atomic::AtomicBool};
 
 use crate::{
-    Bus, DeadLetter, DeadLetterFilter, Depth, Error, Message, SagaId, SagaRow, Tenant, Timestamp, Trail, Tx, Vitals,
-    runtime::Runtime, tx::SlotOwner,
+    Bus, DeadLetter, DeadLetterFilter, Depth, Error, Message, Outgoing, SagaId, SagaRow, Tenant, Timestamp, Trail, Tx,
+    Vitals,
+    ports::StoredSubscription,
+    ports::{Engine, Transaction},
+    runtime::Runtime,
+    tx::SlotOwner,
 };
 
 /// A handle for everything that is not a handler: a web server, a command line, a test. Cheap to clone.
@@ -59,6 +63,21 @@ impl Client {
         Ok(UnitOfWork { tx, bus, slot: Slot(slot) })
     }
 
+    /// Begins a unit of work in a transaction that its engine did not open, such as one of the application's own. Engines
+    /// use this in their extension traits; `join` makes their transaction of it, or says why it cannot be.
+    ///
+    /// # Errors
+    /// Those of `join`.
+    pub fn join_with(
+        &self,
+        tenant: &Tenant,
+        join: impl FnOnce(&dyn Engine) -> Result<Box<dyn Transaction>, Error>,
+    ) -> Result<UnitOfWork, Error> {
+        let mut work = self.begin(tenant)?;
+        work.tx.put(join(&*self.runtime.engine)?);
+        Ok(work)
+    }
+
     /// Publishes one event in a commit of its own.
     ///
     /// # Errors
@@ -101,6 +120,33 @@ impl Client {
     /// When the engine does not answer.
     pub async fn discard(&self, filter: &DeadLetterFilter) -> Result<u64, Error> {
         self.runtime.engine.discard(filter).await
+    }
+
+    /// Ends the subscription of an endpoint to the messages of one name, when no worker is ever to consume them there
+    /// again. What waits for it goes to the dead letters with `W0034`; returns how many. A worker that still consumes
+    /// them finishes what it holds, and declares the subscription again when it next starts; processes that have not
+    /// heard yet may send there for as long as `Limits::fallback_poll`. To catch what they sent, call it again.
+    ///
+    /// # Errors
+    /// When the engine does not answer. Then part of it may be done; call it again.
+    pub async fn retire(&self, endpoint: &str, message: &str) -> Result<u64, Error> {
+        let max = self.runtime.limits.retire_batch_max_rows;
+        let mut all = 0;
+        loop {
+            let some = self.runtime.engine.retire(endpoint, message, max).await?;
+            all += some;
+            if some < max as u64 {
+                return Ok(all);
+            }
+        }
+    }
+
+    /// Who consumes what, as all processes have declared it.
+    ///
+    /// # Errors
+    /// When the engine does not answer.
+    pub async fn subscriptions(&self) -> Result<Vec<StoredSubscription>, Error> {
+        self.runtime.engine.subscriptions().await
     }
 
     /// One saga instance, as stored.
@@ -152,6 +198,14 @@ impl UnitOfWork {
             Some(transaction) => transaction.commit(&outgoing).await,
             None => slot.0.engine().await.send(&outgoing).await,
         }
+    }
+
+    /// What was collected, for engines that write it within a transaction whose commit is in other hands.
+    ///
+    /// # Errors
+    /// When a message cannot be written, or `W0013` when it is a command that nobody consumes.
+    pub fn into_outgoing(self) -> Result<Vec<Outgoing>, Error> {
+        self.bus.take_plain()
     }
 
     /// Undoes what was written and forgets what was collected. Dropping it does the same, without waiting.

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use crate::{Bus, Cancel, Delivery, tx::SlotOwner};
 
-/// One attempt at one delivery.
+/// One attempt at one delivery. Cheap to clone.
+#[derive(Clone)]
 pub struct Context {
     pub(crate) delivery: Arc<Delivery>,
     /// Failed attempts before this one, those made in place included.

@@ -2,10 +2,14 @@
 
 use std::{error::Error as StdError, fmt, sync::Arc, time::Duration};
 
+use tower_layer::Layer;
+use tower_service::Service;
+
 use crate::{
-    Retry, Saga,
+    Arrival, Handling, Retry, Saga,
     failure::Failure,
     handler::{Consumer, Handler},
+    layer::Layers,
     saga::SagaConsumer,
 };
 
@@ -24,6 +28,9 @@ pub(crate) struct EndpointDefinition {
     pub(crate) prefetch: usize,
     pub(crate) timeout: Duration,
     pub(crate) permanent: Vec<fn(&Failure) -> bool>,
+    /// Endpoints whose place it takes.
+    pub(crate) replaces: Vec<Arc<str>>,
+    pub(crate) layers: Option<Arc<Layers>>,
 }
 
 impl<S: Clone + Send + Sync + 'static> Endpoint<S> {
@@ -38,6 +45,8 @@ impl<S: Clone + Send + Sync + 'static> Endpoint<S> {
                 prefetch: 64,
                 timeout: Duration::from_secs(60),
                 permanent: Vec::new(),
+                replaces: Vec::new(),
+                layers: None,
             },
         }
     }
@@ -87,10 +96,63 @@ impl<S: Clone + Send + Sync + 'static> Endpoint<S> {
         self
     }
 
+    /// Wraps every delivery's handler in a layer of tower's, such as a limit of its rate, a breaker or a timeout. Each
+    /// layer is around those added before it. A layer is asked anew for each attempt, those made at once included.
+    ///
+    /// ```
+    /// # use std::{task::{Context, Poll}, time::Duration};
+    /// # use tower_layer::{Layer, layer_fn};
+    /// # use wharf::{Key, Message, Module, Msg, Result};
+    /// # #[derive(serde::Serialize, serde::Deserialize)] struct Charge;
+    /// # impl Message for Charge { const NAME: &'static str = "charge"; fn key(&self) -> Key { Key::new("card", 1) } }
+    /// # async fn charge(Msg(_): Msg<Charge>) -> Result { Ok(()) }
+    /// # struct RateLimitLayer;
+    /// # impl RateLimitLayer { fn new(_: u64, _: Duration) -> Self { Self } }
+    /// # impl<S> Layer<S> for RateLimitLayer { type Service = S; fn layer(&self, inner: S) -> S { inner } }
+    /// // `RateLimitLayer` of the crate `tower`: a hundred a second, however many wait.
+    /// let limit = RateLimitLayer::new(100, Duration::from_secs(1));
+    /// let module = Module::new("payments", ())
+    ///     .endpoint("charge", |endpoint| endpoint.layer(limit).consume("charge", charge));
+    /// ```
+    ///
+    /// The handler's answer stays what it is. Only where there is none does the layer decide:
+    ///
+    /// - A layer that errs **before the handler has begun**, such as an open breaker, turns the delivery away: it comes
+    ///   back after a second, and that costs no attempt. Meanwhile this worker claims nothing more for the endpoint.
+    /// - A delivery that no layer has let pass within [`Limits::layer_wait`](crate::Limits::layer_wait) is turned away,
+    ///   too. So none holds a slot for long, and none a transaction: that is opened by the handler.
+    /// - A layer that errs **while the handler runs**, such as a timeout, has failed the attempt: `W0052`, tried again as
+    ///   the endpoint's policy says.
+    /// - A layer that swallows the handler's error, or answers without it, acknowledges nothing.
+    ///
+    /// A layer's limits hold for this endpoint in this process; ten workers charge ten times as fast. Layers that hand
+    /// the call to another task, such as tower's `Buffer`, keep the handler's [`Tx`](crate::Tx) beyond its end: `W0008`.
+    #[must_use]
+    pub fn layer<L>(mut self, layer: L) -> Self
+    where
+        L: Layer<Handling>,
+        L::Service: Service<Arrival, Response = ()> + Send + 'static,
+        <L::Service as Service<Arrival>>::Error: Into<Box<dyn StdError + Send + Sync>>,
+        <L::Service as Service<Arrival>>::Future: Send + 'static,
+    {
+        self.definition.layers = Some(Layers::add(self.definition.layers.take(), &layer));
+        self
+    }
+
     /// Errors of this type are verdicts: trying again cannot help.
     #[must_use]
     pub fn permanent_on<E: StdError + 'static>(mut self) -> Self {
         self.definition.permanent.push(|failure| failure.downcast_ref::<E>().is_some());
+        self
+    }
+
+    /// Takes the place of an endpoint that was called otherwise or lay in another module. When the worker starts, the
+    /// subscriptions of the old one to what this one consumes pass to it, and so do the messages that wait there and the
+    /// timers of a saga. What the old one consumes besides stays with it. An older version that starts again meanwhile
+    /// subscribes the old endpoint again; the next start of this one takes over once more.
+    #[must_use]
+    pub fn replaces(mut self, old_endpoint: &str) -> Self {
+        self.definition.replaces.push(Arc::from(old_endpoint));
         self
     }
 }

@@ -132,7 +132,7 @@ pub(crate) struct Consumer {
     pub(crate) name: &'static str,
     pub(crate) version: u16,
     pub(crate) kind: Kind,
-    call: Box<Call>,
+    call: Arc<Call>,
 }
 
 type Call = dyn Fn(&Context) -> BoxFuture<'static, Result> + Send + Sync;
@@ -148,7 +148,7 @@ impl Consumer {
             name: H::Message::NAME,
             version: H::Message::VERSION,
             kind: H::Message::KIND,
-            call: Box::new(move |context| Box::pin(handler.call(context, &state))),
+            call: Arc::new(move |context| Box::pin(handler.call(context, &state))),
         }
     }
 
@@ -158,11 +158,17 @@ impl Consumer {
         (name, version, kind): (&'static str, u16, Kind),
         call: impl Fn(&Context) -> BoxFuture<'static, Result> + Send + Sync + 'static,
     ) -> Self {
-        Self { id: Arc::from(id), name, version, kind, call: Box::new(call) }
+        Self { id: Arc::from(id), name, version, kind, call: Arc::new(call) }
     }
 
     pub(crate) fn call(&self, context: &Context) -> BoxFuture<'static, Result> {
         (self.call)(context)
+    }
+
+    /// A call that is made, and may panic, only once it is polled.
+    pub(crate) fn call_later(&self, context: &Context) -> impl Future<Output = Result> + Send + 'static {
+        let (call, context) = (Arc::clone(&self.call), context.clone());
+        async move { call(&context).await }
     }
 
     pub(crate) fn accepts(&self, envelope: &Envelope) -> bool {

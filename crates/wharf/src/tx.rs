@@ -55,6 +55,12 @@ impl Tx {
         Ok(slot.open.insert(open).as_mut())
     }
 
+    /// Makes this the slot's transaction, instead of one of the engine's opening.
+    pub(crate) fn put(&mut self, transaction: Box<dyn Transaction>) {
+        self.slot.is_open.store(true, Ordering::Release);
+        self.slot.open = Some(transaction);
+    }
+
     /// Whose data this transaction is about. Adapters bind it in every statement.
     pub fn tenant(&self) -> Tenant {
         self.slot.tenant.clone()

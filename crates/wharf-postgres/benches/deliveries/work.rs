@@ -106,7 +106,7 @@ async fn our_rate(place: &Place, options: PostgresOptions, concurrency: usize, t
     let module = Module::new("bench", ())
         .endpoint("bench-0", |endpoint| endpoint.concurrency(concurrency).prefetch(400).consume("note", note))
         .consume("ignore", ignore);
-    let worker = Worker::new(engine.clone()).module(module).ready().unwrap();
+    let worker = Worker::new(engine.clone()).module(module).ready().await.unwrap();
     let vitals = worker.client("bench").vitals().clone();
     let meter = Meter::start(place).await;
     let began = Instant::now();

@@ -1,8 +1,10 @@
 //! wharf-postgres against a real server: the one in `TEST_POSTGRES_URL`.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
+mod adopting;
 mod conformance;
 mod database;
+mod joining;
 mod listening;
 mod migrating;
 mod reconnecting;

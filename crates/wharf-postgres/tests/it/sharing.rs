@@ -126,7 +126,7 @@ async fn group_of(members: usize, share_commits: usize, mishap: Mishap, runs: us
     let module = Module::new("test", stage).endpoint("turn", |turn| {
         turn.retry(Retry::immediate("again", 1)).concurrency(members).consume("turn", take_turn)
     });
-    let worker = Worker::new(engine.clone()).module(module).ready().unwrap();
+    let worker = Worker::new(engine.clone()).module(module).ready().await.unwrap();
     let client = worker.client("test");
     let work = client.begin(&Tenant::default()).unwrap();
     (0..members).for_each(|number| work.bus.publish(Turn { number }));
@@ -277,7 +277,7 @@ async fn groups_that_wait_for_each_other_handle_each_delivery_once_and_no_attemp
     };
     let runs = Arc::clone(&stage.runs);
     let module = Module::new("test", stage).consume("add", add);
-    let worker = Worker::new(engine.clone()).module(module).ready().unwrap();
+    let worker = Worker::new(engine.clone()).module(module).ready().await.unwrap();
     let client = worker.client("test");
     let work = client.begin(&Tenant::default()).unwrap();
     (0..4).for_each(|number| work.bus.publish(Turn { number }));

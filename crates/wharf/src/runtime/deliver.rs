@@ -3,6 +3,7 @@
 use std::{
     any::Any,
     panic::AssertUnwindSafe,
+    pin::pin,
     sync::{Arc, atomic::AtomicBool},
     time::Duration,
 };
@@ -11,11 +12,12 @@ use futures_util::FutureExt;
 
 use super::Runtime;
 use crate::{
-    Bus, Cancel, Code, Delivery, Error, Outgoing,
+    Arrival, Bus, Cancel, CancelReason, Code, Delivery, Error, Outgoing,
     context::Context,
     endpoint::EndpointDefinition,
     failure::{Failure, Result, Verdict},
     handler::Consumer,
+    layer::{Layers, not_admitted},
     outside::watched,
     ports::{Outcome, Settlement},
     retry::Next,
@@ -33,7 +35,6 @@ pub(crate) enum Delivered {
     /// Still to be settled, in a batch with others.
     Unsettled(Settlement),
     /// The handler failed; still to be settled.
-    #[cfg_attr(not(feature = "testing"), expect(dead_code, reason = "only the harness writes a transcript of it"))]
     Failed(Settlement, Failure),
 }
 
@@ -45,6 +46,9 @@ pub(crate) async fn deliver(
     cancel: Cancel,
 ) -> Delivered {
     let delivery = Arc::new(delivery);
+    if delivery.envelope.crashes >= runtime.limits.crashes_max {
+        return Delivered::Unsettled(quarantined(endpoint, &delivery));
+    }
     let Some(consumer) = endpoint.consumers.iter().find(|consumer| consumer.accepts(&delivery.envelope)) else {
         return Delivered::Unsettled(unknown(runtime, &delivery));
     };
@@ -66,6 +70,7 @@ pub(crate) async fn deliver(
             Verdict::Snooze(delay) => Outcome::Return { delay },
             Verdict::DeadLetter => dead_letter(&failure, failed_attempts + 1),
             Verdict::Retry if cancel.reason().is_some() => Outcome::Return { delay: Duration::ZERO },
+            Verdict::Retry if let Some(delay) = deploy_pause(runtime, &delivery, &failure) => Outcome::Return { delay },
             Verdict::Retry => {
                 failed_attempts += 1;
                 match endpoint.retry.after(failed_attempts, delivery.envelope.id) {
@@ -135,30 +140,86 @@ async fn run(
     context: &Context,
     tx_open: Arc<AtomicBool>,
 ) -> Result {
+    if let Some(layers) = &endpoint.layers {
+        return run_layered(runtime, endpoint, consumer, context, tx_open, layers).await;
+    }
     let clock = &runtime.post.clock;
     let too_late = clock.sleep_until(clock.now() + endpoint.timeout);
     // Called inside the future, as what runs before the handler's first await may panic too.
     let handler = AssertUnwindSafe(watched(tx_open, async { consumer.call(context).await })).catch_unwind();
     tokio::select! {
         biased;
-        answer = handler => answer.unwrap_or_else(|panic| {
-            let error = Error::new(Code::HANDLER_PANICKED, format!("handler `{}` panicked: {}", consumer.id, words(&*panic)));
-            Err(Failure::coded(Verdict::Retry, error))
-        }),
-        () = too_late => {
-            let error = Error::new(Code::HANDLER_TIMED_OUT, format!("handler `{}` took longer than {:?}", consumer.id, endpoint.timeout));
-            Err(Failure::coded(Verdict::Retry, error))
-        }
-        reason = context.cancel.cancelled() => Err(Failure::retry(format!("cancelled: {reason:?}"))),
+        answer = handler => answer.unwrap_or_else(|panic| Err(panicked(consumer, &*panic))),
+        () = too_late => Err(timed_out(endpoint, consumer)),
+        reason = context.cancel.cancelled() => Err(cancelled(reason)),
     }
+}
+
+/// A delivery that was lost too often while it was claimed alone. Running it once more might take others with it.
+fn quarantined(endpoint: &EndpointDefinition, delivery: &Delivery) -> Settlement {
+    let envelope = &delivery.envelope;
+    let reason = format!("lost {} times while it was claimed alone", envelope.crashes);
+    tracing::error!(
+        endpoint = &*endpoint.name,
+        name = &*envelope.name,
+        key = envelope.key.as_str(),
+        id = %envelope.id,
+        crashes = envelope.crashes,
+        "delivery quarantined"
+    );
+    let outcome = Outcome::DeadLetter { code: Code::QUARANTINED, reason, attempt: envelope.attempt };
+    Settlement { lease: delivery.lease, outcome, outgoing: Vec::new() }
+}
+
+/// The same within the endpoint's layers. The handler's time counts from its beginning; until then the layers' does.
+async fn run_layered(
+    runtime: &Runtime,
+    endpoint: &EndpointDefinition,
+    consumer: &Consumer,
+    context: &Context,
+    tx_open: Arc<AtomicBool>,
+    layers: &Layers,
+) -> Result {
+    let (clock, wait) = (&runtime.post.clock, runtime.limits.layer_wait);
+    let handler = watched(tx_open, consumer.call_later(context)).boxed();
+    let (arrival, mut progress) = Arrival::of(Arc::clone(&context.delivery), handler);
+    let mut handling = pin!(AssertUnwindSafe(layers.handle(arrival)).catch_unwind());
+    let mut too_late = clock.sleep_until(clock.now() + wait);
+    loop {
+        tokio::select! {
+            biased;
+            answer = &mut handling => return match answer {
+                Ok(answer) => progress.judge(answer),
+                Err(panic) => Err(panicked(consumer, &*panic)),
+            },
+            () = progress.begun() => too_late = clock.sleep_until(clock.now() + endpoint.timeout),
+            () = &mut too_late => {
+                return Err(if progress.has_begun() { timed_out(endpoint, consumer) } else { not_admitted(wait) });
+            }
+            reason = context.cancel.cancelled() => return Err(cancelled(reason)),
+        }
+    }
+}
+
+fn panicked(consumer: &Consumer, panic: &(dyn Any + Send)) -> Failure {
+    let message = format!("handler `{}` panicked: {}", consumer.id, words(panic));
+    Failure::coded(Verdict::Retry, Error::new(Code::HANDLER_PANICKED, message))
+}
+
+fn timed_out(endpoint: &EndpointDefinition, consumer: &Consumer) -> Failure {
+    let message = format!("handler `{}` took longer than {:?}", consumer.id, endpoint.timeout);
+    Failure::coded(Verdict::Retry, Error::new(Code::HANDLER_TIMED_OUT, message))
+}
+
+fn cancelled(reason: CancelReason) -> Failure {
+    Failure::retry(format!("cancelled: {reason:?}"))
 }
 
 /// A message no handler here accepts: tried again for a while, as a rolling deploy may bring the handler.
 fn unknown(runtime: &Runtime, delivery: &Delivery) -> Settlement {
     let envelope = &delivery.envelope;
-    let grace = runtime.limits.unknown_message_grace;
-    let outcome = if runtime.post.clock.now().since(envelope.sent_at) < grace {
-        Outcome::Return { delay: grace / 30 }
+    let outcome = if let Some(delay) = within_grace(runtime, delivery) {
+        Outcome::Return { delay }
     } else {
         let reason = format!("no handler here accepts `{}` version {}", envelope.name, envelope.version);
         Outcome::DeadLetter { code: Code::MESSAGE_UNKNOWN, reason, attempt: envelope.attempt }
@@ -170,6 +231,18 @@ fn unknown(runtime: &Runtime, delivery: &Delivery) -> Settlement {
         "message of an unknown name or version"
     );
     Settlement { lease: delivery.lease, outcome, outgoing: Vec::new() }
+}
+
+/// An event of a saga instance that this code cannot read, as it was stored by newer code, or by older code that nobody
+/// migrates: for as long as an unknown message it waits for the code that can. After that the policy decides.
+fn deploy_pause(runtime: &Runtime, delivery: &Delivery, failure: &Failure) -> Option<Duration> {
+    if failure.code() == Code::SAGA_UNREADABLE { within_grace(runtime, delivery) } else { None }
+}
+
+/// When to look again at what only other code can handle, while a rolling deploy may still bring that code.
+fn within_grace(runtime: &Runtime, delivery: &Delivery) -> Option<Duration> {
+    let grace = runtime.limits.unknown_message_grace;
+    (runtime.post.clock.now().since(delivery.envelope.sent_at) < grace).then(|| grace / 30)
 }
 
 fn dead_letter(failure: &Failure, attempt: u32) -> Outcome {
@@ -187,6 +260,9 @@ fn log_failure(
     let (endpoint, name, key) = (&*endpoint.name, &*delivery.envelope.name, delivery.envelope.key.as_str());
     let id = delivery.envelope.id;
     match outcome {
+        Outcome::Return { delay } if failure.code() == Code::SAGA_UNREADABLE => {
+            tracing::warn!(endpoint, handler, name, key, %id, ?delay, error = %failure, "event waits for code that reads its saga");
+        }
         Outcome::Return { delay } => tracing::debug!(endpoint, handler, name, key, %id, ?delay, "delivery returned"),
         // Events overtake one another all day; only one that is never caught up with is worth a line.
         Outcome::Retry { delay, attempt } if failure.code() == Code::SAGA_NOT_STARTED => {

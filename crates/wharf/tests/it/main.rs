@@ -2,9 +2,12 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 mod broken;
+mod check;
 mod conformance;
+mod explore;
 mod faults;
 mod harness;
+mod layers;
 mod saga;
 mod verdicts;
 mod worker;
