@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::{Context, Result};
 
-use crate::{cargo, layers, requirements, tidy};
+use crate::{api, cargo, layers, requirements, tidy};
 
 /// One check of the whole workspace.
 pub(crate) struct Gate {
@@ -36,6 +36,7 @@ pub(crate) const GATES: &[Gate] = &[
         name: "clippy",
         check: |root| run_cargo(root, &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]),
     },
+    Gate { name: "api", check: api::check },
     Gate { name: "deny", check: |root| run_cargo_tool(root, "deny", &["deny", "check"]) },
     Gate { name: "machete", check: |root| run_cargo_tool(root, "machete", &["machete"]) },
 ];

@@ -3,6 +3,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command-line tool speaks on stdout")]
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::panic, reason = "tests"))]
 
+mod api;
 mod bench;
 mod gate;
 mod guard;
@@ -43,6 +44,12 @@ enum Xtask {
     Layers,
     /// Check the rules of the house over the source tree.
     Tidy,
+    /// Compare the public interface of wharf and its engines with each crate's `api.txt`.
+    Api {
+        /// Write those files anew.
+        #[arg(long)]
+        bless: bool,
+    },
     /// Check that every requirement has its row, and that the tests it names exist.
     Requirements,
     /// Build one benchmark in release and run it against a durable private server.
@@ -68,6 +75,8 @@ fn run(root: &Path, command: Xtask) -> Result<ExitCode> {
         Xtask::Up { durable } => up::run(root, Durability::from_flag(durable)),
         Xtask::Layers => gate::run_one(root, "layers"),
         Xtask::Tidy => gate::run_one(root, "tidy"),
+        Xtask::Api { bless: true } => api::bless(root),
+        Xtask::Api { bless: false } => gate::run_one(root, "api"),
         Xtask::Requirements => gate::run_one(root, "requirements"),
         Xtask::Bench { name, args } => bench::run(root, &name, &args),
     }

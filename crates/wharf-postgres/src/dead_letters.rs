@@ -25,7 +25,8 @@ const FIND: &str = concat!(
     matching!()
 );
 
-/// One that another operator is just moving is passed over.
+/// One that another operator is just moving is passed over. In its turn it comes before those that were sent with it,
+/// though its id is now a later one.
 const REDRIVE: &str = concat!(
     "WITH gone AS (
          DELETE FROM wharf.dead_letters WHERE id = ANY(ARRAY(
@@ -38,9 +39,10 @@ const REDRIVE: &str = concat!(
          WHERE i.tenant = g.tenant AND i.endpoint = g.endpoint AND i.message_id = g.message_id
            AND i.ending = 'dead-lettered')
      INSERT INTO wharf.deliveries
-         (tenant, endpoint, not_before, message_id, name, version, kind, key, sent_at, trail, body, redrives)
-     SELECT tenant, coalesce(redrive_to, endpoint), (SELECT wharf.wharf_now()), message_id, name, version, kind, key, sent_at, trail, body,
-            redrives + 1
+         (tenant, endpoint, not_before, message_id, name, version, kind, key, sent_at, trail, body, redrives, rank, turn,
+          place)
+     SELECT tenant, coalesce(redrive_to, endpoint), (SELECT wharf.wharf_now()), message_id, name, version, kind, key,
+            sent_at, trail, body, redrives + 1, rank, turn, place - 1
      FROM gone ORDER BY id
      RETURNING endpoint"
 );

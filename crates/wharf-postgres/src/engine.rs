@@ -15,7 +15,7 @@ use sqlx::{
 };
 use wharf::{
     Clock, Error,
-    ports::{Ring, Wakeups},
+    ports::{LeftOff, Ring, Wakeups},
 };
 
 use crate::{
@@ -62,6 +62,7 @@ struct Shared {
     /// For everything that comes in batches, so that renewals never wait for handlers.
     post: Arc<Lanes>,
     reads: PgPool,
+    left_off: LeftOff,
     /// How the listener connects.
     connect: PgConnectOptions,
 }
@@ -112,6 +113,7 @@ impl Postgres {
             share: options.share,
             post: Lanes::new(connect.clone().options(ONE_GOOD_PLAN), POST_CONNECTIONS_MAX, options.acquire_timeout),
             reads,
+            left_off: LeftOff::default(),
             connect,
         };
         Ok(Self { shared: Arc::new(shared) })
@@ -161,6 +163,10 @@ impl Postgres {
 
     pub(crate) fn post(&self) -> &Arc<Lanes> {
         &self.shared.post
+    }
+
+    pub(crate) fn left_off(&self) -> &LeftOff {
+        &self.shared.left_off
     }
 
     pub(crate) fn connect_options(&self) -> &PgConnectOptions {

@@ -52,9 +52,9 @@ const RETIRE: &str = "
             ORDER BY id LIMIT $3 FOR UPDATE SKIP LOCKED))
         RETURNING *)
     INSERT INTO wharf.dead_letters (id, died_at, sent_at, message_id, attempt, crashes, redrives, version, tenant,
-                                    endpoint, name, kind, key, trail, body, code, reason)
+                                    endpoint, name, kind, key, trail, body, code, reason, rank, expires_at, turn, place)
     SELECT id, (SELECT wharf.wharf_now()), sent_at, message_id, attempt, crashes, redrives, version, tenant, endpoint,
-           name, kind, key, trail, body, $4, $5
+           name, kind, key, trail, body, $4, $5, rank, expires_at, turn, place
     FROM gone";
 
 /// See [`Store::subscriptions`](wharf::ports::Store::subscriptions).

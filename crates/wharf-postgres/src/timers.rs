@@ -16,11 +16,11 @@ use crate::{
 };
 
 const ARM: &str = "
-    INSERT INTO wharf.timers (tenant, saga, key, name, generation, due_at, endpoint, trail)
-    VALUES ($1, $2, $3, $4, $5, wharf.wharf_now() + $6, $7, $8)
+    INSERT INTO wharf.timers (tenant, saga, key, name, generation, due_at, endpoint, trail, takes_turns)
+    VALUES ($1, $2, $3, $4, $5, wharf.wharf_now() + $6, $7, $8, $9)
     ON CONFLICT (tenant, saga, key, name) DO UPDATE
     SET generation = excluded.generation, due_at = excluded.due_at, fired = false, endpoint = excluded.endpoint,
-        trail = excluded.trail";
+        trail = excluded.trail, takes_turns = excluded.takes_turns";
 
 const DISARM: &str = "
     DELETE FROM wharf.timers WHERE tenant = $1 AND saga = $2 AND key = $3 AND name = $4 RETURNING generation";
@@ -38,7 +38,7 @@ const FIRE: &str = "
             SELECT ctid FROM wharf.timers
             WHERE NOT fired AND due_at <= (SELECT now FROM clock)
             ORDER BY due_at LIMIT $1 FOR UPDATE SKIP LOCKED))
-        RETURNING due_at, tenant, saga, key, name, generation, endpoint, trail)
+        RETURNING due_at, tenant, saga, key, name, generation, endpoint, trail, takes_turns)
     SELECT next.wait, fired.*
     FROM (SELECT (SELECT due_at FROM wharf.timers
                   WHERE NOT fired AND due_at > (SELECT now FROM clock)
@@ -57,6 +57,7 @@ pub(crate) async fn arm(connection: &mut PgConnection, timer: &TimerArm) -> Resu
         .bind(micros(timer.delay))
         .bind(&*timer.endpoint)
         .bind(write_trail(&timer.trail))
+        .bind(timer.takes_turns)
         .execute(connection)
         .await;
     armed.map_err(|error| failed("arm a timer", error))?;
@@ -121,6 +122,7 @@ fn read_fired(engine: &Postgres, rows: &[PgRow]) -> Result<Vec<Outgoing>, sqlx::
             generation: row.try_get(6)?,
             delay: Duration::ZERO,
             endpoint: Arc::from(row.try_get::<&str, _>(7)?),
+            takes_turns: row.try_get(9)?,
             trail: read_trail(row.try_get(8)?),
         };
         fired.push((due_at, TimerFiring::outgoing(&timer, now)));

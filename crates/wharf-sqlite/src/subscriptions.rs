@@ -9,7 +9,7 @@ use wharf::{
 };
 
 use crate::{
-    deliveries::{json, rows},
+    deliveries::{document, json, rows},
     engine::Sqlite,
     error::failed,
     script::{Ran, Script},
@@ -36,7 +36,7 @@ struct Row {
 struct Ours<'a>(&'a str, &'a str, Kind, u8);
 
 fn read(ran: Option<&Ran>, now: Timestamp) -> Result<Vec<StoredSubscription>, Error> {
-    let mut rows: Vec<Row> = rows(ran)?;
+    let mut rows: Vec<Row> = rows(&document(ran)?)?;
     rows.sort_unstable_by(|one, other| (&one.message, &one.endpoint).cmp(&(&other.message, &other.endpoint)));
     let stored = |row: Row| StoredSubscription {
         subscription: Subscription {
@@ -155,9 +155,9 @@ macro_rules! waiting {
 
 const BURY: &str = concat!(
     "INSERT INTO wharf_dead_letters (code, reason, died_at, id, tenant, endpoint, attempt, crashes, redrives, message_id,
-                                     name, version, kind, key, sent_at, trail, body)
+                                     name, version, kind, key, sent_at, trail, body, rank, expires_at, turn, place)
      SELECT ?, ?, ?, id, tenant, endpoint, attempt, crashes, redrives, message_id, name, version, kind, key, sent_at,
-            trail, body
+            trail, body, rank, expires_at, turn, place
      FROM wharf_deliveries WHERE id IN ",
     waiting!()
 );

@@ -1,6 +1,9 @@
 //! A handler is a plain async function; its parameters are what it needs, its first one is its subscription.
 
-use std::{future::Future, sync::Arc};
+use std::{
+    future::{Future, ready},
+    sync::Arc,
+};
 
 use futures_util::future::BoxFuture;
 
@@ -17,49 +20,86 @@ use crate::{
 /// [`State`](crate::State), [`Tx`](crate::Tx), [`Bus`], [`Attempt`](crate::Attempt), [`Cancel`](crate::Cancel) and
 /// [`Envelope`]. It returns a [`Result`](crate::Result) of nothing, or of messages, which are then
 /// published.
+///
+/// Parameters and answer are bounds of their own ([`Parameters`], [`Answer`]), so that the compiler can say which of them
+/// is wrong.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a handler",
     label = "not a handler",
     note = "a handler is an `async fn` whose first parameter is `Msg<M>` with `M: Message`",
-    note = "its other parameters are `State<S>`, `Tx`, `Bus`, `Attempt`, `Cancel` or `Envelope`, eight at most",
+    note = "its other parameters are `State<S>`, `Tx`, `Bus`, `Attempt`, `Cancel` or `Envelope`, eight in all at most",
     note = "it returns `wharf::Result` of `()`, a message, or an `Option`, `Vec` or tuple of messages"
 )]
-pub trait Handler<S, Parameters>: Clone + Send + Sync + 'static {
-    /// The message it consumes.
+pub trait Handler<P>: Clone + Send + Sync + 'static {
+    /// What calling it returns: a future, as it is `async`.
+    type Returned;
+
+    /// Calls it.
+    #[doc(hidden)]
+    fn call(&self, parameters: P) -> Self::Returned;
+}
+
+/// The parameters of a handler, as a tuple. The first one is its message.
+#[diagnostic::on_unimplemented(
+    message = "a handler cannot have the parameters `{Self}`",
+    label = "its first parameter is not `Msg<M>`",
+    note = "the first parameter is `Msg<M>` with `M: Message`: it makes the handler a consumer of `M`"
+)]
+pub trait Parameters<S>: Sized + Send {
+    /// The message that is consumed.
     type Message: Message;
 
-    /// Handles one delivery.
+    /// Takes them from the delivery.
     #[doc(hidden)]
-    fn call(&self, context: &Context, state: &S) -> impl Future<Output = Result> + Send + 'static;
+    fn take(context: &Context, state: &S) -> Result<Self>;
+}
+
+/// What an `async` handler returns: a future, which any thread may go on with, of a [`Result`](crate::Result).
+#[diagnostic::on_unimplemented(
+    message = "a handler cannot return `{Self}`",
+    label = "not an `async fn` that returns `wharf::Result`",
+    note = "a handler is an `async fn` that returns `wharf::Result` of `()`, a message, or an `Option`, `Vec` or tuple of messages"
+)]
+pub trait Answer: Send + 'static {
+    /// Publishes what is returned.
+    #[doc(hidden)]
+    fn publish(self, bus: Bus) -> BoxFuture<'static, Result>;
+}
+
+impl<F, R, E> Answer for F
+where
+    F: Future<Output = Result<R, E>> + Send + 'static,
+    R: Reply,
+    E: Into<Failure>,
+{
+    fn publish(self, bus: Bus) -> BoxFuture<'static, Result> {
+        Box::pin(async move {
+            self.await.map_err(Into::into)?.publish(&bus);
+            Ok(())
+        })
+    }
 }
 
 macro_rules! handler {
     ($($parameter:ident),*) => {
         #[allow(non_snake_case, reason = "type parameters name the values too")]
-        impl<F, Fut, R, E, S, M, $($parameter),*> Handler<S, (M, $($parameter,)*)> for F
+        impl<F, T, M, $($parameter),*> Handler<(M, $($parameter,)*)> for F
         where
-            F: Fn(Msg<M>, $($parameter),*) -> Fut + Clone + Send + Sync + 'static,
-            Fut: Future<Output = Result<R, E>> + Send + 'static,
-            R: Reply,
-            E: Into<Failure>,
-            M: Message,
-            $($parameter: FromDelivery<S>,)*
+            F: Fn(M, $($parameter),*) -> T + Clone + Send + Sync + 'static,
         {
+            type Returned = T;
+
+            fn call(&self, (message, $($parameter,)*): (M, $($parameter,)*)) -> T {
+                self(message, $($parameter),*)
+            }
+        }
+
+        impl<S, M: Message, $($parameter: FromDelivery<S>),*> Parameters<S> for (Msg<M>, $($parameter,)*) {
             type Message = M;
 
-            fn call(&self, context: &Context, state: &S) -> impl Future<Output = Result> + Send + 'static {
-                let prepared = (|| {
-                    let message = read::<M>(context)?;
-                    $(let $parameter = $parameter::from_delivery(context, state)?;)*
-                    Ok::<_, Failure>(self(Msg(message), $($parameter),*))
-                })();
-                let bus = context.bus.clone();
-                #[allow(unused_variables, reason = "a handler of no further parameters does not use the state")]
-                let _ = state;
-                async move {
-                    prepared?.await.map_err(Into::into)?.publish(&bus);
-                    Ok(())
-                }
+            #[allow(unused_variables, reason = "a handler of no further parameters does not use the state")]
+            fn take(context: &Context, state: &S) -> Result<Self> {
+                Ok((Msg(read::<M>(context)?), $($parameter::from_delivery(context, state)?,)*))
             }
         }
     };
@@ -138,17 +178,27 @@ pub(crate) struct Consumer {
 type Call = dyn Fn(&Context) -> BoxFuture<'static, Result> + Send + Sync;
 
 impl Consumer {
+    /// The name of a consumer that takes every message.
+    pub(crate) const ANY: &'static str = "*";
+
     pub(crate) fn of<S, P, H>(id: &str, handler: H, state: S) -> Self
     where
         S: Send + Sync + 'static,
-        H: Handler<S, P>,
+        P: Parameters<S>,
+        H: Handler<P, Returned: Answer>,
     {
+        let call = move |context: &Context| -> BoxFuture<'static, Result> {
+            match P::take(context, &state) {
+                Ok(parameters) => handler.call(parameters).publish(context.bus.clone()),
+                Err(failure) => Box::pin(ready(Err(failure))),
+            }
+        };
         Self {
             id: Arc::from(id),
-            name: H::Message::NAME,
-            version: H::Message::VERSION,
-            kind: H::Message::KIND,
-            call: Arc::new(move |context| Box::pin(handler.call(context, &state))),
+            name: P::Message::NAME,
+            version: P::Message::VERSION,
+            kind: P::Message::KIND,
+            call: Arc::new(call),
         }
     }
 
@@ -172,6 +222,6 @@ impl Consumer {
     }
 
     pub(crate) fn accepts(&self, envelope: &Envelope) -> bool {
-        *self.name == *envelope.name && envelope.version <= self.version
+        self.name == Self::ANY || (*self.name == *envelope.name && envelope.version <= self.version)
     }
 }

@@ -5,7 +5,7 @@ use std::{fmt, time::Duration};
 use crate::{
     Bus, Draft, Kind, Message, Saga,
     endpoint::{Endpoint, EndpointDefinition},
-    handler::Handler,
+    handler::{Answer, Handler, Parameters},
     saga::SagaConsumer,
 };
 
@@ -49,7 +49,11 @@ impl<S: Clone + Send + Sync + 'static> Module<S> {
 
     /// Adds a handler at an endpoint of its own, both called `id`.
     #[must_use]
-    pub fn consume<P, H: Handler<S, P>>(self, id: &str, handler: H) -> Self {
+    pub fn consume<P, H>(self, id: &str, handler: H) -> Self
+    where
+        H: Handler<P, Returned: Answer>,
+        P: Parameters<S>,
+    {
         self.endpoint(id, |endpoint| endpoint.consume(id, handler))
     }
 

@@ -27,8 +27,8 @@ const TAKEN_MAX: u64 = 200_000;
 const RAW: &str = "
     DELETE FROM wharf.deliveries WHERE ctid = ANY(ARRAY(
         SELECT ctid FROM wharf.deliveries
-        WHERE endpoint = $1 AND not_before <= (SELECT wharf.wharf_now()) AND held_until <= (SELECT wharf.wharf_now())
-        ORDER BY endpoint, not_before, id LIMIT 100 FOR UPDATE SKIP LOCKED))
+        WHERE endpoint = $1 AND rank = 1 AND not_before <= (SELECT wharf.wharf_now()) AND held_until <= (SELECT wharf.wharf_now())
+        ORDER BY endpoint, rank, not_before, id LIMIT 100 FOR UPDATE SKIP LOCKED))
     RETURNING id, epoch, message_id, name, version, kind, key, tenant, sent_at, attempt, crashes, redrives, trail, body";
 
 pub(crate) async fn measure(place: &Place, table: &mut Table, backlogs: &[u64]) {

@@ -14,7 +14,9 @@ use crate::{Bus, Cancel, Envelope, Tx, context::Context, failure::Failure};
 /// Something a handler can ask for by taking it as a parameter.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be a handler's parameter",
-    note = "parameters after the first are `State<S>` (of this module's state), `Tx`, `Bus`, `Attempt`, `Cancel` or `Envelope`"
+    label = "one of its parameters is not in a delivery",
+    note = "parameters after the first are `State<{S}>` (the state of this module), `Tx`, `Bus`, `Attempt`, `Cancel` or `Envelope`",
+    note = "a handler consumes one message, its first parameter; a second message needs a handler of its own"
 )]
 pub trait FromDelivery<S>: Sized + Send {
     /// Takes its part from the delivery.

@@ -3,6 +3,7 @@
 
 mod broken;
 mod check;
+mod compile_errors;
 mod conformance;
 mod explore;
 mod faults;

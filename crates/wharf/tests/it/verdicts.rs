@@ -11,8 +11,8 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 use wharf::{
-    Attempt, Bus, Key, Kind, Limits, Memory, MemoryTx, Message, Module, Msg, Permanent, Result, Retry, State, Tx,
-    Worker, outside, snooze,
+    Answer, Attempt, Bus, Handler, Key, Kind, Limits, Memory, MemoryTx, Message, Module, Msg, Parameters, Permanent,
+    Result, Retry, State, Tx, Worker, outside, snooze,
     testing::{Harness, ManualClock},
 };
 
@@ -36,7 +36,7 @@ async fn story_of(module: Module<()>) -> String {
     story
 }
 
-fn module<P>(handler: impl wharf::Handler<(), P>) -> Module<()> {
+fn module<P: Parameters<()>>(handler: impl Handler<P, Returned: Answer>) -> Module<()> {
     Module::new("m", ()).consume("work", handler)
 }
 
@@ -169,7 +169,10 @@ impl Message for ForeignJob {
 }
 
 /// A worker that gets a message from another program, whose worker has this handler at the same endpoint.
-async fn foreign_app<P>(theirs: impl wharf::Handler<(), P>, ours: Module<()>) -> (Harness, wharf::Client) {
+async fn foreign_app<P: Parameters<()>>(
+    theirs: impl Handler<P, Returned: Answer>,
+    ours: Module<()>,
+) -> (Harness, wharf::Client) {
     let clock = ManualClock::new();
     let memory = Memory::with_clock(clock.clone());
     let them =
