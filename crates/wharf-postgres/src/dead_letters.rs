@@ -1,7 +1,7 @@
 //! Dead letters: found, sent round again, discarded.
 
 use sqlx::{Postgres as Pg, Row, postgres::PgArguments, postgres::PgRow, query::Query};
-use wharf::{DeadLetter, DeadLetterFilter, Error, Timestamp};
+use wharf::{DeadLetter, DeadLetterFilter, Error, Timestamp, ports::Ring};
 
 use crate::{
     Postgres,
@@ -75,7 +75,7 @@ pub(crate) async fn redrive(engine: &Postgres, filter: &DeadLetterFilter) -> Res
     let rows = bind(REDRIVE, filter).fetch_all(engine.pool()).await;
     let sent_to = rows.and_then(|rows| rows.iter().map(|row| row.try_get(0)).collect());
     let sent_to: Vec<String> = sent_to.map_err(|error| failed("redrive dead letters", error))?;
-    engine.committed(sent_to.iter().map(String::as_str));
+    engine.committed(sent_to.iter().map(|endpoint| Ring::from(endpoint.as_str())));
     Ok(sent_to.len() as u64)
 }
 

@@ -15,7 +15,7 @@ use sqlx::{
 };
 use wharf::{
     Clock, Error,
-    ports::{LeftOff, Wakeups},
+    ports::{LeftOff, Ring, Wakeups},
 };
 
 use crate::{
@@ -178,10 +178,10 @@ impl Postgres {
     }
 
     /// Counts a commit and wakes, here and elsewhere, the endpoints it sent to.
-    pub(crate) fn committed<'a>(&self, sent_to: impl IntoIterator<Item = &'a str> + Clone) {
+    pub(crate) fn committed<'a>(&self, sent: impl IntoIterator<Item = Ring<'a>> + Clone) {
         self.shared.commits.fetch_add(1, Ordering::Relaxed);
-        self.shared.wakeups.wake(sent_to.clone());
-        self.shared.notifier.tell(sent_to);
+        self.shared.wakeups.wake(sent.clone());
+        self.shared.notifier.tell(sent.into_iter().map(|ring| ring.endpoint));
     }
 }
 

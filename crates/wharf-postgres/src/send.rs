@@ -2,7 +2,7 @@
 
 use sqlx::{Postgres, postgres::PgArguments, query::Query};
 use uuid::Uuid;
-use wharf::{Error, Outgoing, Timestamp, Trail, micros};
+use wharf::{Error, Outgoing, Timestamp, Trail, micros, ports::Ring};
 
 use crate::{error::failed, row::kind_name};
 
@@ -54,6 +54,9 @@ macro_rules! insert_one {
 pub(crate) use insert_one;
 
 const SEND: &str = insert_outgoing!(outgoing_rows!());
+
+/// The same for exactly one.
+const SEND_ONE: &str = insert_one!("(SELECT) AS once");
 
 /// Outgoing messages, column by column.
 #[derive(Debug, Default)]
@@ -147,9 +150,9 @@ pub(crate) fn bind_one<'q>(
         .bind(one.turn.as_deref())
 }
 
-/// The endpoints that these messages go to.
-pub(crate) fn endpoints(outgoing: &[Outgoing]) -> impl Iterator<Item = &str> + Clone {
-    outgoing.iter().map(|one| &*one.endpoint)
+/// What is to ring once these messages are committed.
+pub(crate) fn rings(outgoing: &[Outgoing]) -> impl Iterator<Item = Ring<'_>> + Clone {
+    outgoing.iter().map(Ring::from)
 }
 
 /// A trail as it is stored. It is made of texts and ids, all of which JSON has.
@@ -162,11 +165,14 @@ pub(crate) async fn send(engine: &crate::Postgres, batch: &[Outgoing]) -> Result
     if batch.is_empty() {
         return Ok(());
     }
-    let columns = Columns::of(batch);
+    let query = match batch {
+        [one] => bind_one(sqlx::query(SEND_ONE), one),
+        many => Columns::of(many).bind(sqlx::query(SEND)),
+    };
     let mut lane = engine.post().take().await?;
-    let sent = columns.bind(sqlx::query(SEND)).execute(&mut *lane).await;
+    let sent = query.execute(&mut *lane).await;
     lane.done(sent).map_err(|error| failed("send", error))?;
-    engine.committed(endpoints(batch));
+    engine.committed(rings(batch));
     Ok(())
 }
 

@@ -3,13 +3,13 @@
 use sqlx::{Acquire, PgConnection, Postgres as Pg, Row, postgres::PgArguments, query::Query};
 use wharf::{
     Error, Outgoing, micros,
-    ports::{Lease, Outcome, Settlement},
+    ports::{Lease, Outcome, Ring, Settlement},
 };
 
 use crate::{
     Postgres,
     error::failed,
-    send::{Columns, bind_one, endpoints, insert_one, insert_outgoing, outgoing_rows},
+    send::{Columns, bind_one, insert_one, insert_outgoing, outgoing_rows, rings},
     sharing::Member,
 };
 
@@ -94,7 +94,7 @@ pub(crate) async fn settle(engine: &Postgres, batch: &[Settlement]) -> Result<Ve
             *ours = true;
         }
     }
-    let sent: Vec<&str> = batch.iter().flat_map(|settlement| endpoints(&settlement.outgoing)).collect();
+    let sent: Vec<Ring<'_>> = batch.iter().flat_map(|settlement| rings(&settlement.outgoing)).collect();
     engine.committed(sent);
     Ok(ours)
 }

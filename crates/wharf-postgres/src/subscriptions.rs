@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use sqlx::{Acquire, PgConnection, PgExecutor, Row, postgres::PgRow};
 use wharf::{
     Code, Error, Timestamp,
-    ports::{Declaration, Declared, Replacement, StoredSubscription, Subscription, TimerFiring, Wakeups},
+    ports::{Declaration, Declared, Replacement, Ring, StoredSubscription, Subscription, TimerFiring, Wakeups},
 };
 
 use crate::{
@@ -98,7 +98,7 @@ pub(crate) async fn declare(engine: &Postgres, declaration: &Declaration) -> Res
     transaction.commit().await.map_err(what)?;
     lane.give_back();
     let replaced = declaration.replacements.iter().map(|replacement| &*replacement.new);
-    engine.committed(replaced.chain([Wakeups::ROUTES, Wakeups::TIMERS]));
+    engine.committed(replaced.chain([Wakeups::ROUTES, Wakeups::TIMERS]).map(Ring::from));
     Ok(Declared::Accepted)
 }
 
@@ -139,7 +139,7 @@ pub(crate) async fn retire(engine: &Postgres, endpoint: &str, message: &str, max
         .execute(&mut *lane)
         .await;
     let retired = lane.done(retired).map_err(|error| failed("retire a subscription", error))?;
-    engine.committed([Wakeups::ROUTES]);
+    engine.committed([Ring::from(Wakeups::ROUTES)]);
     Ok(retired.rows_affected())
 }
 

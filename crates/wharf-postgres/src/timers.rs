@@ -12,7 +12,7 @@ use crate::{
     Postgres,
     error::failed,
     row::read_trail,
-    send::{endpoints, send_within, write_trail},
+    send::{rings, send_within, write_trail},
 };
 
 const ARM: &str = "
@@ -99,7 +99,7 @@ pub(crate) async fn fire(engine: &Postgres, max: usize) -> Result<Fired, Error> 
     transaction.commit().await.map_err(what)?;
     lane.give_back();
     if !outgoing.is_empty() {
-        engine.committed(endpoints(&outgoing));
+        engine.committed(rings(&outgoing));
     }
     let wait: Option<i64> = rows.first().map_or(Ok(None), |row| row.try_get(0)).map_err(what)?;
     let next_due = wait.map(|wait| engine.clock().now() + Duration::from_micros(u64::try_from(wait).unwrap_or(0)));

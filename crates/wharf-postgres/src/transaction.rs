@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use sqlx::{Connection, PgConnection, raw_sql};
 use wharf::{
     Code, Error, Outgoing, Tx,
-    ports::{Burial, Lease, Receipt, SagaId, SagaRow, TimerArm, Transaction, Wakeups},
+    ports::{Burial, Lease, Receipt, Ring, SagaId, SagaRow, TimerArm, Transaction, Wakeups},
 };
 
 use crate::{
@@ -16,7 +16,7 @@ use crate::{
     join::JoinedTransaction,
     lanes::Lane,
     sagas,
-    send::endpoints,
+    send::rings,
     settle::{Settled, settle_within},
     sharing, timers,
 };
@@ -164,8 +164,8 @@ impl PostgresTransaction {
         let wanted = self.lane.is_wanted();
         let commit = raw_sql(if wanted { self.mode.commit_and_begin() } else { self.mode.commit() });
         commit.execute(&mut *self.lane).await.map_err(|error| failed("commit", error))?;
-        let timers = self.arms.then_some(Wakeups::TIMERS);
-        self.engine.committed(endpoints(outgoing).chain(timers));
+        let timers = self.arms.then_some(Ring::from(Wakeups::TIMERS));
+        self.engine.committed(rings(outgoing).chain(timers));
         if wanted {
             self.lane.give_back_begun(self.mode);
         } else {

@@ -1,6 +1,6 @@
 //! Dead letters: listed, sent round again, discarded.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::collections::BTreeSet;
 
 use serde::Deserialize;
 use wharf::{DeadLetter, DeadLetterFilter, Error, Timestamp};
@@ -10,6 +10,7 @@ use crate::{
     engine::Sqlite,
     error::failed,
     script::Script,
+    turn::at_once,
 };
 
 /// The letters a filter means, oldest first.
@@ -90,7 +91,8 @@ pub(crate) async fn redrive(engine: &Sqlite, filter: &DeadLetterFilter) -> Resul
     let ran = script.run(turn.connection()?).await.map_err(|error| failed(DOING, error))?;
     let endpoints: BTreeSet<String> =
         ran.iter().flat_map(|ran| &ran.rows).map(|row| column(row, 0)).collect::<Result<_, Error>>()?;
-    turn.end(DOING, Script::new(), endpoints.into_iter().map(Arc::from).collect()).await?.committed()?;
+    let bells = endpoints.iter().map(|endpoint| at_once(endpoint)).collect();
+    turn.end(DOING, Script::new(), bells).await?.committed()?;
     Ok(ran.first().map_or(0, |revived| revived.changed))
 }
 

@@ -13,6 +13,7 @@ use wharf::{Code, Envelope, Error, Key, Kind, Outgoing, Priority, Tenant, Timest
 use crate::{
     error::unreadable,
     script::{Ran, Script},
+    turn::Bell,
 };
 
 /// Sends one message for each element of a JSON array. `jsonb_each` and not `json_each`: its elements are not text that
@@ -70,12 +71,13 @@ pub(crate) fn send<'a>(
     Ok(script.write_exactly(rows.len(), SEND).bind(json(&rows)?))
 }
 
-/// The endpoints of these messages, each once: the bells to ring when they are committed.
-pub(crate) fn bells<'a>(outgoing: impl IntoIterator<Item = &'a Outgoing>) -> Vec<Arc<str>> {
-    let mut bells: Vec<Arc<str>> = Vec::new();
+/// The bells to ring when these messages are committed, each once, with the time until its first message is due.
+pub(crate) fn bells<'a>(outgoing: impl IntoIterator<Item = &'a Outgoing>) -> Vec<Bell> {
+    let mut bells: Vec<Bell> = Vec::new();
     for one in outgoing {
-        if !bells.contains(&one.endpoint) {
-            bells.push(Arc::clone(&one.endpoint));
+        match bells.iter_mut().find(|(endpoint, _)| *endpoint == one.endpoint) {
+            Some((_, due_in)) => *due_in = one.delay.min(*due_in),
+            None => bells.push((Arc::clone(&one.endpoint), one.delay)),
         }
     }
     bells

@@ -14,6 +14,7 @@ use crate::{
     error::failed,
     schedules,
     script::{Ran, Script},
+    turn::at_once,
 };
 
 const ALL: &str = "
@@ -76,11 +77,11 @@ pub(crate) async fn declare(engine: &Sqlite, declaration: &Declaration) -> Resul
         turn.undo().await;
         return Ok(Declared::Refused(problems));
     }
-    let mut bells: Vec<Arc<str>> = vec![Arc::from(Wakeups::ROUTES), Arc::from(Wakeups::TIMERS)];
+    let mut bells = [Wakeups::ROUTES, Wakeups::TIMERS].map(at_once).to_vec();
     let mut script = Script::new();
     for replacement in &declaration.replacements {
         script = replace(script, replacement, now)?;
-        bells.push(Arc::clone(&replacement.new));
+        bells.push(at_once(&replacement.new));
     }
     for schedule in &declaration.schedules {
         script = schedules::declare(script, schedule, now);
@@ -141,7 +142,7 @@ pub(crate) async fn retire(engine: &Sqlite, endpoint: &str, message: &str, max: 
     let script = Script::new().write(FORGET).bind(endpoint).bind(message);
     let script = waiting(script.write(BURY).bind(code.to_string()).bind(code.meaning).bind(now));
     let script = waiting(script.write(DELETE));
-    let bells = vec![Arc::from(Wakeups::ROUTES)];
+    let bells = vec![at_once(Wakeups::ROUTES)];
     let ran = engine.writer().run("retire a subscription", script, bells).await?.committed()?;
     Ok(ran.get(1).map_or(0, |buried| buried.changed))
 }

@@ -2,7 +2,6 @@
 
 use std::{
     collections::{BTreeMap, HashSet},
-    sync::Arc,
     time::Duration,
 };
 
@@ -18,7 +17,7 @@ use crate::{
     engine::Sqlite,
     error::{failed, unreadable},
     script::{Ran, Script},
-    turn::Ended,
+    turn::{Bell, Ended},
 };
 
 #[async_trait]
@@ -75,7 +74,7 @@ impl Transport for Sqlite {
 const SETTLING: &str = "settle deliveries";
 
 /// Statements that settle all of these, provided that each is still held under its lease.
-fn settle(batch: &[&Settlement], now: Timestamp) -> Result<(Script, Vec<Arc<str>>), Error> {
+fn settle(batch: &[&Settlement], now: Timestamp) -> Result<(Script, Vec<Bell>), Error> {
     let (mut gone, mut dead, mut back) = (Vec::new(), Vec::new(), Vec::new());
     for Settlement { lease, outcome, .. } in batch {
         match outcome {

@@ -20,7 +20,7 @@ pub use store::{
 };
 pub use subscriptions::{Declaration, Declared, Replacement, StoredSubscription, Subscription};
 pub use transport::{Depth, Outcome, Settlement, Transport};
-pub use wakeups::Wakeups;
+pub use wakeups::{Bell, Ring, Wakeups};
 
 /// A store and a transport in one database: the deletion of the delivery row is both the acknowledgement and the
 /// deduplication, in the same transaction as the handler's own writes.

@@ -77,7 +77,7 @@ pub(crate) async fn pump(
             lost = &mut pump.renewing => pump.on_renewed(lost),
             () = clock.sleep_until(pump.renew_at), if pump.renewing.is_terminated() => pump.start_renewing(),
             () = clock.sleep_until(pump.settle_at), if pump.is_held_up() => {}
-            () = bell.notified(), if waiting => pump.look_at = now,
+            due_in = bell.notified(), if waiting => pump.look_at = pump.look_at.min(now + due_in),
             () = clock.sleep_until(pump.look_at.max(pump.shut_until)), if waiting => pump.look_at = now,
         }
     }

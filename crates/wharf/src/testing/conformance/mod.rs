@@ -135,6 +135,7 @@ macro_rules! conformance {
                 depth_tells_due_delayed_and_held_apart,
                 w19_depth_is_counted_only_so_far,
                 the_bell_rings_for_what_was_sent,
+                the_bell_tells_how_long_until_what_was_sent_is_due,
                 nothing_is_lost_when_the_process_dies,
             }
             atomicity {
