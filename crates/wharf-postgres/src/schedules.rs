@@ -11,7 +11,7 @@ use wharf::{
 use crate::{
     Postgres,
     error::failed,
-    send::{endpoints, send_within},
+    send::{rings, send_within},
 };
 
 /// Keeps the next due time, which may lie in the past; a changed period may bring it forward.
@@ -73,7 +73,7 @@ pub(crate) async fn fire(
     transaction.commit().await.map_err(what)?;
     lane.give_back();
     if ticked.fired {
-        engine.committed(endpoints(outgoing));
+        engine.committed(rings(outgoing));
     }
     Ok(ticked)
 }
