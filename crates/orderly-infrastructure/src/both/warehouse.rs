@@ -29,10 +29,14 @@ SELECT product_id, available FROM stock WHERE tenant = $1 AND product_id" listed
 
 /// In product order, so that two who open the same shelves wait for one another and not for ever.
 const OPEN: &str = sql!("
-INSERT INTO stock (tenant, product_id, available, opening, updated_at)
-SELECT $2, CAST(value ->> 0 AS BIGINT), CAST(value ->> 1 AS BIGINT), CAST(value ->> 1 AS BIGINT), " now "
+INSERT INTO stock (tenant, product_id, available, updated_at)
+SELECT $2, CAST(value ->> 0 AS BIGINT), CAST(value ->> 1 AS BIGINT), " now "
 FROM json_each($3) WHERE true ORDER BY 2
-ON CONFLICT (tenant, product_id) DO NOTHING");
+ON CONFLICT (tenant, product_id) DO NOTHING RETURNING product_id, available");
+
+const BOOK_OPENED: &str = sql!("
+INSERT INTO stock_movements (tenant, product_id, kind, units, moved_at)
+SELECT $2, CAST(value ->> 0 AS BIGINT), 'received', CAST(value ->> 1 AS BIGINT), " now " FROM json_each($3)");
 
 #[async_trait]
 impl Warehouse for Adapters {
@@ -47,8 +51,14 @@ impl Warehouse for Adapters {
 
     async fn open(&self, tx: &mut Tx, opening: &[(ProductId, i64)]) -> Result {
         let tenant = tx.tenant();
-        let query = sqlx::query(OPEN).bind(self.now()).bind(tenant.as_str()).bind(rows(opening)?);
-        query.execute(connection(tx).await?).await?;
+        let connection = connection(tx).await?;
+        let query = sqlx::query_as(OPEN).bind(self.now()).bind(tenant.as_str()).bind(rows(opening)?);
+        let mut opened: Vec<(i64, i64)> = query.fetch_all(&mut *connection).await?;
+        opened.retain(|(_, units)| *units != 0);
+        if !opened.is_empty() {
+            let query = sqlx::query(BOOK_OPENED).bind(self.now()).bind(tenant.as_str()).bind(rows(opened)?);
+            query.execute(connection).await?;
+        }
         Ok(())
     }
 }

@@ -94,6 +94,7 @@ on_every_engine! {
         what_is_held_leaves_the_available,
         what_is_given_back_can_be_sold_again,
         what_is_taken_out_has_left,
+        what_comes_and_goes_is_booked,
         a_reservation_ends_once,
         a_tombstone_holds_nothing_and_stays,
         a_second_reservation_is_refused,

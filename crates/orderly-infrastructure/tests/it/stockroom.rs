@@ -34,6 +34,14 @@ pub(crate) async fn reservation(stage: &Stage, tenant: &Tenant, order: OrderId) 
     stage.commit_of(tenant, async |tx| stage.ports.stockroom.reservation(tx, order).await).await
 }
 
+/// What moved, as `product kind units order`, oldest first.
+async fn movements(stage: &Stage) -> Vec<String> {
+    let sql = "
+        SELECT product_id || ' ' || kind || ' ' || units || ' ' || coalesce(order_id, 0) FROM stock_movements
+        ORDER BY coalesce(order_id, 0), product_id";
+    stage.read(sql).await
+}
+
 const ORDER: OrderId = OrderId(1);
 
 pub(crate) async fn what_is_held_leaves_the_available(stage: &Stage) {
@@ -62,6 +70,24 @@ pub(crate) async fn what_is_taken_out_has_left(stage: &Stage) {
     stage.commit(async |tx| stage.ports.stockroom.take_out(tx, ORDER).await).await;
     assert_eq!(levels(stage, &tenant()).await, [(1, 5, 1), (2, 15, 0)]);
     assert_eq!(reservation(stage, &tenant(), ORDER).await, Some(ReservationState::Committed));
+}
+
+/// Holding and giving back move nothing out of the warehouse.
+pub(crate) async fn what_comes_and_goes_is_booked(stage: &Stage) {
+    open(stage, &tenant(), &[(1, 10), (2, 20), (3, 0)]).await;
+    open(stage, &tenant(), &[(1, 99)]).await;
+    hold(stage, &tenant(), ORDER, &[(1, 4), (2, 5)]).await;
+    hold(stage, &tenant(), OrderId(2), &[(1, 1)]).await;
+    stage.commit(async |tx| stage.ports.stockroom.give_back(tx, OrderId(2)).await).await;
+    assert_eq!(movements(stage).await, ["1 received 10 0", "2 received 20 0"]);
+    stage.commit(async |tx| stage.ports.stockroom.take_out(tx, ORDER).await).await;
+    let shipped = ["1 received 10 0", "2 received 20 0", "1 shipped -4 1", "2 shipped -5 1"];
+    assert_eq!(movements(stage).await, shipped);
+
+    let mut work = stage.begin();
+    stage.ports.stockroom.take_out(&mut work.tx, ORDER).await.unwrap_err();
+    work.rollback().await.unwrap();
+    assert_eq!(movements(stage).await, shipped, "it left once");
 }
 
 pub(crate) async fn a_reservation_ends_once(stage: &Stage) {
