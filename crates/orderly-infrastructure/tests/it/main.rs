@@ -6,6 +6,7 @@ mod audit;
 mod book;
 mod catalog;
 mod connecting;
+mod hot_products;
 mod ledger;
 mod notifications;
 mod orders;
@@ -89,6 +90,11 @@ on_every_engine! {
         opening_stock_is_set_once,
         stock_comes_page_by_page,
         only_what_is_known_is_available,
+        what_was_put_is_read,
+        what_was_reserved_meanwhile_is_not_written_over,
+        movements_come_newest_first_page_by_page,
+        a_receipt_is_found_under_its_reference_and_made_once,
+        what_is_low_is_found_and_counted,
     }
     stockroom {
         what_is_held_leaves_the_available,
@@ -98,8 +104,9 @@ on_every_engine! {
         a_reservation_ends_once,
         a_tombstone_holds_nothing_and_stays,
         a_second_reservation_is_refused,
-        of_a_hundred_buyers_one_gets_the_last_unit,
-        orders_that_want_the_same_products_never_wait_in_a_circle,
+        what_is_not_there_any_more_is_not_held,
+        o15_of_a_hundred_buyers_one_gets_the_last_unit,
+        o16_orders_that_want_the_same_products_never_wait_in_a_circle,
     }
     ledger {
         every_state_of_an_intent_is_read_as_it_was_written,

@@ -27,7 +27,11 @@ async fn open(stage: &Stage) -> (Harness, orderly_orders::Ports, ProductId) {
     let worker = ports
         .worker()
         .module(orderly_orders::module(orders.clone()))
-        .module(orderly_inventory::module(orderly_inventory::Ports { stockroom: ports.stockroom.clone() }))
+        .module(orderly_inventory::module(orderly_inventory::Ports {
+            stockroom: ports.stockroom.clone(),
+            warehouse: ports.warehouse.clone(),
+            settings: orderly_inventory::Settings::default(),
+        }))
         .module(orderly_payments::module(orderly_payments::Ports {
             ledger: ports.ledger.clone(),
             gateway: ports.gateway.clone(),

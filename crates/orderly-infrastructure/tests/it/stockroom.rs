@@ -2,7 +2,7 @@
 
 use futures_util::future::join_all;
 use orderly_contracts::{OrderId, ProductId, Quantity, Tenant};
-use orderly_inventory::domain::{ReservationState, hold_all};
+use orderly_inventory::domain::{ReservationState, Stock, hold_all};
 use wharf::{Tx, Verdict};
 
 use crate::{
@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// Holds units of products for an order as the use case does. `false` when there are too few.
-async fn hold_in(stage: &Stage, tx: &mut Tx, order: OrderId, wanted: &[(i64, i64)]) -> wharf::Result<bool> {
+pub(crate) async fn hold_in(stage: &Stage, tx: &mut Tx, order: OrderId, wanted: &[(i64, i64)]) -> wharf::Result<bool> {
     let stockroom = &stage.ports.stockroom;
     assert_eq!(stockroom.reservation(tx, order).await?, None);
     let products: Vec<_> = wanted.iter().map(|&(product, _)| ProductId(product)).collect();
@@ -120,7 +120,20 @@ pub(crate) async fn a_second_reservation_is_refused(stage: &Stage) {
     assert_eq!(levels(stage, &tenant()).await, [(1, 10, 0)]);
 }
 
-pub(crate) async fn of_a_hundred_buyers_one_gets_the_last_unit(stage: &Stage) {
+/// The update itself asks whether there is enough, whatever was read before.
+pub(crate) async fn what_is_not_there_any_more_is_not_held(stage: &Stage) {
+    open(stage, &tenant(), &[(1, 10), (2, 20)]).await;
+    let read = [1, 2].map(|product| (ProductId(product), Stock::new(20, 0, 0).unwrap()));
+    let lines = [1, 2].map(|product| (ProductId(product), Quantity::new(11).unwrap()));
+    let held = hold_all(lines, &read.into()).unwrap();
+    let mut work = stage.begin();
+    let failure = stage.ports.stockroom.hold(&mut work.tx, ORDER, &held).await.unwrap_err();
+    assert_eq!(failure.verdict(), Verdict::Retry);
+    work.rollback().await.unwrap();
+    assert_eq!(levels(stage, &tenant()).await, [(1, 10, 0), (2, 20, 0)]);
+}
+
+pub(crate) async fn o15_of_a_hundred_buyers_one_gets_the_last_unit(stage: &Stage) {
     open(stage, &tenant(), &[(1, 1)]).await;
     let usual = tenant();
     let got = join_all((1..=100).map(|order| hold(stage, &usual, OrderId(order), &[(1, 1)]))).await;
@@ -130,7 +143,7 @@ pub(crate) async fn of_a_hundred_buyers_one_gets_the_last_unit(stage: &Stage) {
 
 /// Orders ask for the products in opposite orders; half of them give back, half take out, in transactions of their own
 /// that take the same rows again.
-pub(crate) async fn orders_that_want_the_same_products_never_wait_in_a_circle(stage: &Stage) {
+pub(crate) async fn o16_orders_that_want_the_same_products_never_wait_in_a_circle(stage: &Stage) {
     open(stage, &tenant(), &[(1, 1_000), (2, 1_000), (3, 1_000)]).await;
     let usual = tenant();
     let buy = async |order: i64| {

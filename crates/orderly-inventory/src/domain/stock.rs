@@ -132,7 +132,6 @@ fn positive(units: i64) -> Result<i64, StockError> {
 
 /// Why stock does not move.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
 pub enum StockError {
     #[error("stock is never negative")]
     Negative,
@@ -146,4 +145,18 @@ pub enum StockError {
     BelowReserved { on_hand: i64, reserved: i64 },
     #[error("more units than can be counted")]
     Overflow,
+}
+
+impl StockError {
+    /// Stable, for programs.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Negative => "negative",
+            Self::NotPositive { .. } => "not-positive",
+            Self::Short { .. } => "short",
+            Self::NotReserved { .. } => "not-reserved",
+            Self::BelowReserved { .. } => "below-reserved",
+            Self::Overflow => "too-many-units",
+        }
+    }
 }

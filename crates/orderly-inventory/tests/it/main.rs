@@ -3,5 +3,8 @@
 
 mod hold;
 mod reservation;
+mod running_low;
 mod shelves;
+mod shop;
 mod stock;
+mod warehouse;
