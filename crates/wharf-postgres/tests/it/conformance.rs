@@ -23,6 +23,7 @@ struct OnPostgres<const SHARE_COMMITS: usize> {
 #[async_trait]
 impl<const SHARE_COMMITS: usize> Subject for OnPostgres<SHARE_COMMITS> {
     type Engine = Postgres;
+    const CRASH_EVERY_AWAITS: usize = if SHARE_COMMITS > 1 { 3 } else { 1 };
 
     async fn start(clock: ManualClock) -> Self {
         let database = Database::create().await;

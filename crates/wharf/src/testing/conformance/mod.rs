@@ -63,6 +63,10 @@ pub trait Subject: Send + Sync + Sized + 'static {
     /// The engine.
     type Engine: Engine + Clone;
 
+    /// Crashes are tried at every so many awaits. More than one is for a further configuration of an engine whose first
+    /// is tried at each; an odd number, as awaits before and after a call of a port take turns.
+    const CRASH_EVERY_AWAITS: usize = 1;
+
     /// A fresh, empty engine that lives by this clock, with a table for the suite's own writes.
     async fn start(clock: ManualClock) -> Self;
 
