@@ -1,4 +1,4 @@
-//! w25, through a real process boundary: a message that kills its process is set aside, and takes no other with it.
+//! Real processes that die: by their own doing, by SIGKILL in the midst of their work, and while they are stopping.
 
 use std::{
     env,
@@ -46,7 +46,7 @@ async fn worker(engine: Sqlite) -> ReadyWorker {
 }
 
 #[tokio::test]
-async fn a_message_that_kills_its_process_is_set_aside_and_all_others_are_handled_once() {
+async fn w25_a_message_that_kills_its_process_is_set_aside_and_all_others_are_handled_once() {
     let directory = TempDir::new().unwrap();
     let path = directory.path().join("app.db");
     let engine = Sqlite::open(&path).await.unwrap();

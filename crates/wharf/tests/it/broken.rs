@@ -2,7 +2,7 @@
 
 use std::{
     any::Any,
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -54,12 +54,14 @@ flaws! {
     BringsSurvivorsUnasked,
     StarvesSurvivors,
     IgnoresTurns,
+    LooksAtOnePage,
     LetsOthersPassARetry,
     LetsOthersPassADeadLetter,
     FiresTimersOutOfTurn,
     IgnoresPriorities,
     ForgetsExpiry,
     CountsTheGraceFromTheSending,
+    DiscardsTheUnknown,
     StumblesOverForeignRows,
     CountsReturnsAsAttempts,
     RenewsAnything,
@@ -67,6 +69,7 @@ flaws! {
     ClaimsNewestFirst,
     OverwritesSagas,
     FiresTimersTwice,
+    LosesTimers,
     KeepsWhatItRedrives,
     AcknowledgesOnDelivery,
     DropsOnReconnect,
@@ -111,6 +114,17 @@ impl Broken {
         self.memory.settle(&deliveries.iter().map(done).collect::<Vec<_>>()).await.map(drop)
     }
 
+    /// As one who asks for whose turn it is only of the page that it has claimed.
+    async fn put_back_all_but_the_first_of_each_key(&self, page: &mut Vec<Delivery>) -> Result<(), Error> {
+        let mut keys = HashSet::new();
+        let (first, others): (Vec<_>, Vec<_>) =
+            page.drain(..).partition(|one| keys.insert(one.envelope.key.as_str().to_owned()));
+        *page = first;
+        let outcome = Outcome::Return { delay: Duration::ZERO };
+        let put_back = |one: &Delivery| Settlement { lease: one.lease, outcome: outcome.clone(), outgoing: Vec::new() };
+        self.memory.settle(&others.iter().map(put_back).collect::<Vec<_>>()).await.map(drop)
+    }
+
     /// The lease under which a row was last claimed, whoever claimed it.
     fn newest(&self, lease: Lease) -> Lease {
         self.claimed.lock().unwrap().get(&lease.id).map_or(lease, |delivery| delivery.lease)
@@ -124,7 +138,7 @@ impl Transport for Broken {
         asked.survivors |= self.has(Flaw::BringsSurvivorsUnasked);
         asked.survivors &= !self.has(Flaw::StarvesSurvivors);
         asked.turns = match asked.turns {
-            _ if self.has(Flaw::IgnoresTurns) => Turns::Free,
+            _ if self.has(Flaw::IgnoresTurns) || self.has(Flaw::LooksAtOnePage) => Turns::Free,
             Turns::Ordered { .. } if self.has(Flaw::LetsOthersPassARetry) => Turns::OneAtATime,
             Turns::Ordered { .. } if self.has(Flaw::LetsOthersPassADeadLetter) => {
                 Turns::Ordered { dead_letters_hold: false }
@@ -132,6 +146,9 @@ impl Transport for Broken {
             turns @ (Turns::Free | Turns::OneAtATime | Turns::Ordered { .. }) => turns,
         };
         let mut claimed = self.memory.claim(&asked).await?;
+        if self.has(Flaw::LooksAtOnePage) && claim.turns != Turns::Free {
+            self.put_back_all_but_the_first_of_each_key(&mut claimed.deliveries).await?;
+        }
         let foreign = |one: &Delivery| serde_json::from_str::<serde_json::Value>(&one.body).is_err();
         if self.has(Flaw::StumblesOverForeignRows) && claimed.deliveries.iter().any(foreign) {
             return Err(Error::new(Code::ENGINE_FAILED, "a row is no message"));
@@ -188,6 +205,7 @@ impl Transport for Broken {
                 Outcome::Return { delay } if self.has(Flaw::DropsOnReconnect) && delay.is_zero() => {
                     settlement.outcome = Outcome::Done;
                 }
+                Outcome::Unknown { .. } if self.has(Flaw::DiscardsTheUnknown) => settlement.outcome = Outcome::Done,
                 Outcome::Done
                 | Outcome::Retry { .. }
                 | Outcome::Return { .. }
@@ -234,6 +252,11 @@ impl Store for Broken {
 
     async fn fire_timers(&self, max: usize) -> Result<Fired, Error> {
         let before = self.memory.fire_timers(max).await?;
+        if self.has(Flaw::LosesTimers) && before.fired > 0 {
+            // As one who takes the timers off its list, and dies before it has sent their firings.
+            let firings = self.memory.claim(&Claim::new("saga", max, Duration::ZERO)).await?.deliveries;
+            self.forget(&firings).await?;
+        }
         if self.has(Flaw::FiresTimersTwice) && before.fired > 0 {
             let again: Vec<_> = self.memory.claim(&Claim::new("saga", 1, Duration::ZERO)).await?.deliveries;
             for one in &again {
@@ -515,6 +538,7 @@ macro_rules! caught {
 
 caught! {
     an_engine_that_ignores_the_epoch: IgnoresTheEpoch by leases::the_old_holder_can_no_longer_settle;
+    an_engine_that_lets_the_dead_finish: IgnoresTheEpoch by leases::w05_a_holder_that_was_taken_for_dead_cannot_finish_too;
     an_engine_whose_transactions_ignore_the_epoch: IgnoresTheEpoch by atomicity::a_stale_epoch_commits_nothing;
     an_engine_that_never_settles: CommitsWithoutSettling by atomicity::writes_sends_and_settlement_are_one_commit;
     an_engine_that_acknowledges_first: SettlesWithoutCommitting by atomicity::writes_sends_and_settlement_are_one_commit;
@@ -523,12 +547,13 @@ caught! {
     an_engine_that_forgets_delays: ForgetsDelays by retry::a_retry_waits_its_delay_to_the_microsecond;
     an_engine_that_forgets_crashes: ForgetsCrashes by retry::attempts_and_crashes_are_counted_apart;
     an_engine_that_blames_neighbours: CountsEveryLossAsACrash by survivors::only_a_loss_while_alone_is_a_crash;
-    an_engine_that_lets_poison_spread: CountsEveryLossAsACrash by survivors::a_poison_message_takes_no_neighbour_with_it;
+    an_engine_that_lets_poison_spread: CountsEveryLossAsACrash by survivors::w25_a_poison_message_takes_no_neighbour_with_it;
     an_engine_that_claims_survivors_together: ClaimsSurvivorsTogether by survivors::a_survivor_comes_alone;
-    an_engine_that_brings_survivors_unasked: BringsSurvivorsUnasked by survivors::a_page_that_none_may_take_hides_nothing_behind_it;
+    an_engine_that_brings_survivors_unasked: BringsSurvivorsUnasked by survivors::w10_a_page_that_none_may_take_hides_nothing_behind_it;
     an_engine_that_starves_survivors: StarvesSurvivors by survivors::survivors_and_fresh_ones_do_not_starve_each_other;
     an_engine_that_ignores_turns: IgnoresTurns by turns::no_two_of_a_key_are_held_at_once;
     an_engine_that_reorders_a_key: IgnoresTurns by turns::many_workers_keep_the_order_of_every_key;
+    an_engine_that_looks_no_further_than_a_page: LooksAtOnePage by turns::w10_a_key_with_many_waiting_hides_no_other;
     an_engine_whose_survivors_let_pass: IgnoresTurns by turns::a_crash_keeps_the_order_of_its_key;
     an_engine_whose_retries_let_pass: LetsOthersPassARetry by turns::an_ordered_key_waits_for_its_first_and_others_do_not;
     an_engine_whose_dead_letters_let_pass: LetsOthersPassADeadLetter by turns::a_dead_letter_holds_its_key_where_asked_for;
@@ -537,13 +562,16 @@ caught! {
     an_engine_that_ignores_priorities: IgnoresPriorities by urgency::a_higher_priority_is_claimed_first;
     an_engine_that_forgets_expiry: ForgetsExpiry by urgency::what_has_expired_says_so_and_a_redrive_forgives_it;
     an_engine_that_counts_the_grace_from_the_sending: CountsTheGraceFromTheSending by urgency::what_is_unknown_is_so_from_when_that_was_first_said;
-    an_engine_that_stumbles_over_foreign_rows: StumblesOverForeignRows by foreign::a_foreign_row_is_handled_or_dead_lettered_and_holds_up_nobody;
+    an_engine_that_discards_what_nobody_here_knows: DiscardsTheUnknown by foreign::w09_what_a_newer_process_left_behind_is_kept_for_the_next_one;
+    an_engine_that_stumbles_over_foreign_rows: StumblesOverForeignRows by foreign::w26_a_foreign_row_is_handled_or_dead_lettered_and_holds_up_nobody;
     an_engine_that_counts_returns: CountsReturnsAsAttempts by retry::a_return_costs_no_attempt_and_no_crash;
     an_engine_that_renews_anything: RenewsAnything by leases::a_renewal_reports_what_is_no_longer_ours;
     an_engine_that_truncates_bodies: TruncatesBodies by delivery::what_was_sent_arrives_byte_for_byte;
     an_engine_that_claims_newest_first: ClaimsNewestFirst by delivery::claims_take_the_oldest_first_and_no_more_than_asked;
     an_engine_that_overwrites_sagas: OverwritesSagas by sagas::a_save_must_follow_the_revision_before;
     an_engine_that_fires_timers_twice: FiresTimersTwice by timers::a_timer_fires_once_and_not_a_microsecond_early;
+    an_engine_that_fires_timers_for_a_past_leader: FiresTimersTwice by timers::w07_who_stood_still_in_the_midst_of_firing_fires_no_timer_twice;
+    an_engine_that_loses_a_timer: LosesTimers by timers::a_timer_fires_once_and_not_a_microsecond_early;
     an_engine_that_keeps_what_it_redrives: KeepsWhatItRedrives by dead_letters::a_redrive_moves_each_letter_once;
     an_engine_that_forgets_subscriptions: ForgetsSubscriptions by subscriptions::what_was_declared_is_known_to_all_and_since_when;
     an_engine_that_keeps_nothing_for_later_consumers: ForgetsSubscriptions by subscriptions::an_event_is_kept_for_a_consumer_that_has_never_run;
@@ -554,6 +582,7 @@ caught! {
     an_engine_that_loses_what_it_retires: LosesWhatItRetires by subscriptions::what_waits_for_a_retired_subscription_is_not_lost;
     an_engine_that_fires_schedules_early: FiresSchedulesEarly by schedules::a_schedule_fires_at_each_multiple_of_its_period_and_not_a_microsecond_early;
     an_engine_that_fires_schedules_twice: FiresSchedulesTwice by schedules::of_many_who_fire_at_once_one_sends;
+    an_engine_that_fires_schedules_for_a_past_leader: FiresSchedulesTwice by schedules::w07_who_stood_still_in_the_midst_of_firing_sends_nothing_twice;
     an_engine_that_sends_each_due_time_twice: FiresSchedulesEarly by schedules::w06_two_workers_send_each_due_time_once;
     an_engine_that_makes_up_for_missed_times: MakesUpForMissedTimes by schedules::what_was_missed_is_counted_and_fired_once;
     an_engine_that_keeps_the_first_period: KeepsTheFirstPeriod by schedules::a_changed_period_takes_effect_when_it_is_declared;
@@ -563,7 +592,7 @@ caught! {
     an_engine_that_counts_every_dead_letter: CountsToTheEnd by dead_letters::dead_letters_are_counted_no_further_than_asked;
     an_engine_that_prunes_early: PrunesEarly by pruning::a_finished_saga_goes_after_its_retention_and_not_before;
     an_engine_that_prunes_the_unfinished: PrunesTheUnfinished by pruning::a_finished_saga_goes_after_its_retention_and_not_before;
-    an_engine_that_prunes_at_will: PrunesAtWill by pruning::no_more_goes_at_once_than_asked;
+    an_engine_that_prunes_at_will: PrunesAtWill by pruning::w19_no_more_goes_at_once_than_asked;
     an_engine_that_brings_back_what_was_retired: ConfirmsByDeclaring by subscriptions::what_was_retired_stays_away_though_a_worker_confirms_it;
 }
 

@@ -21,7 +21,7 @@ async fn pass(Msg(job): Msg<Job>, State(gate): State<Gate>, mut tx: Tx) -> Resul
 }
 
 #[tokio::test]
-async fn a_handler_slower_than_its_lease_keeps_its_delivery() {
+async fn w04_a_handler_slower_than_its_lease_keeps_its_delivery_and_runs_once() {
     let (gate, mut keeper) = gate();
     let running = Running::on_memory(|worker| {
         let module = Module::new("m", gate);
