@@ -2,9 +2,12 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 mod adopting;
+mod clocks;
 mod conformance;
 mod database;
+mod foreign;
 mod joining;
+mod killed;
 mod listening;
 mod migrating;
 mod reconnecting;
