@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::{Context, Result};
 
-use crate::{api, cargo, layers, requirements, tidy};
+use crate::{api, cargo, faults::FAULTS, layers, requirements::REQUIREMENTS, tidy};
 
 /// One check of the whole workspace.
 pub(crate) struct Gate {
@@ -30,7 +30,8 @@ pub(crate) enum Outcome {
 pub(crate) const GATES: &[Gate] = &[
     Gate { name: "layers", check: layers::check },
     Gate { name: "tidy", check: tidy::check },
-    Gate { name: "requirements", check: requirements::check },
+    Gate { name: "requirements", check: |root| REQUIREMENTS.check(root) },
+    Gate { name: "faults", check: |root| FAULTS.check(root) },
     Gate { name: "format", check: |root| run_cargo(root, &["fmt", "--all", "--check"]) },
     Gate {
         name: "clippy",
