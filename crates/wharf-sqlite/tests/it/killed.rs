@@ -214,7 +214,6 @@ impl Drop for Process {
 
 #[tokio::test]
 #[ignore = "the part that is killed"]
-#[expect(clippy::print_stdout, reason = "the parent waits for this line")]
 async fn a_worker_in_a_process_of_its_own() {
     // Not set when somebody runs every ignored test.
     let Some(path) = env::var_os(DATABASE).map(PathBuf::from) else { return };
