@@ -48,6 +48,7 @@ impl App {
                 outbox: Arc::clone(&infrastructure.outbox),
             }))
             .ready()
+            .await
             .context("the modules do not fit together")?;
         let client = worker.client("orderly");
         Ok(Self { client, infrastructure, order_ports, worker })

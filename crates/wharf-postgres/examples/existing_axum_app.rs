@@ -103,7 +103,7 @@ pub(crate) async fn serve(
     Migrator::with_migrations(vec![tables]).run(&pool).await?;
 
     let module = Module::new("shop", ()).consume("confirm-order", confirm_order); // wharf
-    let worker = Worker::new(Postgres::connect(database_url).await?).module(module).ready()?; // wharf
+    let worker = Worker::new(Postgres::connect(database_url).await?).module(module).ready().await?; // wharf
     let shop = Shop { pool, wharf: worker.client("shop") };
     let routes = Router::new().route("/orders", post(place_order)).route("/orders/{id}", get(show_order));
     let mut served = Ok(());

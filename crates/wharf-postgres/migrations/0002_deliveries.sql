@@ -2,14 +2,16 @@
 --
 -- A claim writes held_until and epoch and no indexed column. With room on the page it touches no index and writes little
 -- to the log: half the work of moving the row to another place in the queue. What is held is due again by itself once
--- its holder is gone. Whoever settles must know the epoch that its claim set.
+-- its holder is gone: it is then a survivor, and is claimed alone. Whoever settles must know the epoch that its claim set.
 CREATE TABLE wharf.deliveries (
     id         BIGINT  GENERATED ALWAYS AS IDENTITY,
     not_before BIGINT  NOT NULL,                 -- µs; due from then on
     held_until BIGINT  NOT NULL DEFAULT 0,       -- µs, the lease's end; 0 while nobody holds it
     epoch      BIGINT  NOT NULL DEFAULT 0,       -- raised by every claim
     attempt    INTEGER NOT NULL DEFAULT 0,
-    crashes    INTEGER NOT NULL DEFAULT 0,       -- claims whose lease ran out
+    crashes    INTEGER NOT NULL DEFAULT 0,       -- leases that ran out while it was claimed alone
+    lost_leases INTEGER NOT NULL DEFAULT 0,      -- leases that ran out, alone or not
+    alone      BOOLEAN NOT NULL DEFAULT false,   -- whether it is held as a survivor, alone in its claim
     sent_at    BIGINT  NOT NULL,                 -- µs, by the sender's clock
     message_id UUID    NOT NULL,
     redrives   INTEGER NOT NULL DEFAULT 0,
@@ -44,3 +46,11 @@ CREATE TABLE wharf.deliveries (
 -- and stop after a batch or at the first row of the future: the cost of a claim does not depend on the backlog. The same
 -- walk tells when the next row is due. It does not begin with the tenant: a worker takes every tenant's deliveries.
 CREATE INDEX deliveries_due ON wharf.deliveries (endpoint, not_before, id);
+
+-- Deliveries that share a commit are guarded by a cursor that would outlive it: to keep such a cursor, a COMMIT first runs
+-- its query. wharf closes it before its own commit; one of a handler's ends here, and the transaction with it.
+CREATE FUNCTION wharf.refuse_commit() RETURNS VOID LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'this transaction is shared with other deliveries: wharf commits it'
+        USING ERRCODE = 'invalid_transaction_termination', HINT = 'Return from the handler instead.';
+END $$;

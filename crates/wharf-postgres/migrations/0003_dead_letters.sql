@@ -17,6 +17,7 @@ CREATE TABLE wharf.dead_letters (
     body       TEXT    NOT NULL,
     code       TEXT    NOT NULL,                 -- such as W0001
     reason     TEXT    NOT NULL,                 -- the error and its causes
+    redrive_to TEXT,                             -- the outbox of one that came by another transport; null: its endpoint
     -- As with deliveries. Also the order in which an operator reads them.
     PRIMARY KEY (id)
 );

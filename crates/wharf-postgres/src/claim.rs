@@ -5,35 +5,42 @@ use std::time::Duration;
 use sqlx::{Row, postgres::PgRow};
 use wharf::{
     Delivery, Error, micros,
-    ports::{Claimed, Lease},
+    ports::{Claim, Claimed, Lease},
 };
 
 use crate::{
     Postgres,
     error::failed,
-    row::{message_columns, read_message},
+    row::{message_columns, read_count, read_message},
 };
 
 /// Rows are found and locked by the index, then updated by their place in the table, which no other form of this
-/// statement does as fast. What another claim holds locked is passed over.
+/// statement does as fast. What another claim holds locked is passed over; so are survivors, where none is wanted: as many
+/// as crashed workers held at most. What was found is taken, or the first survivor of it alone; the locks of the others
+/// go with the statement.
 ///
 /// The answer has at least one row, so that an endpoint without work still hears how long until its next, or until the
 /// first of the leases ends: one round trip tells both. Both are judged by one reading of the clock, or what falls due
 /// between two would be seen by neither. A full batch asks for neither: behind it a whole backlog may be due.
 const CLAIM: &str = concat!(
     "WITH clock AS MATERIALIZED (SELECT wharf.wharf_now() AS now),
+     found AS MATERIALIZED (
+         SELECT ctid AS place, held_until > 0 AS survives FROM wharf.deliveries
+         WHERE endpoint = $1 AND not_before <= (SELECT now FROM clock)
+           AND held_until <= (SELECT CASE WHEN $4 THEN now ELSE 0 END FROM clock)
+         ORDER BY endpoint, not_before, id LIMIT $2 FOR UPDATE SKIP LOCKED),
      claimed AS (
          UPDATE wharf.deliveries
-         SET held_until = (SELECT now FROM clock) + $3, epoch = epoch + 1, crashes = crashes + (held_until > 0)::int
+         SET held_until = (SELECT now FROM clock) + $3, epoch = epoch + 1, lost_leases = lost_leases + (held_until > 0)::int,
+             crashes = crashes + alone::int, alone = held_until > 0
          WHERE ctid = ANY(ARRAY(
-             SELECT ctid FROM wharf.deliveries
-             WHERE endpoint = $1 AND not_before <= (SELECT now FROM clock) AND held_until <= (SELECT now FROM clock)
-             ORDER BY endpoint, not_before, id LIMIT $2 FOR UPDATE SKIP LOCKED))
-         RETURNING id, epoch, not_before, ",
+             SELECT place FROM found
+             WHERE place = coalesce((SELECT place FROM found WHERE survives LIMIT 1), place)))
+         RETURNING id, epoch, not_before, alone, lost_leases, ",
     message_columns!(),
     ")
      SELECT next.wait, claimed.*
-     FROM (SELECT CASE WHEN (SELECT count(*) FROM claimed) < $2 THEN
+     FROM (SELECT CASE WHEN (SELECT count(*) FROM found) < $2 THEN
                least((SELECT not_before FROM wharf.deliveries
                       WHERE endpoint = $1 AND not_before > (SELECT now FROM clock)
                       ORDER BY endpoint, not_before LIMIT 1),
@@ -45,11 +52,12 @@ const CLAIM: &str = concat!(
 );
 
 /// See [`Transport::claim`](wharf::ports::Transport::claim).
-pub(crate) async fn claim(engine: &Postgres, endpoint: &str, max: usize, lease: Duration) -> Result<Claimed, Error> {
+pub(crate) async fn claim(engine: &Postgres, claim: &Claim<'_>) -> Result<Claimed, Error> {
     let what = |error| failed("claim deliveries", error);
     let mut connection = engine.post().take().await?;
-    let claim = sqlx::query(CLAIM).bind(endpoint).bind(i64::try_from(max).unwrap_or(i64::MAX)).bind(micros(lease));
-    let rows = claim.fetch_all(&mut *connection).await;
+    let query = sqlx::query(CLAIM).bind(claim.endpoint).bind(i64::try_from(claim.max).unwrap_or(i64::MAX));
+    let query = query.bind(micros(claim.lease)).bind(claim.survivors);
+    let rows = query.fetch_all(&mut *connection).await;
     let rows = connection.done(rows).map_err(what)?;
     let claimed = read(engine, &rows).map_err(what)?;
     if !claimed.deliveries.is_empty() {
@@ -64,8 +72,11 @@ fn read(engine: &Postgres, rows: &[PgRow]) -> Result<Claimed, sqlx::Error> {
         let Some(id) = row.try_get::<Option<i64>, _>(1)? else { continue };
         let lease = Lease { id, epoch: row.try_get(2)? };
         let not_before: i64 = row.try_get(3)?;
-        let (envelope, body) = read_message(row, 4)?;
-        deliveries.push((not_before, Delivery::new(lease, envelope, body)));
+        let (envelope, body) = read_message(row, 6)?;
+        let mut delivery = Delivery::new(lease, envelope, body);
+        delivery.is_survivor = row.try_get(4)?;
+        delivery.lost_leases = read_count(row, 5)?;
+        deliveries.push((not_before, delivery));
     }
     // They come in the order of their places in the table.
     deliveries.sort_unstable_by_key(|(not_before, delivery)| (*not_before, delivery.lease.id));

@@ -32,10 +32,14 @@ const REDRIVE: &str = concat!(
              SELECT id FROM wharf.dead_letters WHERE ",
     matching!(),
     "        FOR UPDATE SKIP LOCKED))
-         RETURNING *)
+         RETURNING *),
+     reopened AS (
+         UPDATE wharf.inbox i SET ending = 'again' FROM gone g
+         WHERE i.tenant = g.tenant AND i.endpoint = g.endpoint AND i.message_id = g.message_id
+           AND i.ending = 'dead-lettered')
      INSERT INTO wharf.deliveries
          (tenant, endpoint, not_before, message_id, name, version, kind, key, sent_at, trail, body, redrives)
-     SELECT tenant, endpoint, (SELECT wharf.wharf_now()), message_id, name, version, kind, key, sent_at, trail, body,
+     SELECT tenant, coalesce(redrive_to, endpoint), (SELECT wharf.wharf_now()), message_id, name, version, kind, key, sent_at, trail, body,
             redrives + 1
      FROM gone ORDER BY id
      RETURNING endpoint"

@@ -20,6 +20,7 @@ use crate::{
     lanes::Lanes,
     migrations::{Migrations, WHARF, migrate},
     notify::Notifier,
+    options::ShareCommits,
 };
 
 /// Connections for claims, settlements, renewals and sends. They come in batches: a few connections keep the server
@@ -54,6 +55,7 @@ struct Shared {
     commits: AtomicU64,
     /// For handlers' transactions.
     lanes: Arc<Lanes>,
+    share: ShareCommits,
     /// For everything that comes in batches, so that renewals never wait for handlers.
     post: Arc<Lanes>,
     reads: PgPool,
@@ -104,6 +106,7 @@ impl Postgres {
             notifier: Notifier::start(connect.clone()),
             commits: AtomicU64::new(0),
             lanes: Lanes::new(connect.clone(), options.transactions_max, options.acquire_timeout),
+            share: options.share,
             post: Lanes::new(connect.clone().options(ONE_GOOD_PLAN), POST_CONNECTIONS_MAX, options.acquire_timeout),
             reads,
             connect,
@@ -147,6 +150,10 @@ impl Postgres {
 
     pub(crate) fn lanes(&self) -> &Arc<Lanes> {
         &self.shared.lanes
+    }
+
+    pub(crate) fn share(&self) -> ShareCommits {
+        self.shared.share
     }
 
     pub(crate) fn post(&self) -> &Arc<Lanes> {

@@ -21,6 +21,11 @@ pub(crate) fn failed(what: &str, error: sqlx::Error) -> Error {
     Error::new(code, format!("cannot {what}")).caused_by(error)
 }
 
+/// Whether a statement was refused because one before it in the same transaction had failed.
+pub(crate) fn is_of_failed_transaction(error: &sqlx::Error) -> bool {
+    sqlstate(error).as_deref() == Some(IN_FAILED_TRANSACTION)
+}
+
 /// Whether the connection that said this can no longer be used.
 pub(crate) fn is_broken(error: &sqlx::Error) -> bool {
     // Whatever is no answer of the server's leaves a conversation that nobody can take up again.
@@ -46,6 +51,7 @@ fn is_unreachable(sqlstate: &str) -> bool {
         || matches!(sqlstate, "3D000" | "53300" | "57P01" | "57P02" | "57P03")
 }
 
-fn sqlstate(error: &sqlx::Error) -> Option<String> {
+/// What kind of error the server says it is; `None` when the server did not say it.
+pub(crate) fn sqlstate(error: &sqlx::Error) -> Option<String> {
     error.as_database_error()?.code().map(|code| code.into_owned())
 }

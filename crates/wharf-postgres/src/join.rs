@@ -6,13 +6,13 @@ use async_trait::async_trait;
 use sqlx::PgConnection;
 use wharf::{
     Client, Code, Error, Message, Outgoing, Tenant, UnitOfWork,
-    ports::{Engine, Lease, SagaId, SagaRow, TimerArm, Transaction, Wakeups},
+    ports::{Burial, Engine, Lease, Receipt, SagaId, SagaRow, TimerArm, Transaction, Wakeups},
 };
 
 use crate::{
     Postgres,
     error::failed,
-    sagas,
+    inbox, sagas,
     send::{endpoints, send_within},
     timers,
 };
@@ -148,6 +148,16 @@ impl Transaction for JoinedTransaction {
 
     async fn timer(&mut self, id: &SagaId, name: &str) -> Result<Option<i64>, Error> {
         timers::generation(&mut self.transaction, id, name).await
+    }
+
+    /// No delivery is handled in a transaction of the application's, so there is none to note; the statement refuses one
+    /// that wharf did not open.
+    async fn note(&mut self, receipts: &[Receipt]) -> Result<Vec<bool>, Error> {
+        inbox::note(&mut self.transaction, receipts).await
+    }
+
+    async fn bury(&mut self, burials: &[Burial]) -> Result<(), Error> {
+        inbox::bury(&mut self.transaction, burials).await
     }
 
     /// No delivery was claimed for a transaction of the application's, so none can be ours to settle in it.

@@ -5,6 +5,7 @@
 //! dropped half-way, by a panic or a timeout, takes its transaction with it.
 
 use std::{
+    collections::VecDeque,
     future::Future,
     ops::{Deref, DerefMut},
     sync::{
@@ -16,12 +17,16 @@ use std::{
 
 use sqlx::{ConnectOptions, Connection, PgConnection, postgres::PgConnectOptions};
 use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore},
+    sync::{OwnedSemaphorePermit, Semaphore, oneshot},
     time::timeout,
 };
 use wharf::{Code, Error};
 
-use crate::error::{failed, is_broken};
+use crate::{
+    error::{failed, is_broken},
+    sharing::Group,
+    transaction::Mode,
+};
 
 /// A bounded set of connections that are made alike.
 #[derive(Debug)]
@@ -31,6 +36,8 @@ pub(crate) struct Lanes {
     acquire_timeout: Duration,
     free: Arc<Semaphore>,
     waiting: AtomicUsize,
+    /// Those who wait, and would also take a connection within a transaction. The first came first.
+    joining: Mutex<VecDeque<oneshot::Sender<Lane>>>,
     /// The last one given back is taken first: its statements are prepared.
     idle: Mutex<Vec<Idle>>,
 }
@@ -38,8 +45,8 @@ pub(crate) struct Lanes {
 #[derive(Debug)]
 struct Idle {
     connection: PgConnection,
-    /// When a transaction was begun on it for the next to take it.
-    begun_at: Option<Instant>,
+    /// The transaction that was begun on it for the next to take it, and when.
+    begun: Option<(Mode, Instant)>,
 }
 
 /// A connection, ours alone until it is given back. Dropping it closes it.
@@ -47,7 +54,9 @@ struct Idle {
 pub(crate) struct Lane {
     connection: PgConnection,
     is_used: bool,
-    begun_at: Option<Instant>,
+    begun: Option<(Mode, Instant)>,
+    /// Those before us in its open transaction.
+    group: Group,
     lanes: Arc<Lanes>,
     _permit: OwnedSemaphorePermit,
 }
@@ -61,6 +70,7 @@ impl Lanes {
             acquire_timeout,
             free,
             waiting: AtomicUsize::new(0),
+            joining: Mutex::default(),
             idle: Mutex::default(),
         })
     }
@@ -71,17 +81,50 @@ impl Lanes {
             Ok(permit) => permit,
             Err(_) => self.wait().await?,
         };
+        self.with(permit).await
+    }
+
+    /// A connection, as soon as one is free or is handed on within its transaction.
+    pub(crate) async fn take_or_join(self: &Arc<Self>) -> Result<Lane, Error> {
+        if let Ok(permit) = Arc::clone(&self.free).try_acquire_owned() {
+            return self.with(permit).await;
+        }
+        let (hand, mut handed) = oneshot::channel();
+        self.join(hand);
+        let permit = tokio::select! {
+            biased;
+            Ok(lane) = &mut handed => return Ok(lane),
+            permit = self.wait() => permit?,
+        };
+        handed.close();
+        // Both at once: the other one stays free.
+        match handed.try_recv() {
+            Ok(lane) => Ok(lane),
+            Err(_) => self.with(permit).await,
+        }
+    }
+
+    fn join(&self, hand: oneshot::Sender<Lane>) {
+        let mut joining = self.joining();
+        while joining.front().is_some_and(oneshot::Sender::is_closed) {
+            joining.pop_front();
+        }
+        joining.push_back(hand);
+    }
+
+    async fn with(self: &Arc<Self>, permit: OwnedSemaphorePermit) -> Result<Lane, Error> {
         let idle = self.idle().pop();
         let is_used = idle.is_some();
-        let Idle { connection, begun_at } = match idle {
+        let Idle { connection, begun } = match idle {
             Some(idle) => idle,
             None => {
                 let connected = self.in_time("connect", self.connect.connect()).await?;
                 let connection = connected.map_err(|error| failed("connect to PostgreSQL", error))?;
-                Idle { connection, begun_at: None }
+                Idle { connection, begun: None }
             }
         };
-        Ok(Lane { connection, is_used, begun_at, lanes: Arc::clone(self), _permit: permit })
+        let group = Group::default();
+        Ok(Lane { connection, is_used, begun, group, lanes: Arc::clone(self), _permit: permit })
     }
 
     async fn wait(&self) -> Result<OwnedSemaphorePermit, Error> {
@@ -113,6 +156,10 @@ impl Lanes {
         })
     }
 
+    fn joining(&self) -> MutexGuard<'_, VecDeque<oneshot::Sender<Lane>>> {
+        self.joining.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn idle(&self) -> MutexGuard<'_, Vec<Idle>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -121,17 +168,35 @@ impl Lanes {
 impl Lane {
     /// Gives a sound connection back.
     pub(crate) fn give_back(self) {
-        self.lanes.idle().push(Idle { connection: self.connection, begun_at: None });
+        self.lanes.idle().push(Idle { connection: self.connection, begun: None });
     }
 
     /// Gives a sound connection back on which a transaction was just begun.
-    pub(crate) fn give_back_begun(self) {
-        self.lanes.idle().push(Idle { connection: self.connection, begun_at: Some(Instant::now()) });
+    pub(crate) fn give_back_begun(self, mode: Mode) {
+        self.lanes.idle().push(Idle { connection: self.connection, begun: Some((mode, Instant::now())) });
     }
 
-    /// How long ago a transaction was begun on it, if one was.
-    pub(crate) fn begun(&self) -> Option<Duration> {
-        self.begun_at.map(|begun_at| begun_at.elapsed())
+    /// The transaction that was begun on it, if one was, and how long ago.
+    pub(crate) fn begun(&self) -> Option<(Mode, Duration)> {
+        self.begun.map(|(mode, begun_at)| (mode, begun_at.elapsed()))
+    }
+
+    /// Those before us in its open transaction.
+    pub(crate) fn group(&mut self) -> &mut Group {
+        &mut self.group
+    }
+
+    /// Hands the connection on within its transaction, to who has waited longest; back to us when nobody waits.
+    pub(crate) fn hand_on(self) -> Result<(), Self> {
+        let lanes = Arc::clone(&self.lanes);
+        let mut lane = self;
+        loop {
+            let Some(next) = lanes.joining().pop_front() else { return Err(lane) };
+            match next.send(lane) {
+                Ok(()) => return Ok(()),
+                Err(back) => lane = back,
+            }
+        }
     }
 
     /// Whether somebody waits for this connection to come back.

@@ -33,6 +33,8 @@ pub(crate) const WHARF: Migrations = Migrations::of(
         ("dead letters", include_str!("../migrations/0003_dead_letters.sql")),
         ("sagas", include_str!("../migrations/0004_sagas.sql")),
         ("timers", include_str!("../migrations/0005_timers.sql")),
+        ("inbox", include_str!("../migrations/0023_inbox.sql")),
+        ("subscriptions", include_str!("../migrations/0021_subscriptions.sql")),
     ],
 );
 

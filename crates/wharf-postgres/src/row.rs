@@ -17,7 +17,7 @@ pub(crate) use message_columns;
 /// Reads the message whose columns begin at `first`.
 pub(crate) fn read_message(row: &PgRow, first: usize) -> Result<(Envelope, Arc<str>), sqlx::Error> {
     let text = |column: usize| row.try_get::<&str, _>(first + column);
-    let count = |column: usize| row.try_get::<i32, _>(first + column).map(|count| u32::try_from(count).unwrap_or(0));
+    let count = |column: usize| read_count(row, first + column);
     let envelope = Envelope {
         id: row.try_get::<Uuid, _>(first)?,
         name: Arc::from(text(1)?),
@@ -35,6 +35,11 @@ pub(crate) fn read_message(row: &PgRow, first: usize) -> Result<(Envelope, Arc<s
     Ok((envelope, Arc::from(text(11)?)))
 }
 
+/// A count; what a foreign hand made negative is none.
+pub(crate) fn read_count(row: &PgRow, column: usize) -> Result<u32, sqlx::Error> {
+    row.try_get::<i32, _>(column).map(|count| u32::try_from(count).unwrap_or(0))
+}
+
 /// A kind as it is stored.
 pub(crate) fn kind_name(kind: Kind) -> &'static str {
     match kind {
@@ -43,7 +48,8 @@ pub(crate) fn kind_name(kind: Kind) -> &'static str {
     }
 }
 
-fn read_kind(name: &str) -> Kind {
+/// Reads what [`kind_name`] wrote.
+pub(crate) fn read_kind(name: &str) -> Kind {
     if name == kind_name(Kind::Command) { Kind::Command } else { Kind::Event }
 }
 

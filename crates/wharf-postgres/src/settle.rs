@@ -1,6 +1,6 @@
 //! Ending deliveries: alone in batches, or as the last statement of a handler's transaction.
 
-use sqlx::{Acquire, PgConnection, Row};
+use sqlx::{Acquire, PgConnection, Postgres as Pg, Row, postgres::PgArguments, query::Query};
 use wharf::{
     Error, Outgoing, micros,
     ports::{Lease, Outcome, Settlement},
@@ -10,6 +10,7 @@ use crate::{
     Postgres,
     error::failed,
     send::{Columns, bind_one, endpoints, insert_one, insert_outgoing},
+    sharing::Member,
 };
 
 /// What was handled goes, and what it sent comes, if it was still ours. A settlement is known by its place in the batch:
@@ -43,7 +44,8 @@ const SETTLE_FAILED: &str = "
             AS s(id, epoch, place, delay, attempt, code, reason)),
     again AS (
         UPDATE wharf.deliveries d
-        SET held_until = 0, not_before = (SELECT wharf.wharf_now()) + j.delay, attempt = coalesce(j.attempt, d.attempt)
+        SET held_until = 0, alone = false, not_before = (SELECT wharf.wharf_now()) + j.delay,
+            attempt = coalesce(j.attempt, d.attempt)
         FROM judged j
         WHERE d.id = j.id AND d.epoch = j.epoch AND d.held_until > 0 AND j.code IS NULL
         RETURNING j.place),
@@ -206,6 +208,23 @@ const SEND_WITHIN: &str = concat!(
      SELECT true, current_setting('wharf.transaction', true)"
 );
 
+/// The deliveries of a whole group go, and what they sent comes. All of them or none: unless all were there, the
+/// transaction is rolled back.
+const SETTLE_GROUP: &str = concat!(
+    "WITH gone AS (
+         DELETE FROM wharf.deliveries d USING unnest($12::bigint[], $13::bigint[]) AS s(id, epoch)
+         WHERE d.id = s.id AND d.epoch = s.epoch AND d.held_until > 0
+         RETURNING d.id),
+     sent AS (",
+    insert_outgoing!(
+        "unnest($1::text[], $2::text[], $3::bigint[], $4::uuid[], $5::text[], $6::int[], $7::text[], $8::text[],
+                $9::bigint[], $10::text[], $11::text[]) WITH ORDINALITY
+         AS o(tenant, endpoint, delay, message_id, name, version, kind, key, sent_at, trail, body, place)"
+    ),
+    ")
+     SELECT (SELECT count(*) FROM gone) = cardinality($12), current_setting('wharf.transaction', true)"
+);
+
 /// How the last statement of a transaction went.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Settled {
@@ -229,6 +248,20 @@ pub(crate) async fn settle_within(
         (Some(lease), many) => Columns::of(many).bind(sqlx::query(SETTLE_WITHIN)).bind(lease.id).bind(lease.epoch),
         (None, any) => Columns::of(any).bind(sqlx::query(SEND_WITHIN)),
     };
+    how_it_went(query, connection).await
+}
+
+/// Settles the deliveries of a group and sends, all within the transaction they share.
+pub(crate) async fn settle_group(connection: &mut PgConnection, members: &[Member]) -> Result<Settled, Error> {
+    // Everybody locks rows in the order of their ids.
+    let mut leases: Vec<_> = members.iter().filter_map(|member| member.lease).collect();
+    leases.sort_unstable_by_key(|lease| lease.id);
+    let (ids, epochs): (Vec<_>, Vec<_>) = leases.iter().map(|lease| (lease.id, lease.epoch)).unzip();
+    let columns = Columns::of(members.iter().flat_map(|member| &member.outgoing));
+    how_it_went(columns.bind(sqlx::query(SETTLE_GROUP)).bind(ids).bind(epochs), connection).await
+}
+
+async fn how_it_went(query: Query<'_, Pg, PgArguments>, connection: &mut PgConnection) -> Result<Settled, Error> {
     let row = query.fetch_one(connection).await;
     let answer = row.and_then(|row| Ok((row.try_get::<bool, _>(0)?, row.try_get::<Option<String>, _>(1)?)));
     let (ours, mark) = answer.map_err(|error| failed("settle the delivery", error))?;

@@ -1,19 +1,29 @@
 //! The port that keeps state, on PostgreSQL.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use wharf::{
     Clock, DeadLetter, DeadLetterFilter, Error, SagaId, SagaRow,
-    ports::{Fired, Store, Transaction},
+    ports::{Declaration, Declared, Ending, Fired, Round, Store, StoredSubscription, Subscription, Transaction},
 };
 
-use crate::{Postgres, dead_letters, error::failed, sagas, timers, transaction::PostgresTransaction};
+use crate::{
+    Postgres, dead_letters,
+    error::failed,
+    inbox, sagas, subscriptions, timers,
+    transaction::{Mode, PostgresTransaction},
+};
 
 #[async_trait]
 impl Store for Postgres {
     async fn begin(&self) -> Result<Box<dyn Transaction>, Error> {
-        Ok(Box::new(PostgresTransaction::begin(self).await?))
+        let mode = if self.share().members_max > 1 { Mode::Shared } else { Mode::Alone };
+        Ok(Box::new(PostgresTransaction::begin(self, mode).await?))
+    }
+
+    async fn begin_alone(&self) -> Result<Box<dyn Transaction>, Error> {
+        Ok(Box::new(PostgresTransaction::begin(self, Mode::Alone).await?))
     }
 
     async fn fire_timers(&self, max: usize) -> Result<Fired, Error> {
@@ -34,6 +44,30 @@ impl Store for Postgres {
 
     async fn saga(&self, id: &SagaId) -> Result<Option<SagaRow>, Error> {
         sagas::find(self.pool(), id).await
+    }
+
+    async fn endings(&self, rounds: &[Round]) -> Result<Vec<Option<Ending>>, Error> {
+        inbox::endings(self, rounds).await
+    }
+
+    async fn prune_inbox(&self, ended_before: Duration, max: usize) -> Result<u64, Error> {
+        inbox::prune(self, ended_before, max).await
+    }
+
+    async fn declare(&self, declaration: &Declaration) -> Result<Declared, Error> {
+        subscriptions::declare(self, declaration).await
+    }
+
+    async fn subscriptions(&self) -> Result<Vec<StoredSubscription>, Error> {
+        subscriptions::list(self).await
+    }
+
+    async fn confirm(&self, subscriptions: &[Subscription]) -> Result<(), Error> {
+        subscriptions::confirm(self, subscriptions).await
+    }
+
+    async fn retire(&self, endpoint: &str, message: &str, max: usize) -> Result<u64, Error> {
+        subscriptions::retire(self, endpoint, message, max).await
     }
 
     async fn ping(&self) -> Result<(), Error> {

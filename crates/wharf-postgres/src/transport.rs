@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use sqlx::{Row, postgres::PgRow};
 use wharf::{
     Depth, Error, Outgoing,
-    ports::{Claimed, Lease, Settlement, Transport, Wakeups},
+    ports::{Claim, Claimed, Lease, Settlement, Transport, Wakeups},
 };
 
 use crate::{Postgres, claim::claim, error::failed, notify::listen, renew::renew, send::send, settle::settle};
@@ -22,8 +22,8 @@ const DEPTH: &str = "
 
 #[async_trait]
 impl Transport for Postgres {
-    async fn claim(&self, endpoint: &str, max: usize, lease: Duration) -> Result<Claimed, Error> {
-        claim(self, endpoint, max, lease).await
+    async fn claim(&self, request: &Claim<'_>) -> Result<Claimed, Error> {
+        claim(self, request).await
     }
 
     async fn settle(&self, batch: &[Settlement]) -> Result<Vec<bool>, Error> {

@@ -102,14 +102,14 @@ async fn ping(_: Msg<Ping>) -> Result {
     Ok(())
 }
 
-fn worker(engine: &Sqlite) -> ReadyWorker {
+async fn worker(engine: &Sqlite) -> ReadyWorker {
     let module =
         Module::new("bench", ()).endpoint(ENDPOINT, |e| e.consume("ping", ping).concurrency(64).prefetch(1_000));
-    Worker::new(engine.clone()).module(module).ready().unwrap()
+    Worker::new(engine.clone()).module(module).ready().await.unwrap()
 }
 
 async fn fill(engine: &Sqlite, messages: u64) {
-    let client = worker(engine).client("bench");
+    let client = worker(engine).await.client("bench");
     for first in (0..messages).step_by(1_000) {
         let work = client.begin(&Tenant::default()).unwrap();
         (first..messages.min(first + 1_000)).for_each(|n| work.bus.publish(Ping { n }));
@@ -125,7 +125,7 @@ async fn refill(engine: &Sqlite, backlog: u64) {
 
 /// Handles this many deliveries; returns how many a second.
 async fn drain(engine: &Sqlite, messages: u64) -> f64 {
-    let worker = worker(engine);
+    let worker = worker(engine).await;
     let client = worker.client("bench");
     let start = Instant::now();
     worker.run_until(settled(&client, messages)).await;
@@ -173,7 +173,7 @@ async fn with_tx(lanes: usize, share: usize) -> f64 {
     effects(&place.path()).await;
     let module =
         Module::new("bench", ()).endpoint(ENDPOINT, |e| e.consume("ping", work).concurrency(lanes).prefetch(500));
-    let worker = Worker::new(engine.clone()).module(module).ready().unwrap();
+    let worker = Worker::new(engine.clone()).module(module).ready().await.unwrap();
     let client = worker.client("bench");
     let start = Instant::now();
     worker.run_until(settled(&client, messages)).await;
@@ -216,7 +216,7 @@ async fn idle(table: &mut Table) {
     let engine = Sqlite::open(place.path()).await.unwrap();
     let (tell, mut hears) = mpsc::unbounded_channel();
     let module = Module::new("bench", tell).endpoint(ENDPOINT, |e| e.consume("heard", heard));
-    let worker = Worker::new(engine.clone()).module(module).ready().unwrap();
+    let worker = Worker::new(engine.clone()).module(module).ready().await.unwrap();
     let client = worker.client("bench");
     let (stop, stopped) = oneshot::channel::<()>();
     let running = tokio::spawn(worker.run_until(async { drop(stopped.await) }));

@@ -2,7 +2,9 @@
 --
 -- AUTOINCREMENT: an id is never given twice, so that (id, epoch) proves who holds what even after the row is gone.
 -- not_before is both the due time and, while held, the end of the lease: microseconds since 1970.
--- held tells a delivery in work (1) from one that waits (0); a claim that finds it still 1 has found a crash.
+-- held tells a delivery in work (1) from one that waits (0); a claim that finds it still 1 has found a survivor of a
+-- crash, which it takes alone (alone = 1). lost_leases counts every lease that ran out, crashes those of them that ran
+-- out while it was alone.
 CREATE TABLE wharf_deliveries (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     tenant TEXT NOT NULL,
@@ -10,6 +12,8 @@ CREATE TABLE wharf_deliveries (
     not_before INTEGER NOT NULL,
     epoch INTEGER NOT NULL DEFAULT 0,
     held INTEGER NOT NULL DEFAULT 0,
+    alone INTEGER NOT NULL DEFAULT 0,
+    lost_leases INTEGER NOT NULL DEFAULT 0,
     attempt INTEGER NOT NULL,
     crashes INTEGER NOT NULL,
     redrives INTEGER NOT NULL,
@@ -28,7 +32,8 @@ CREATE TABLE wharf_deliveries (
 CREATE INDEX wharf_deliveries_due ON wharf_deliveries (endpoint, not_before, id);
 
 -- Dead letters: deliveries that were given up, under the id they had. Listed by id, which is also their order of
--- sending; there are few, so that other filters may look at each.
+-- sending; there are few, so that other filters may look at each. One that came by another transport is redriven to
+-- the outbox that redrive_to names; where it is null, to its endpoint.
 CREATE TABLE wharf_dead_letters (
     id INTEGER PRIMARY KEY,
     tenant TEXT NOT NULL,
@@ -46,7 +51,8 @@ CREATE TABLE wharf_dead_letters (
     body TEXT NOT NULL,
     code TEXT NOT NULL,
     reason TEXT NOT NULL,
-    died_at INTEGER NOT NULL
+    died_at INTEGER NOT NULL,
+    redrive_to TEXT
 ) STRICT;
 
 -- Sagas: one row for each instance; finished ones stay as tombstones. Found by primary key only.
@@ -82,3 +88,30 @@ CREATE TABLE wharf_timers (
 
 -- The next timers to fire, and when: only those that still wait, so that it stays as small as what is to come.
 CREATE INDEX wharf_timers_due ON wharf_timers (due_at) WHERE fired = 0;
+
+-- Inbox: one row for each message that came by a transport of another kind, and endpoint, until no copy of it can come
+-- any more. rounds is how many of its rounds have ended; ending tells how the last one did.
+-- WITHOUT ROWID: the rows are small and only ever found by this key or through the index below.
+CREATE TABLE wharf_inbox (
+    tenant TEXT NOT NULL,
+    endpoint TEXT NOT NULL,
+    message_id TEXT NOT NULL,
+    rounds INTEGER NOT NULL,
+    ending TEXT NOT NULL,
+    ended_at INTEGER NOT NULL,
+    PRIMARY KEY (tenant, endpoint, message_id)
+) STRICT, WITHOUT ROWID;
+
+-- The oldest, for pruning.
+CREATE INDEX wharf_inbox_ended ON wharf_inbox (ended_at);
+-- Subscriptions: which endpoint consumes the messages of which name; a row for each, declared by every process when it
+-- starts. Senders read all of it into memory. No tenant leads it: an endpoint gets every tenant's messages.
+CREATE TABLE wharf_subscriptions (
+    message TEXT NOT NULL,
+    endpoint TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    takes_turns INTEGER NOT NULL,
+    declared_at INTEGER NOT NULL,
+    seen_at INTEGER NOT NULL,
+    PRIMARY KEY (message, endpoint)
+) STRICT, WITHOUT ROWID;

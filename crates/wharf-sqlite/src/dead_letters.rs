@@ -76,7 +76,7 @@ pub(crate) async fn redrive(engine: &Sqlite, filter: &DeadLetterFilter) -> Resul
     const DOING: &str = "redrive dead letters";
     // Which bells to ring is known only once the letters are; a turn of its own keeps the two together.
     let mut turn = engine.writer().turn().await?;
-    let script = bind(Script::new().write(REVIVE), filter).bind(engine.now().as_micros()).write(DISCARD);
+    let script = bind(Script::new().write(REVIVE), filter).bind(engine.now().as_micros()).write(REOPEN).write(DISCARD);
     let ran = script.run(turn.connection()?).await.map_err(|error| failed(DOING, error))?;
     let endpoints: BTreeSet<String> =
         ran.iter().flat_map(|ran| &ran.rows).map(|row| column(row, 0)).collect::<Result<_, Error>>()?;
@@ -87,8 +87,16 @@ pub(crate) async fn redrive(engine: &Sqlite, filter: &DeadLetterFilter) -> Resul
 const REVIVE: &str = concat!(
     "INSERT INTO wharf_deliveries (endpoint, not_before, tenant, attempt, crashes, redrives, message_id, name, version,
                                    kind, key, sent_at, trail, body)
-     SELECT endpoint, $7, tenant, 0, 0, redrives + 1, message_id, name, version, kind, key, sent_at, trail, body ",
+     SELECT coalesce(redrive_to, endpoint), $7, tenant, 0, 0, redrives + 1, message_id, name, version, kind, key, sent_at, trail, body ",
     matching!()
+);
+
+/// What the inbox says of them: they will come again.
+const REOPEN: &str = concat!(
+    "UPDATE wharf_inbox SET ending = 'again'
+     WHERE ending = 'dead-lettered' AND (tenant, endpoint, message_id) IN (SELECT tenant, endpoint, message_id ",
+    matching!(),
+    ")"
 );
 
 /// Deletes those that match.
@@ -98,5 +106,8 @@ pub(crate) async fn discard(engine: &Sqlite, filter: &DeadLetterFilter) -> Resul
     Ok(ran.first().map_or(0, |discarded| discarded.changed))
 }
 
-const DISCARD: &str =
-    concat!("DELETE FROM wharf_dead_letters WHERE id IN (SELECT id ", matching!(), ") RETURNING endpoint");
+const DISCARD: &str = concat!(
+    "DELETE FROM wharf_dead_letters WHERE id IN (SELECT id ",
+    matching!(),
+    ") RETURNING coalesce(redrive_to, endpoint)"
+);

@@ -123,6 +123,6 @@ impl Sqlite {
     }
 }
 
-/// The sole owner need not wait for leases to end. Looks at every row, once, at start.
-const TAKE_OVER: &str = "
-UPDATE wharf_deliveries SET held = 0, not_before = ?, crashes = crashes + 1 WHERE held = 1";
+/// The sole owner need not wait for leases to end: they end now, and with them whatever the dead could still settle. Looks
+/// at every row, once, at start.
+const TAKE_OVER: &str = "UPDATE wharf_deliveries SET not_before = ?, epoch = epoch + 1 WHERE held = 1";

@@ -1,14 +1,16 @@
 //! Keeping state: transactions, timers, dead letters, sagas.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use wharf::{
     Clock, DeadLetter, DeadLetterFilter, Error, SagaId, SagaRow,
-    ports::{Fired, Store, Transaction},
+    ports::{Declaration, Declared, Ending, Fired, Round, Store, StoredSubscription, Subscription, Transaction},
 };
 
-use crate::{dead_letters, engine::Sqlite, error::failed, sagas, timers, transaction::SqliteTransaction};
+use crate::{
+    dead_letters, engine::Sqlite, error::failed, inbox, sagas, subscriptions, timers, transaction::SqliteTransaction,
+};
 
 #[async_trait]
 impl Store for Sqlite {
@@ -36,6 +38,30 @@ impl Store for Sqlite {
     async fn saga(&self, id: &SagaId) -> Result<Option<SagaRow>, Error> {
         let mut reader = self.read_pool().acquire().await.map_err(|error| failed("read a saga", error))?;
         sagas::find(&mut reader, id).await
+    }
+
+    async fn endings(&self, rounds: &[Round]) -> Result<Vec<Option<Ending>>, Error> {
+        inbox::endings(self, rounds).await
+    }
+
+    async fn prune_inbox(&self, ended_before: Duration, max: usize) -> Result<u64, Error> {
+        inbox::prune(self, ended_before, max).await
+    }
+
+    async fn declare(&self, declaration: &Declaration) -> Result<Declared, Error> {
+        subscriptions::declare(self, declaration).await
+    }
+
+    async fn subscriptions(&self) -> Result<Vec<StoredSubscription>, Error> {
+        subscriptions::list(self).await
+    }
+
+    async fn confirm(&self, subscriptions: &[Subscription]) -> Result<(), Error> {
+        subscriptions::confirm(self, subscriptions).await
+    }
+
+    async fn retire(&self, endpoint: &str, message: &str, max: usize) -> Result<u64, Error> {
+        subscriptions::retire(self, endpoint, message, max).await
     }
 
     async fn ping(&self) -> Result<(), Error> {

@@ -6,14 +6,14 @@ use async_trait::async_trait;
 use sqlx::SqliteConnection;
 use wharf::{
     Code, Error, Outgoing, Timestamp, Tx,
-    ports::{Lease, SagaId, SagaRow, TimerArm, Transaction, Wakeups},
+    ports::{Burial, Lease, Receipt, SagaId, SagaRow, TimerArm, Transaction, Wakeups},
 };
 
 use crate::{
     deliveries,
     engine::Sqlite,
     error::failed,
-    sagas,
+    inbox, sagas,
     script::{Ran, Script},
     timers,
     turn::{Ended, Turn},
@@ -109,6 +109,14 @@ impl Transaction for SqliteTransaction {
 
     async fn timer(&mut self, id: &SagaId, name: &str) -> Result<Option<i64>, Error> {
         timers::generation(self, id, name).await
+    }
+
+    async fn note(&mut self, receipts: &[Receipt]) -> Result<Vec<bool>, Error> {
+        inbox::note(self, receipts).await
+    }
+
+    async fn bury(&mut self, burials: &[Burial]) -> Result<(), Error> {
+        inbox::bury(self, burials).await
     }
 
     async fn settle(self: Box<Self>, lease: Lease, outgoing: &[Outgoing]) -> Result<bool, Error> {

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use sqlx::sqlite::SqliteRow;
 use wharf::{
     Delivery, Depth, Error, Outgoing, Timestamp,
-    ports::{Claimed, Lease, Outcome, Settlement, Transport, Wakeups},
+    ports::{Claim, Claimed, Lease, Outcome, Settlement, Transport, Wakeups},
 };
 
 use crate::{
@@ -24,24 +24,30 @@ use crate::{
 
 #[async_trait]
 impl Transport for Sqlite {
-    async fn claim(&self, endpoint: &str, max: usize, lease: Duration) -> Result<Claimed, Error> {
-        let (endpoint, now, max) = (Arc::<str>::from(endpoint), self.now(), i64::try_from(max).unwrap_or(i64::MAX));
+    async fn claim(&self, claim: &Claim<'_>) -> Result<Claimed, Error> {
+        let (endpoint, now) = (Arc::<str>::from(claim.endpoint), self.now());
+        let max = i64::try_from(claim.max).unwrap_or(i64::MAX);
         let script = Script::new()
             .read(DUE)
             .bind(Arc::clone(&endpoint))
             .bind(now.as_micros())
+            .bind(claim.survivors)
             .bind(max)
             .read(NEXT_DUE)
             .bind(Arc::clone(&endpoint))
             .bind(now.as_micros())
             .write(HOLD)
-            .bind((now + lease).as_micros())
             .bind(endpoint)
             .bind(now.as_micros())
-            .bind(max);
+            .bind(claim.survivors)
+            .bind(max)
+            .bind((now + claim.lease).as_micros());
         let ran = self.writer().run("claim deliveries", script, Vec::new()).await?.committed()?;
         let mut due: Vec<Due<'_>> = rows(ran.first())?;
         due.sort_unstable_by_key(|row| (row.not_before, row.id));
+        if let Some(survivor) = due.iter().position(|row| row.held == 1) {
+            due = vec![due.swap_remove(survivor)];
+        }
         let deliveries = due.into_iter().map(Due::claimed).collect::<Result<_, Error>>()?;
         let next_due = ran.get(1).and_then(|next| next.rows.first());
         let next_due: Option<i64> = next_due.map(|row| column(row, 0)).transpose()?.flatten();
@@ -92,13 +98,22 @@ impl Transport for Sqlite {
     }
 }
 
-/// What a claim will take. With the index named, no statistics can lead the planner astray.
+/// The rows that a claim may take, in their order. With the index named, no statistics can lead the planner astray. What
+/// is held and due has lost its lease: a survivor.
+macro_rules! due {
+    () => {
+        "FROM wharf_deliveries INDEXED BY wharf_deliveries_due
+         WHERE endpoint = ? AND not_before <= ? AND held <= ? ORDER BY not_before, id LIMIT ?"
+    };
+}
+
+/// What a claim will take: all of it, or the first survivor alone.
 const DUE: &str = concat!(
-    "SELECT json_group_array(json_array(id, epoch, held, not_before, ",
+    "SELECT json_group_array(json_array(id, epoch, held, alone, lost_leases, not_before, ",
     stored!(),
-    ")) FROM (
-         SELECT * FROM wharf_deliveries INDEXED BY wharf_deliveries_due
-         WHERE endpoint = ? AND not_before <= ? ORDER BY not_before, id LIMIT ?)"
+    ")) FROM (SELECT * ",
+    due!(),
+    ")"
 );
 
 /// A row that [`DUE`] returned.
@@ -107,6 +122,8 @@ struct Due<'a> {
     id: i64,
     epoch: i64,
     held: u32,
+    alone: u32,
+    lost_leases: u32,
     not_before: Timestamp,
     #[serde(borrow)]
     message: Stored<'a>,
@@ -117,8 +134,11 @@ impl Due<'_> {
     fn claimed(self) -> Result<Delivery, Error> {
         let lease = Lease { id: self.id, epoch: self.epoch + 1 };
         let (mut envelope, body) = self.message.open()?;
-        envelope.crashes += self.held;
-        Ok(Delivery::new(lease, envelope, body))
+        envelope.crashes += self.alone;
+        let mut delivery = Delivery::new(lease, envelope, body);
+        delivery.is_survivor = self.held == 1;
+        delivery.lost_leases = self.lost_leases + self.held;
+        Ok(delivery)
     }
 }
 
@@ -126,10 +146,15 @@ const NEXT_DUE: &str = "
 SELECT min(not_before) FROM wharf_deliveries INDEXED BY wharf_deliveries_due WHERE endpoint = ? AND not_before > ?";
 
 /// Takes what [`DUE`] returned: same condition, same order, same transaction. A row still held has seen its holder crash.
-const HOLD: &str = "
-UPDATE wharf_deliveries SET not_before = ?, epoch = epoch + 1, crashes = crashes + held, held = 1
-WHERE id IN (SELECT id FROM wharf_deliveries INDEXED BY wharf_deliveries_due
-             WHERE endpoint = ? AND not_before <= ? ORDER BY not_before, id LIMIT ?)";
+const HOLD: &str = concat!(
+    "WITH due AS MATERIALIZED (SELECT id, not_before, held ",
+    due!(),
+    ")
+UPDATE wharf_deliveries
+SET not_before = ?, epoch = epoch + 1, lost_leases = lost_leases + held, crashes = crashes + alone, alone = held, held = 1
+WHERE id IN (SELECT id FROM due
+             WHERE id = coalesce((SELECT id FROM due WHERE held = 1 ORDER BY not_before, id LIMIT 1), id))"
+);
 
 const SETTLING: &str = "settle deliveries";
 
@@ -209,7 +234,7 @@ const RENEW: &str = concat!("UPDATE wharf_deliveries SET not_before = ? WHERE id
 
 /// A column of `json_each` arrays: id, epoch, not_before, attempt or null.
 const PUT_BACK: &str = "
-UPDATE wharf_deliveries AS d SET held = 0, not_before = s.value ->> 2, attempt = coalesce(s.value ->> 3, d.attempt)
+UPDATE wharf_deliveries AS d SET held = 0, alone = 0, not_before = s.value ->> 2, attempt = coalesce(s.value ->> 3, d.attempt)
 FROM json_each(?) AS s
 WHERE d.id = s.value ->> 0 AND d.epoch = s.value ->> 1 AND d.held = 1";
 

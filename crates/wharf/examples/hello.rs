@@ -48,7 +48,7 @@ async fn announce(Msg(greeted): Msg<Greeted>, State(told): State<mpsc::Sender<St
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let (told, mut greetings) = mpsc::channel(8);
     let module = Module::new("hello", told).consume("greet", greet).consume("announce", announce);
-    let worker = Worker::new(Memory::new()).module(module).ready()?;
+    let worker = Worker::new(Memory::new()).module(module).ready().await?;
 
     let client = worker.client("main");
     for name in ["Ada", "Grace", "Ada"] {

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use crate::{
     Clock, Draft, Envelope, Error, Kind, Message, Outgoing, Tenant, Trail,
     failure::{Failure, Verdict},
-    routes::Routes,
+    routes::CurrentRoutes,
 };
 
 /// Collects what a handler, or a unit of work outside one, sends. Cheap to clone; clones collect together.
@@ -41,7 +41,7 @@ struct Collected {
 /// What turns messages into outgoing deliveries: the same for the whole worker.
 #[derive(Debug)]
 pub(crate) struct PostOffice {
-    pub(crate) routes: Routes,
+    pub(crate) routes: CurrentRoutes,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) body_size_max_bytes: usize,
 }
@@ -113,7 +113,8 @@ impl Bus {
 impl PostOffice {
     /// One outgoing delivery for each endpoint that consumes the message.
     pub(crate) fn address(&self, draft: &Draft, tenant: &Tenant, trail: &Trail) -> Result<Vec<Outgoing>, Error> {
-        let endpoints = self.routes.find(draft.name, draft.kind)?;
+        let routes = self.routes.get();
+        let endpoints = routes.find(draft.name, draft.kind)?;
         if endpoints.is_empty() {
             return Ok(Vec::new());
         }

@@ -5,6 +5,7 @@ use std::sync::{Arc, atomic::AtomicBool};
 use crate::{
     Bus, DeadLetter, DeadLetterFilter, Depth, Error, Message, Outgoing, SagaId, SagaRow, Tenant, Timestamp, Trail, Tx,
     Vitals,
+    ports::StoredSubscription,
     ports::{Engine, Transaction},
     runtime::Runtime,
     tx::SlotOwner,
@@ -56,7 +57,7 @@ impl Client {
     /// As [`Client::begin`].
     pub fn begin_on(&self, tenant: &Tenant, trail: Trail) -> Result<UnitOfWork, Error> {
         let engine = Arc::clone(&self.runtime.engine);
-        let slot = SlotOwner::new(engine, tenant.clone(), Arc::new(AtomicBool::new(false)));
+        let slot = SlotOwner::alone(engine, tenant.clone(), Arc::new(AtomicBool::new(false)));
         let bus = Bus::new(Arc::clone(&self.runtime.post), tenant.clone(), trail);
         let tx = slot.lend().map_err(|failure| Error::new(failure.code(), failure.chain()))?;
         Ok(UnitOfWork { tx, bus, slot: Slot(slot) })
@@ -119,6 +120,33 @@ impl Client {
     /// When the engine does not answer.
     pub async fn discard(&self, filter: &DeadLetterFilter) -> Result<u64, Error> {
         self.runtime.engine.discard(filter).await
+    }
+
+    /// Ends the subscription of an endpoint to the messages of one name, when no worker is ever to consume them there
+    /// again. What waits for it goes to the dead letters with `W0034`; returns how many. A worker that still consumes
+    /// them finishes what it holds, and declares the subscription again when it next starts; processes that have not
+    /// heard yet may send there for as long as `Limits::fallback_poll`. To catch what they sent, call it again.
+    ///
+    /// # Errors
+    /// When the engine does not answer. Then part of it may be done; call it again.
+    pub async fn retire(&self, endpoint: &str, message: &str) -> Result<u64, Error> {
+        let max = self.runtime.limits.retire_batch_max_rows;
+        let mut all = 0;
+        loop {
+            let some = self.runtime.engine.retire(endpoint, message, max).await?;
+            all += some;
+            if some < max as u64 {
+                return Ok(all);
+            }
+        }
+    }
+
+    /// Who consumes what, as all processes have declared it.
+    ///
+    /// # Errors
+    /// When the engine does not answer.
+    pub async fn subscriptions(&self) -> Result<Vec<StoredSubscription>, Error> {
+        self.runtime.engine.subscriptions().await
     }
 
     /// One saga instance, as stored.

@@ -50,7 +50,7 @@ codes! {
     COMMAND_UNROUTED = 13, "A command was sent that no endpoint consumes.",
         "Add the module that consumes it to the worker.";
     COMMAND_CONTESTED = 14, "A command has more than one consumer.",
-        "Make it an event, or remove all but one consumer.";
+        "Make it an event, or remove all but one consumer. If it moved, say `.replaces(..)` on the endpoint that consumes it now; if the other is gone for good, call `Client::retire`.";
     DUPLICATE_ENDPOINT = 15, "Two endpoints or handlers have one id.",
         "Give each a name of its own; ids must also survive renames.";
     DUPLICATE_SUBSCRIPTION = 16, "One endpoint consumes the same message twice.",
@@ -67,8 +67,8 @@ codes! {
         "Stop the other process, or use PostgreSQL for more than one.";
     DISK_FULL = 22, "The disk is full.",
         "Free space; the work goes on by itself, nothing was lost.";
-    SAGA_UNREADABLE = 23, "A saga's stored state does not parse.",
-        "Deploy the version that wrote it, or migrate the instance.";
+    SAGA_UNREADABLE = 23, "This version of the program cannot read a saga instance, or knows its timer no more.",
+        "Deploy the version that stored it, or raise `Saga::VERSION` and write the missing step of `Saga::migrate`.";
     RETRY_UNBOUNDED = 24, "A retry policy has no sensible bounds.",
         "Give it at least one retry, at most 100, and a first delay not above the maximum.";
     TRANSACTION_LOST = 25, "The delivery's transaction ended before wharf could commit it.",
@@ -77,6 +77,16 @@ codes! {
         "Use the extension trait of the engine the worker runs on.";
     LIMIT_INVALID = 27, "A limit is zero or contradicts another.",
         "The message names the limit and its allowed range.";
+    QUARANTINED = 28, "A delivery was lost again and again while it was claimed alone: it kills or stalls its process.",
+        "Look in the process's log for what ended it (out of memory, stack overflow, abort), mend it, then redrive.";
+    SUBSCRIPTION_RETIRED = 34, "The message waited for an endpoint whose subscription was retired.",
+        "Discard it; or redrive it once an endpoint of this name consumes it again.";
+    KIND_CONTRADICTED = 35, "One takes a message for a command and another for an event.",
+        "Deploy the same version of the message's type everywhere; give it a new name if its kind must change.";
+    SAGA_ENDLESS = 46, "Exploring a saga met more states than its bound.",
+        "Give it fewer events or facts that do not grow with each of them, or raise the bound.";
+    SHARED_COMMIT_LOST = 49, "The commit that this delivery shared with others failed, through no fault of its own.",
+        "It is run again by itself at once, at no cost. If this is frequent, its handlers meet at the same rows: lower `share_commits`.";
     LAYER_REJECTED = 51, "A layer of the endpoint did not let the delivery pass to its handler.",
         "It comes back by itself and costs no attempt; look at what the layer guards, such as the provider behind a breaker.";
     LAYER_FAILED = 52, "A layer of the endpoint gave a handler up, or answered in its place.",

@@ -28,6 +28,8 @@ pub(crate) struct EndpointDefinition {
     pub(crate) prefetch: usize,
     pub(crate) timeout: Duration,
     pub(crate) permanent: Vec<fn(&Failure) -> bool>,
+    /// Endpoints whose place it takes.
+    pub(crate) replaces: Vec<Arc<str>>,
     pub(crate) layers: Option<Arc<Layers>>,
 }
 
@@ -43,6 +45,7 @@ impl<S: Clone + Send + Sync + 'static> Endpoint<S> {
                 prefetch: 64,
                 timeout: Duration::from_secs(60),
                 permanent: Vec::new(),
+                replaces: Vec::new(),
                 layers: None,
             },
         }
@@ -144,6 +147,16 @@ impl<S: Clone + Send + Sync + 'static> Endpoint<S> {
     #[must_use]
     pub fn permanent_on<E: StdError + 'static>(mut self) -> Self {
         self.definition.permanent.push(|failure| failure.downcast_ref::<E>().is_some());
+        self
+    }
+
+    /// Takes the place of an endpoint that was called otherwise or lay in another module. When the worker starts, the
+    /// subscriptions of the old one to what this one consumes pass to it, and so do the messages that wait there and the
+    /// timers of a saga. What the old one consumes besides stays with it. An older version that starts again meanwhile
+    /// subscribes the old endpoint again; the next start of this one takes over once more.
+    #[must_use]
+    pub fn replaces(mut self, old_endpoint: &str) -> Self {
+        self.definition.replaces.push(Arc::from(old_endpoint));
         self
     }
 }

@@ -27,7 +27,8 @@ pub struct Envelope {
     pub sent_at: Timestamp,
     /// Failed attempts so far; 0 on the first delivery.
     pub attempt: u32,
-    /// Deliveries that ended without a word, because the process died or lost its lease.
+    /// How often it was lost while it was claimed alone: the process died, or lost its lease. That it was lost among others
+    /// costs nothing, as any of them may have been to blame.
     pub crashes: u32,
     /// How often an operator sent it round again from the dead letters.
     pub redrives: u32,
@@ -54,9 +55,34 @@ pub struct Trail {
     /// W3C trace context.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub traceparent: Option<Arc<str>>,
+    /// How far it has come by a transport of another kind than the store. Never set where both are one engine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub journey: Option<Journey>,
     /// The application's own.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub headers: BTreeMap<String, String>,
+}
+
+/// How far a message has come by a transport of another kind than the store. The store decides what becomes of it, so
+/// what it must know of earlier rounds travels with the message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Journey {
+    /// How many rounds have ended before this one: it was retried later, snoozed or redriven so often.
+    pub round: u32,
+    /// Failed attempts in earlier rounds.
+    pub attempt: u32,
+    /// Crashes in earlier rounds.
+    pub crashes: u32,
+    /// It was not put on the transport before this, by the clock of the process that put it there.
+    pub since: Timestamp,
+}
+
+impl Journey {
+    /// The first round of a message that was not put on the transport before `since`.
+    pub(crate) fn begin(since: Timestamp) -> Self {
+        Self { round: 0, attempt: 0, crashes: 0, since }
+    }
 }
 
 impl Trail {
@@ -70,13 +96,15 @@ impl Trail {
             source,
             actor: None,
             traceparent: None,
+            journey: None,
             headers: BTreeMap::new(),
         }
     }
 
     /// The trail of what `handler` sends while it handles the message `cause`.
     pub(crate) fn follow(&self, cause: Uuid, handler: Arc<str>) -> Self {
-        Self { causation: Some(cause), source: handler, headers: BTreeMap::new(), ..self.clone() }
+        let (causation, journey, headers) = (Some(cause), None, BTreeMap::new());
+        Self { causation, source: handler, journey, headers, ..self.clone() }
     }
 }
 

@@ -64,6 +64,17 @@ impl Failure {
         Self { verdict, code: error.code(), source: Box::new(error) }
     }
 
+    /// The error below.
+    pub(crate) fn error(&self) -> &(dyn StdError + 'static) {
+        &*self.source
+    }
+
+    /// The failure of a run that is to count for nothing.
+    pub(crate) fn of_sharing(self) -> Self {
+        let error = Error::new(Code::SHARED_COMMIT_LOST, "the handler met another's locks");
+        Self::coded(Verdict::Retry, error.caused_by(self.source))
+    }
+
     pub(crate) fn made_permanent(mut self) -> Self {
         self.verdict = Verdict::DeadLetter;
         if self.code == Code::HANDLER_FAILED {

@@ -1,13 +1,16 @@
-//! Which endpoints get a message: drawn from the modules' own subscriptions.
+//! Which endpoints get a message: drawn from the table of subscriptions, and drawn anew while the worker runs.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::{Arc, PoisonError, RwLock},
+};
 
-use crate::{Code, Error, Kind};
+use crate::{Code, Error, Kind, ports::Subscription};
 
 /// For each message name, the endpoints that consume it.
 #[derive(Debug, Default)]
 pub(crate) struct Routes {
-    by_name: HashMap<&'static str, Route>,
+    by_name: HashMap<Arc<str>, Route>,
 }
 
 #[derive(Debug)]
@@ -17,36 +20,62 @@ struct Route {
 }
 
 impl Routes {
-    pub(crate) fn subscribe(&mut self, name: &'static str, kind: Kind, endpoint: &Arc<str>) {
-        let route = self.by_name.entry(name).or_insert(Route { kind, endpoints: Vec::new() });
-        route.endpoints.push(Arc::clone(endpoint));
-    }
-
-    /// Commands that more than one endpoint consumes.
-    pub(crate) fn contested(&self) -> Vec<Error> {
-        let mut contested: Vec<_> = self
-            .by_name
-            .iter()
-            .filter(|(_, route)| route.kind == Kind::Command && route.endpoints.len() > 1)
-            .map(|(name, route)| {
-                Error::new(
-                    Code::COMMAND_CONTESTED,
-                    format!("command `{name}` has the consumers {}", route.endpoints.join(", ")),
-                )
-            })
-            .collect();
-        contested.sort_by_key(ToString::to_string);
-        contested
+    /// The routes that these subscriptions make.
+    pub(crate) fn of<'a>(subscriptions: impl IntoIterator<Item = &'a Subscription>) -> Self {
+        let mut by_name = HashMap::<Arc<str>, Route>::new();
+        // In one order, whoever declared them first.
+        for subscription in subscriptions.into_iter().collect::<BTreeSet<_>>() {
+            let new = || Route { kind: subscription.kind, endpoints: Vec::new() };
+            let route = by_name.entry(Arc::clone(&subscription.message)).or_insert_with(new);
+            if !route.endpoints.contains(&subscription.endpoint) {
+                route.endpoints.push(Arc::clone(&subscription.endpoint));
+            }
+        }
+        Self { by_name }
     }
 
     /// Where a message goes. An event nobody listens to goes nowhere; a command nobody consumes is an error.
-    pub(crate) fn find(&self, name: &'static str, kind: Kind) -> Result<&[Arc<str>], Error> {
+    pub(crate) fn find(&self, name: &str, kind: Kind) -> Result<&[Arc<str>], Error> {
         match (self.by_name.get(name), kind) {
-            (Some(route), _) => Ok(&route.endpoints),
+            (Some(route), _) if route.kind == kind => Ok(&route.endpoints),
+            (Some(route), _) => {
+                let message = format!(
+                    "`{name}` is sent as {}, but {} take it for {}",
+                    words(kind),
+                    route.endpoints.join(", "),
+                    words(route.kind)
+                );
+                Err(Error::new(Code::KIND_CONTRADICTED, message))
+            }
             (None, Kind::Event) => Ok(&[]),
             (None, Kind::Command) => {
                 Err(Error::new(Code::COMMAND_UNROUTED, format!("no endpoint consumes the command `{name}`")))
             }
         }
+    }
+}
+
+fn words(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Command => "a command",
+        Kind::Event => "an event",
+    }
+}
+
+/// The routes in force. Whoever sends looks here, in memory; they are replaced as a whole.
+#[derive(Debug, Default)]
+pub(crate) struct CurrentRoutes(RwLock<Arc<Routes>>);
+
+impl CurrentRoutes {
+    pub(crate) fn new(routes: Routes) -> Self {
+        Self(RwLock::new(Arc::new(routes)))
+    }
+
+    pub(crate) fn get(&self) -> Arc<Routes> {
+        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(crate) fn replace(&self, routes: Routes) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(routes);
     }
 }

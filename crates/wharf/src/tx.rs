@@ -30,6 +30,8 @@ pub(crate) struct Slot {
     engine: Arc<dyn Engine>,
     tenant: Tenant,
     open: Option<Box<dyn Transaction>>,
+    /// Whether its commit is shared with no other.
+    alone: bool,
     is_open: Arc<AtomicBool>,
 }
 
@@ -46,6 +48,7 @@ impl Tx {
         let slot = &mut *self.slot;
         let open = match slot.open.take() {
             Some(open) => open,
+            None if slot.alone => slot.engine.begin_alone().await?,
             None => slot.engine.begin().await?,
         };
         slot.is_open.store(true, Ordering::Release);
@@ -73,7 +76,12 @@ impl fmt::Debug for Tx {
 impl SlotOwner {
     /// A slot whose openness others can see through `is_open`.
     pub(crate) fn new(engine: Arc<dyn Engine>, tenant: Tenant, is_open: Arc<AtomicBool>) -> Self {
-        Self(Arc::new(Mutex::new(Slot { engine, tenant, open: None, is_open })))
+        Self(Arc::new(Mutex::new(Slot { engine, tenant, open: None, alone: false, is_open })))
+    }
+
+    /// The same, for a transaction that nobody could run again, or that has just been run in vain with others.
+    pub(crate) fn alone(engine: Arc<dyn Engine>, tenant: Tenant, is_open: Arc<AtomicBool>) -> Self {
+        Self(Arc::new(Mutex::new(Slot { engine, tenant, open: None, alone: true, is_open })))
     }
 
     /// Lends the slot to a handler; only one at a time may hold it.

@@ -1,21 +1,22 @@
 //! Runs modules on an engine.
 
-use std::{collections::HashSet, fmt, future::Future, sync::Arc, time::Duration};
+use std::{fmt, future::Future, sync::Arc};
 
-use tokio::{sync::watch, task::JoinSet};
+use tokio::{
+    sync::watch,
+    task::{AbortHandle, JoinSet},
+};
 
 use crate::{
-    Client, Code, Error, Limits,
+    Client, Error, Limits,
     bus::PostOffice,
     endpoint::EndpointDefinition,
     module::{Module, Tick},
-    ports::{Engine, TimerFiring},
-    routes::Routes,
-    runtime::{Phase, Runtime, Vitals, fire_timers, pump, supervise, tick},
+    ports::{Engine, Subscription},
+    routes::CurrentRoutes,
+    runtime::{Phase, Runtime, Survivors, Vitals, fire_timers, keep_routes, pump, supervise, tick},
+    start,
 };
-
-/// The shortest period of a module's `every`.
-const PERIOD_MIN: Duration = Duration::from_millis(1);
 
 /// Runs modules on an engine until it is told to stop.
 ///
@@ -48,6 +49,9 @@ pub struct ReadyWorker {
     pub(crate) runtime: Runtime,
     pub(crate) endpoints: Vec<Arc<EndpointDefinition>>,
     pub(crate) ticks: Vec<Arc<Tick>>,
+    consumes: Vec<Subscription>,
+    /// Ends what draws the routes anew.
+    keeps_routes: Option<AbortHandle>,
 }
 
 impl Worker {
@@ -78,69 +82,44 @@ impl Worker {
         self
     }
 
-    /// Checks everything that can be checked before the first message.
+    /// Checks everything that can be checked before the first message, and declares what the modules consume: from then
+    /// on whatever is published is kept for them. A process that only publishes calls this too and takes a
+    /// [`client`](ReadyWorker::client): the routes it sends by are those that all processes have declared.
+    ///
+    /// The routes are drawn anew whenever another process declares or retires something and it is heard of, at the latest
+    /// after `Limits::fallback_poll`. What is published in between goes where it went before.
     ///
     /// # Errors
-    /// All that is wrong, at once.
-    pub fn ready(self) -> Result<ReadyWorker, Refused> {
-        let mut problems: Vec<Error> = self.limits.check().err().into_iter().collect();
-        let mut routes = Routes::default();
-        let (mut names, mut ids) = (HashSet::new(), HashSet::new());
-        for endpoint in &self.endpoints {
-            if !names.insert(&endpoint.name) {
-                problems.push(Error::new(
-                    Code::DUPLICATE_ENDPOINT,
-                    format!("two endpoints are called `{}`", endpoint.name),
-                ));
-            }
-            problems.extend(endpoint.retry.check().err());
-            if endpoint.concurrency == 0 || endpoint.prefetch < endpoint.concurrency {
-                let message =
-                    format!("endpoint `{}`: concurrency at least 1, prefetch at least as much", endpoint.name);
-                problems.push(Error::new(Code::LIMIT_INVALID, message));
-            }
-            let mut subscribed = HashSet::new();
-            let mut ids_here = HashSet::new();
-            for consumer in &endpoint.consumers {
-                if !subscribed.insert(consumer.name) {
-                    let message = format!("endpoint `{}` consumes `{}` twice", endpoint.name, consumer.name);
-                    problems.push(Error::new(Code::DUPLICATE_SUBSCRIPTION, message));
-                }
-                ids_here.insert(Arc::clone(&consumer.id));
-                // Timers are addressed to their own saga's endpoint; they are not routed by name.
-                if consumer.name != TimerFiring::NAME {
-                    routes.subscribe(consumer.name, consumer.kind, &endpoint.name);
-                }
-            }
-            for id in ids_here {
-                if !ids.insert(Arc::clone(&id)) {
-                    problems.push(Error::new(Code::DUPLICATE_ENDPOINT, format!("two handlers have the id `{id}`")));
-                }
-            }
-        }
-        problems.extend(routes.contested());
-        for tick in &self.ticks {
-            problems.extend(routes.find(tick.name, tick.kind).err());
-            if tick.period < PERIOD_MIN {
-                let message = format!("`{}` is sent every {:?}, at least {PERIOD_MIN:?}", tick.name, tick.period);
-                problems.push(Error::new(Code::LIMIT_INVALID, message));
-            }
-        }
+    /// All that is wrong, at once; nothing was declared then.
+    pub async fn ready(self) -> Result<ReadyWorker, Refused> {
+        let mut ready = self.prepare().await?;
+        ready.keeps_routes = Some(keep_routes(&ready.runtime, ready.consumes.clone()));
+        Ok(ready)
+    }
+
+    /// As [`Worker::ready`], with nothing in the background.
+    pub(crate) async fn prepare(self) -> Result<ReadyWorker, Refused> {
+        let mut problems = start::check(&self.limits, &self.endpoints, &self.ticks);
+        let declaration = start::declaration(&self.endpoints);
+        let routes = start::declare(&*self.engine, &declaration, &self.ticks, &mut problems).await;
         if !problems.is_empty() {
             return Err(Refused(problems));
         }
-        let post =
-            PostOffice { routes, clock: self.engine.clock(), body_size_max_bytes: self.limits.body_size_max_bytes };
+        let (routes, clock) = (CurrentRoutes::new(routes), self.engine.clock());
+        let post = PostOffice { routes, clock, body_size_max_bytes: self.limits.body_size_max_bytes };
         let runtime = Runtime {
             engine: self.engine,
             post: Arc::new(post),
             limits: Arc::new(self.limits),
             vitals: Vitals::default(),
+            survivors: Arc::new(Survivors::default()),
         };
         Ok(ReadyWorker {
             runtime,
             endpoints: self.endpoints.into_iter().map(Arc::new).collect(),
             ticks: self.ticks.into_iter().map(Arc::new).collect(),
+            consumes: declaration.subscriptions,
+            keeps_routes: None,
         })
     }
 
@@ -149,7 +128,7 @@ impl Worker {
     /// # Errors
     /// All that keeps it from starting.
     pub async fn run_until(self, stop: impl Future<Output = ()>) -> Result<(), Refused> {
-        self.ready()?.run_until(stop).await;
+        self.ready().await?.run_until(stop).await;
         Ok(())
     }
 }
@@ -189,6 +168,9 @@ impl ReadyWorker {
         stop.await;
         let _ = phase.send(Phase::Draining);
         background.shutdown().await;
+        if let Some(keeps_routes) = self.keeps_routes {
+            keeps_routes.abort();
+        }
         let clock = &self.runtime.post.clock;
         let deadline = clock.sleep_until(clock.now() + self.runtime.limits.shutdown_deadline);
         tokio::select! {

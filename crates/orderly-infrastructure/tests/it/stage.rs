@@ -71,7 +71,7 @@ impl Stage {
                 Side::Server(options.connect().await.unwrap())
             }
         };
-        let client = ports.worker().ready().unwrap().client("a test");
+        let client = ports.worker().ready().await.unwrap().client("a test");
         let stage = Self { ports, settings, client, clock, database };
         stage.wind(Duration::ZERO).await;
         stage

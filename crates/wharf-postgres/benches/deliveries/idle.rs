@@ -62,9 +62,9 @@ async fn our_ms(place: &Place, from_elsewhere: bool) -> Vec<f64> {
     let module = || Module::new("bench", arrivals.clone()).consume("bench-0", arrived);
     let engine = place.options().connect().await.unwrap();
     let other = place.options().connect().await.unwrap();
-    let worker = Worker::new(engine.clone()).module(module()).ready().unwrap();
+    let worker = Worker::new(engine.clone()).module(module()).ready().await.unwrap();
     // The other process has the same modules and runs none of them.
-    let elsewhere = Worker::new(other.clone()).module(module()).ready().unwrap();
+    let elsewhere = Worker::new(other.clone()).module(module()).ready().await.unwrap();
     let client = if from_elsewhere { elsewhere.client("bench") } else { worker.client("bench") };
     let mut samples = Vec::new();
     worker

@@ -99,7 +99,7 @@ async fn our_rate(place: &Place, rows: u64) -> f64 {
         let id = format!("bench-{number}");
         module = module.endpoint(&id, |endpoint| endpoint.concurrency(64).prefetch(PREFETCH).consume(&id, nothing));
     }
-    let worker = Worker::new(engine.clone()).module(module).ready().unwrap();
+    let worker = Worker::new(engine.clone()).module(module).ready().await.unwrap();
     let vitals = worker.client("bench").vitals().clone();
     let began = Instant::now();
     let mut rate = 0.0;

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use sqlx::Connection;
 use wharf::{Bus, Key, Message, Module, Msg, Result, Tx, Worker};
-use wharf_postgres::PostgresTx;
+use wharf_postgres::{PostgresOptions, PostgresTx};
 
 use crate::{
     place::{Happened, Place, TAKES, fill},
@@ -36,9 +36,21 @@ pub(crate) async fn measure(place: &Place, table: &mut Table) {
             raw.push(raw_rate(place, concurrency).await);
             let total = if concurrency == 1 { TOTAL / 4 } else { TOTAL };
             fill(place, total, 1).await;
-            ours.push(our_rate(place, concurrency, total).await);
+            ours.push(our_rate(place.options().transactions_max(all(concurrency)), concurrency, total).await);
         }
         table.rate(&format!("Tx and one message, {concurrency} at once, a commit each"), &ours, &raw);
+    }
+    for (connections, members) in [(4_u32, 8_usize), (4, 32)] {
+        let concurrency = connections as usize * members;
+        let (mut ours, mut raw) = (Vec::new(), Vec::new());
+        for _ in 0..TAKES {
+            raw.push(raw_rate(place, 32).await);
+            fill(place, TOTAL, 1).await;
+            let options = place.options().transactions_max(connections).share_commits(members);
+            ours.push(our_rate(options, concurrency, TOTAL).await);
+        }
+        let case = format!("Tx and one message, {concurrency} at once, {members} share a commit");
+        table.rate(&case, &ours, &raw);
     }
 }
 
@@ -82,13 +94,16 @@ async fn ignore(Msg(noted): Msg<Noted>) -> Result {
     Ok(())
 }
 
-async fn our_rate(place: &Place, concurrency: usize, total: u64) -> f64 {
-    let connections = u32::try_from(concurrency).unwrap();
-    let engine = place.options().transactions_max(connections).connect().await.unwrap();
+fn all(concurrency: usize) -> u32 {
+    u32::try_from(concurrency).unwrap()
+}
+
+async fn our_rate(options: PostgresOptions, concurrency: usize, total: u64) -> f64 {
+    let engine = options.connect().await.unwrap();
     let module = Module::new("bench", ())
         .endpoint("bench-0", |endpoint| endpoint.concurrency(concurrency).prefetch(400).consume("note", note))
         .consume("ignore", ignore);
-    let worker = Worker::new(engine.clone()).module(module).ready().unwrap();
+    let worker = Worker::new(engine.clone()).module(module).ready().await.unwrap();
     let vitals = worker.client("bench").vitals().clone();
     let began = Instant::now();
     let mut rate = 0.0;

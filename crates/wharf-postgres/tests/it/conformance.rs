@@ -13,19 +13,20 @@ use wharf_postgres::{Postgres, PostgresTx};
 
 use crate::database::Database;
 
-struct OnPostgres {
+/// A commit for each delivery, or one for up to so many.
+struct OnPostgres<const SHARE_COMMITS: usize> {
     database: Database,
     engine: Postgres,
     clock: ManualClock,
 }
 
 #[async_trait]
-impl Subject for OnPostgres {
+impl<const SHARE_COMMITS: usize> Subject for OnPostgres<SHARE_COMMITS> {
     type Engine = Postgres;
 
     async fn start(clock: ManualClock) -> Self {
         let database = Database::create().await;
-        let engine = database.engine_at(clock.clone()).await;
+        let engine = Self::connect(&database, &clock).await;
         database.run("CREATE TABLE notes (key TEXT PRIMARY KEY, value TEXT NOT NULL)").await;
         Self { database, engine, clock }
     }
@@ -37,7 +38,7 @@ impl Subject for OnPostgres {
     async fn reopen(self) -> Option<Self> {
         let Self { database, engine, clock } = self;
         drop(engine);
-        let engine = database.engine_at(clock.clone()).await;
+        let engine = Self::connect(&database, &clock).await;
         Some(Self { database, engine, clock })
     }
 
@@ -57,6 +58,7 @@ impl Subject for OnPostgres {
         match how {
             Sabotage::SwallowedError => connection.execute("SELECT 1 / 0").await.unwrap_err().to_string().clear(),
             Sabotage::RawRollback => drop(connection.execute("ROLLBACK").await.unwrap()),
+            Sabotage::RawCommit if SHARE_COMMITS > 1 => drop(connection.execute("COMMIT").await.unwrap_err()),
             Sabotage::RawCommit => drop(connection.execute("COMMIT").await.unwrap()),
         }
         true
@@ -68,4 +70,18 @@ impl Subject for OnPostgres {
     }
 }
 
-wharf::conformance!(OnPostgres);
+impl<const SHARE_COMMITS: usize> OnPostgres<SHARE_COMMITS> {
+    /// Commits are shared when handlers wait for a connection: then there is only one.
+    async fn connect(database: &Database, clock: &ManualClock) -> Postgres {
+        let transactions_max = if SHARE_COMMITS > 1 { 1 } else { 4 };
+        let options = database.options().transactions_max(transactions_max).share_commits(SHARE_COMMITS);
+        options.clock(clock.clone()).connect().await.unwrap()
+    }
+}
+
+wharf::conformance!(OnPostgres<1>);
+
+mod shared {
+    use super::*;
+    wharf::conformance!(OnPostgres<8>);
+}

@@ -5,7 +5,7 @@ use std::{env, str::FromStr};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, PgConnection, postgres::PgConnectOptions};
 use uuid::Uuid;
 use wharf::testing::ManualClock;
-use wharf_postgres::Postgres;
+use wharf_postgres::{Postgres, PostgresOptions};
 
 /// A database of a test's own on the server that `TEST_POSTGRES_URL` names.
 pub(crate) struct Database {
@@ -33,15 +33,19 @@ impl Database {
         &self.url
     }
 
+    /// Options for an engine of few connections.
+    pub(crate) fn options(&self) -> PostgresOptions {
+        Postgres::options(&self.url).unwrap().transactions_max(4).reads_max(2)
+    }
+
     /// An engine on the machine's clock.
     pub(crate) async fn engine(&self) -> Postgres {
-        Postgres::options(&self.url).unwrap().transactions_max(4).reads_max(2).connect().await.unwrap()
+        self.options().connect().await.unwrap()
     }
 
     /// An engine on a wound clock. The database's own stands still once it is wound for the first time.
     pub(crate) async fn engine_at(&self, clock: ManualClock) -> Postgres {
-        let options = Postgres::options(&self.url).unwrap().transactions_max(4).reads_max(2);
-        options.clock(clock).connect().await.unwrap()
+        self.options().clock(clock).connect().await.unwrap()
     }
 
     /// A plain connection, as any other program has.

@@ -12,7 +12,7 @@ use crate::{
 
 async fn worker(engine: Postgres, seen: Seen) -> ReadyWorker {
     let module = Module::new("test", seen).consume("see", see);
-    Worker::new(engine).module(module).limits(only_when_woken()).ready().unwrap()
+    Worker::new(engine).module(module).limits(only_when_woken()).ready().await.unwrap()
 }
 
 async fn waiting(client: &Client) -> u64 {
@@ -114,7 +114,7 @@ async fn what_is_published_in_a_connection_leaves_with_the_commit_of_whoever_hol
 async fn a_worker_on_another_engine_cannot_join() {
     let database = Database::create().await;
     let pool = sqlx::PgPool::connect(database.url()).await.unwrap();
-    let client = Worker::new(Memory::new()).ready().unwrap().client("test");
+    let client = Worker::new(Memory::new()).ready().await.unwrap().client("test");
 
     let refused = client.join(&Tenant::default(), pool.begin().await.unwrap()).unwrap_err();
 

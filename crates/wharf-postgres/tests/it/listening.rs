@@ -13,11 +13,11 @@ async fn a_listener_that_was_cut_off_listens_again() {
     let database = Database::create().await;
     let (seen, mut seeing) = mpsc::unbounded_channel();
     let (here, there) = (database.engine().await, database.engine().await);
-    let worker = |engine| {
+    let worker = async |engine| {
         let module = Module::new("test", seen.clone()).consume("see", see);
-        Worker::new(engine).module(module).limits(only_when_woken()).ready().unwrap()
+        Worker::new(engine).module(module).limits(only_when_woken()).ready().await.unwrap()
     };
-    let (worker, sender) = (worker(here.clone()), worker(there.clone()).client("elsewhere"));
+    let (worker, sender) = (worker(here.clone()).await, worker(there.clone()).await.client("elsewhere"));
 
     worker
         .run_until(async {

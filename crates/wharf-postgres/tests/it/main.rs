@@ -8,5 +8,6 @@ mod joining;
 mod listening;
 mod migrating;
 mod reconnecting;
+mod sharing;
 mod transactions;
 mod workers;

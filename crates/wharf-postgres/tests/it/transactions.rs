@@ -30,7 +30,7 @@ async fn notes_after(attempts: u32, module: impl FnOnce(Module<Ran>) -> Module<R
     database.run("CREATE TABLE notes (note TEXT PRIMARY KEY)").await;
     let engine = database.engine().await;
     let (ran, mut running) = mpsc::unbounded_channel();
-    let worker = Worker::new(engine.clone()).module(module(Module::new("test", ran))).ready().unwrap();
+    let worker = Worker::new(engine.clone()).module(module(Module::new("test", ran))).ready().await.unwrap();
     let client = worker.client("test");
     client.publish(&Tenant::default(), Work {}).await.unwrap();
     worker.run_until(async { while running.recv().await.unwrap() < attempts {} }).await;
@@ -161,7 +161,8 @@ async fn handlers_that_wait_for_a_connection_each_get_a_transaction_of_their_own
     database.run("CREATE TABLE notes (note TEXT PRIMARY KEY)").await;
     let engine = Postgres::options(database.url()).unwrap().transactions_max(2).connect().await.unwrap();
     let (ran, mut running) = mpsc::unbounded_channel();
-    let worker = Worker::new(engine.clone()).module(Module::new("test", ran).consume("note", note)).ready().unwrap();
+    let worker =
+        Worker::new(engine.clone()).module(Module::new("test", ran).consume("note", note)).ready().await.unwrap();
     let client = worker.client("test");
     let work = client.begin(&Tenant::default()).unwrap();
     (0..MESSAGES).for_each(|number| work.bus.publish(Numbered { number }));

@@ -52,12 +52,12 @@ async fn two_workers_handle_each_of_many_messages_once() {
     database.run("CREATE TABLE handled (number BIGINT NOT NULL)").await;
     let (seen, mut seeing) = mpsc::unbounded_channel();
     let (first, second) = (database.engine().await, database.engine().await);
-    let worker = |engine| {
+    let worker = async |engine| {
         let module = Module::new("test", seen.clone());
         let module = module.endpoint("write", |write_at| write_at.prefetch(20).concurrency(4).consume("write", write));
-        Worker::new(engine).module(module).ready().unwrap()
+        Worker::new(engine).module(module).ready().await.unwrap()
     };
-    let (worker, other) = (worker(first.clone()), worker(second.clone()));
+    let (worker, other) = (worker(first.clone()).await, worker(second.clone()).await);
     let client = worker.client("test");
     let work = client.begin(&Tenant::default()).unwrap();
     (0..MESSAGES).for_each(|number| work.bus.publish(Counted { number }));
@@ -89,11 +89,11 @@ async fn an_idle_worker_is_woken_by_what_another_process_sends() {
     let database = Database::create().await;
     let (seen, mut seeing) = mpsc::unbounded_channel();
     let (here, there) = (database.engine().await, database.engine().await);
-    let worker = |engine| {
+    let worker = async |engine| {
         let module = Module::new("test", seen.clone()).consume("see", see);
-        Worker::new(engine).module(module).limits(only_when_woken()).ready().unwrap()
+        Worker::new(engine).module(module).limits(only_when_woken()).ready().await.unwrap()
     };
-    let (worker, sender) = (worker(here.clone()), worker(there.clone()).client("elsewhere"));
+    let (worker, sender) = (worker(here.clone()).await, worker(there.clone()).await.client("elsewhere"));
 
     worker
         .run_until(async {

@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 use tempfile::TempDir;
 use wharf::{
     Client, Code, Delivery, Error, Key, Message, Module, Msg, Outgoing, Result, Tenant, Tx, UnitOfWork, Worker,
-    ports::Transport, testing::ManualClock,
+    ports::{Claim, Transport},
+    testing::ManualClock,
 };
 use wharf_sqlite::{Migrations, Sqlite, SqliteOptions, SqliteTx};
 
@@ -60,7 +61,7 @@ impl App {
         let engine = options(Sqlite::options(path).clock(clock.clone())).open().await?;
         engine.migrate(NOTES).await?;
         let module = Module::new("ears", ()).consume("listen", listen);
-        let client = Worker::new(engine.clone()).module(module).ready().unwrap().client("test");
+        let client = Worker::new(engine.clone()).module(module).ready().await.unwrap().client("test");
         Ok(Self { engine, client, clock, directory })
     }
 
@@ -86,7 +87,7 @@ impl App {
     }
 
     pub(crate) async fn claim(&self) -> Vec<Delivery> {
-        self.engine.claim("listen", 1_000, LEASE).await.unwrap().deliveries
+        self.engine.claim(&Claim::new("listen", 1_000, LEASE)).await.unwrap().deliveries
     }
 
     /// What was said and not yet heard, oldest first.

@@ -3,6 +3,7 @@
 
 mod app;
 mod conformance;
+mod killed;
 mod ownership;
 mod sharing;
 mod trouble;

@@ -2,8 +2,8 @@
 
 use sqlx::{Connection, SqliteConnection, sqlite::SqliteConnectOptions};
 use wharf::{
-    Code,
-    ports::{Outcome, Settlement, Transport},
+    Code, Delivery,
+    ports::{Claim, Outcome, Settlement, Transport},
 };
 use wharf_sqlite::{Migrations, Sqlite};
 
@@ -22,21 +22,20 @@ async fn a_second_owner_is_refused_until_the_first_has_closed() {
 }
 
 #[tokio::test]
-async fn a_new_owner_takes_over_at_once_and_counts_the_crash() {
+async fn a_new_owner_takes_over_at_once_what_survived() {
     let app = App::start().await;
     app.say("under way").await.unwrap();
     app.say("waiting").await.unwrap();
-    let held = app.engine.claim("listen", 1, crate::app::LEASE).await.unwrap().deliveries.remove(0);
+    let held = app.engine.claim(&Claim::new("listen", 1, crate::app::LEASE)).await.unwrap().deliveries.remove(0);
 
     let app = app.reopen().await;
 
-    let found = app.claim().await;
-    let crashes: Vec<_> = found.iter().map(|delivery| (delivery.lease.id, delivery.envelope.crashes)).collect();
-    let other = found.iter().find(|delivery| delivery.lease.id != held.lease.id).unwrap();
-    assert_eq!(crashes.len(), 2);
-    assert!(crashes.contains(&(held.lease.id, 1)) && crashes.contains(&(other.lease.id, 0)), "{crashes:?}");
     let late = Settlement { lease: held.lease, outcome: Outcome::Done, outgoing: Vec::new() };
-    assert_eq!(app.engine.settle(&[late]).await.unwrap(), [false]);
+    assert_eq!(app.engine.settle(&[late]).await.unwrap(), [false], "the lease of the dead is over");
+    let told = |found: &[Delivery]| found.iter().map(|one| (one.lease.id, one.is_survivor)).collect::<Vec<_>>();
+    let (survivor, other) = (app.claim().await, app.claim().await);
+    assert_eq!(told(&survivor), [(held.lease.id, true)]);
+    assert!(matches!(told(&other).as_slice(), [(id, false)] if *id != held.lease.id), "{other:?}");
 }
 
 #[tokio::test]

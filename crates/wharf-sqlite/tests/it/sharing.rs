@@ -3,7 +3,7 @@
 use sqlx::Connection;
 use wharf::{
     Code, Error,
-    ports::{Lease, Store, Transport},
+    ports::{Claim, Lease, Store, Transport},
 };
 use wharf_sqlite::SqliteTx;
 
@@ -26,8 +26,9 @@ async fn all_that_wait_in_line_share_one_commit() {
     let before = app.engine.commits();
 
     // The others are polled first, and stand in line when the first gives its turn back.
+    let claim = Claim::new("listen", 2, FOR_EVER);
     let (a, b, c, claimed, first) =
-        tokio::join!(app.say("a"), app.say("b"), app.say("c"), app.engine.claim("listen", 2, FOR_EVER), first.commit());
+        tokio::join!(app.say("a"), app.say("b"), app.say("c"), app.engine.claim(&claim), first.commit());
 
     all_are_done([a, b, c, first]);
     assert_eq!(claimed.unwrap().deliveries.len(), 2, "a member sees what those before it did");

@@ -5,7 +5,7 @@ use std::time::Duration;
 use sqlx::{Connection, SqliteConnection, sqlite::SqliteConnectOptions};
 use wharf::{
     Code,
-    ports::{Outcome, Settlement, Transport},
+    ports::{Claim, Outcome, Settlement, Transport},
 };
 
 use crate::app::{App, code, large};
@@ -46,7 +46,10 @@ async fn a_locked_file_is_a_clear_error_and_the_work_goes_on_afterwards() {
     let refused = app.say("now").await.unwrap_err();
     assert_eq!(refused.code(), Code::ENGINE_UNREACHABLE);
     assert!(refused.to_string().contains("database is locked"), "{refused}");
-    assert_eq!(code(app.engine.claim("listen", 1, Duration::from_secs(1)).await), Code::ENGINE_UNREACHABLE);
+    assert_eq!(
+        code(app.engine.claim(&Claim::new("listen", 1, Duration::from_secs(1))).await),
+        Code::ENGINE_UNREACHABLE
+    );
 
     lock.rollback().await.unwrap();
     other.close().await.unwrap();

@@ -25,7 +25,7 @@ async fn idle_endpoints_are_woken_by_the_commit_and_not_by_polling() {
     let (heard, mut hears) = mpsc::unbounded_channel();
     let (stop, stopped) = oneshot::channel::<()>();
     let module = Module::new("echo", heard).consume("listen", echo);
-    let worker = Worker::new(app.engine.clone()).module(module).ready().unwrap();
+    let worker = Worker::new(app.engine.clone()).module(module).ready().await.unwrap();
     let client = worker.client("test");
     let running = tokio::spawn(worker.run_until(async { drop(stopped.await) }));
 

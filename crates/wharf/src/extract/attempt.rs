@@ -8,7 +8,7 @@ use crate::{context::Context, failure::Failure};
 pub struct Attempt {
     /// From 1.
     pub number: u32,
-    /// Deliveries before this one that ended without a word: the process died, or lost its lease.
+    /// Tries before this one that ended without a word: the process died, or lost its lease.
     pub crashes: u32,
 }
 
@@ -21,6 +21,6 @@ impl Attempt {
 
 impl<S> FromDelivery<S> for Attempt {
     fn from_delivery(context: &Context, _: &S) -> Result<Self, Failure> {
-        Ok(Self { number: context.failed_attempts + 1, crashes: context.delivery.envelope.crashes })
+        Ok(Self { number: context.failed_attempts + 1, crashes: context.delivery.lost_leases })
     }
 }

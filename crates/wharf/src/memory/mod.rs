@@ -5,6 +5,7 @@
 
 mod state;
 mod store;
+mod subscriptions;
 mod transport;
 
 use std::sync::Arc;

@@ -1,6 +1,6 @@
 //! Keeping state in memory: transactions that stage what they do and apply it at commit.
 
-use std::{any::Any, collections::BTreeMap, sync::Arc};
+use std::{any::Any, collections::BTreeMap, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use tokio::sync::OwnedMutexGuard;
@@ -12,8 +12,8 @@ use super::{
 use crate::{
     Clock, Code, Error, Outgoing, Timestamp,
     ports::{
-        DeadLetter, DeadLetterFilter, Fired, Lease, Outcome, SagaId, SagaRow, Store, TimerArm, TimerFiring,
-        Transaction, Wakeups,
+        Burial, DeadLetter, DeadLetterFilter, Declaration, Declared, Ending, Fired, Lease, Outcome, Receipt, Round,
+        SagaId, SagaRow, Store, StoredSubscription, Subscription, TimerArm, TimerFiring, Transaction, Wakeups,
     },
 };
 
@@ -25,6 +25,8 @@ pub struct MemoryTransaction {
     sagas: Vec<SagaRow>,
     /// `None` is a timer taken back.
     timers: Vec<((SagaId, String), Option<TimerArm>)>,
+    receipts: Vec<Receipt>,
+    burials: Vec<Burial>,
 }
 
 impl MemoryTransaction {
@@ -54,6 +56,8 @@ impl MemoryTransaction {
             }
             state.sagas.insert(row.id.clone(), row);
         }
+        self.receipts.drain(..).for_each(|receipt| state.note(&receipt, now));
+        self.burials.drain(..).for_each(|burial| state.bury(burial, now));
         state.send(outgoing, now);
         self.memory.wake(outgoing);
         self.memory.shared.wakeups.wake([Wakeups::TIMERS]);
@@ -97,6 +101,28 @@ impl Transaction for MemoryTransaction {
         Ok(self.state.timers.get(&id).map(|timer| timer.arm.generation))
     }
 
+    async fn note(&mut self, receipts: &[Receipt]) -> Result<Vec<bool>, Error> {
+        let mut new = Vec::with_capacity(receipts.len());
+        for receipt in receipts {
+            let round = &receipt.round;
+            let staged = |noted: &Receipt| {
+                (&noted.round.tenant, &noted.round.endpoint, noted.round.message)
+                    == (&round.tenant, &round.endpoint, round.message)
+                    && noted.round.number >= round.number
+            };
+            new.push(self.state.ending(round).is_none() && !self.receipts.iter().any(staged));
+            if new.last() == Some(&true) {
+                self.receipts.push(receipt.clone());
+            }
+        }
+        Ok(new)
+    }
+
+    async fn bury(&mut self, burials: &[Burial]) -> Result<(), Error> {
+        self.burials.extend_from_slice(burials);
+        Ok(())
+    }
+
     async fn settle(mut self: Box<Self>, lease: Lease, outgoing: &[Outgoing]) -> Result<bool, Error> {
         if !self.state.holds(lease) {
             return Ok(false);
@@ -132,6 +158,8 @@ impl Store for Memory {
             values: BTreeMap::new(),
             sagas: Vec::new(),
             timers: Vec::new(),
+            receipts: Vec::new(),
+            burials: Vec::new(),
         }))
     }
 
@@ -160,7 +188,7 @@ impl Store for Memory {
 
     async fn dead_letters(&self, filter: &DeadLetterFilter) -> Result<Vec<DeadLetter>, Error> {
         let state = self.lock().await;
-        let matching = state.dead.values().filter(|letter| matches(filter, letter));
+        let matching = state.dead.values().map(|dead| &dead.letter).filter(|letter| matches(filter, letter));
         Ok(matching.take(filter.limit_rows() as usize).cloned().collect())
     }
 
@@ -168,19 +196,11 @@ impl Store for Memory {
         let letters = self.dead_letters(filter).await?;
         let mut state = self.lock().await;
         let now = self.shared.clock.now();
-        let mut redriven = 0;
-        for letter in letters {
-            // Another operator may have been faster.
-            let Some(letter) = state.dead.remove(&letter.id) else { continue };
-            let mut envelope = letter.envelope;
-            (envelope.attempt, envelope.crashes) = (0, 0);
-            envelope.redrives += 1;
-            let outgoing = [Outgoing::new(Arc::from(letter.endpoint), envelope, letter.body)];
-            state.send(&outgoing, now);
-            self.wake(&outgoing);
-            redriven += 1;
-        }
-        Ok(redriven)
+        // Another operator may have been faster.
+        let outgoing: Vec<_> = letters.iter().filter_map(|letter| state.revive(letter.id)).collect();
+        state.send(&outgoing, now);
+        self.wake(&outgoing);
+        Ok(outgoing.len() as u64)
     }
 
     async fn discard(&self, filter: &DeadLetterFilter) -> Result<u64, Error> {
@@ -191,6 +211,33 @@ impl Store for Memory {
 
     async fn saga(&self, id: &SagaId) -> Result<Option<SagaRow>, Error> {
         Ok(self.lock().await.sagas.get(id).cloned())
+    }
+
+    async fn endings(&self, rounds: &[Round]) -> Result<Vec<Option<Ending>>, Error> {
+        let state = self.lock().await;
+        Ok(rounds.iter().map(|round| state.ending(round)).collect())
+    }
+
+    async fn prune_inbox(&self, ended_before: Duration, max: usize) -> Result<u64, Error> {
+        let now = self.shared.clock.now();
+        Ok(self.lock().await.forget(now - ended_before, max))
+    }
+
+    async fn declare(&self, declaration: &Declaration) -> Result<Declared, Error> {
+        Ok(Self::declare(self, declaration).await)
+    }
+
+    async fn subscriptions(&self) -> Result<Vec<StoredSubscription>, Error> {
+        Ok(self.stored_subscriptions().await)
+    }
+
+    async fn confirm(&self, subscriptions: &[Subscription]) -> Result<(), Error> {
+        Self::confirm(self, subscriptions).await;
+        Ok(())
+    }
+
+    async fn retire(&self, endpoint: &str, message: &str, max: usize) -> Result<u64, Error> {
+        Ok(Self::retire(self, endpoint, message, max).await)
     }
 
     async fn ping(&self) -> Result<(), Error> {

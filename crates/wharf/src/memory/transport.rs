@@ -1,45 +1,44 @@
 //! Carrying deliveries in memory.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 
 use super::Memory;
 use crate::{
     Error, Outgoing,
-    ports::{Claimed, Delivery, Depth, Lease, Settlement, Transport, Wakeups},
+    ports::{Claim, Claimed, Delivery, Depth, Lease, Settlement, Transport, Wakeups},
 };
 
 #[async_trait]
 impl Transport for Memory {
-    async fn claim(&self, endpoint: &str, max: usize, lease: Duration) -> Result<Claimed, Error> {
+    async fn claim(&self, claim: &Claim<'_>) -> Result<Claimed, Error> {
         let mut state = self.lock().await;
         let now = self.shared.clock.now();
         let mut waiting: Vec<_> = state
             .deliveries
             .iter()
-            .filter(|(_, row)| &*row.endpoint == endpoint)
-            .map(|(id, row)| (row.not_before, *id))
+            .filter(|(_, row)| &*row.endpoint == claim.endpoint)
+            .map(|(id, row)| (row.not_before, *id, row.held))
             .collect();
         waiting.sort_unstable();
-        let mut claimed = Claimed::default();
-        for (not_before, id) in waiting {
-            if not_before > now || claimed.deliveries.len() == max {
-                claimed.next_due = (not_before > now).then_some(not_before);
-                break;
-            }
-            let Some(row) = state.deliveries.get_mut(&id) else { continue };
-            if row.held {
-                // Its lease ran out without a word.
-                row.envelope.crashes += 1;
-            }
-            row.epoch += 1;
-            row.held = true;
-            row.not_before = now + lease;
-            let lease = Lease { id, epoch: row.epoch };
-            claimed.deliveries.push(Delivery::new(lease, row.envelope.clone(), std::sync::Arc::clone(&row.body)));
+        let next_due = waiting.iter().map(|(not_before, ..)| *not_before).find(|not_before| *not_before > now);
+        waiting.retain(|(not_before, _, held)| *not_before <= now && (claim.survivors || !held));
+        let is_full = waiting.len() >= claim.max;
+        waiting.truncate(claim.max);
+        if let Some(survivor) = waiting.iter().copied().find(|(.., held)| *held) {
+            waiting = vec![survivor];
         }
-        Ok(claimed)
+        let mut deliveries = Vec::with_capacity(waiting.len());
+        for (_, id, is_survivor) in waiting {
+            let Some(row) = state.deliveries.get_mut(&id) else { continue };
+            row.claim(now + claim.lease);
+            let lease = Lease { id, epoch: row.epoch };
+            let mut delivery = Delivery::new(lease, row.envelope.clone(), Arc::clone(&row.body));
+            (delivery.is_survivor, delivery.lost_leases) = (is_survivor, row.lost_leases);
+            deliveries.push(delivery);
+        }
+        Ok(Claimed { deliveries, next_due: next_due.filter(|_| !is_full) })
     }
 
     async fn settle(&self, batch: &[Settlement]) -> Result<Vec<bool>, Error> {

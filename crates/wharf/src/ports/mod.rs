@@ -1,11 +1,17 @@
 //! What wharf asks of an engine. Handlers never see these; engines implement them.
 
+mod claim;
+mod inbox;
 mod store;
+mod subscriptions;
 mod transport;
 mod wakeups;
 
+pub use claim::{Claim, Claimed, Delivery, Lease};
+pub use inbox::{Burial, Ending, Outbox, Receipt, Round};
 pub use store::{DeadLetter, DeadLetterFilter, Fired, SagaId, SagaRow, Store, TimerArm, TimerFiring, Transaction};
-pub use transport::{Claimed, Delivery, Depth, Lease, Outcome, Settlement, Transport};
+pub use subscriptions::{Declaration, Declared, Replacement, StoredSubscription, Subscription};
+pub use transport::{Depth, Outcome, Settlement, Transport};
 pub use wakeups::Wakeups;
 
 /// A store and a transport in one database: the deletion of the delivery row is both the acknowledgement and the

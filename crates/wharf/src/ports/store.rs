@@ -1,11 +1,11 @@
 //! The port that keeps state: one transaction over deliveries, sagas, timers and the user's own tables.
 
-use std::{any::Any, fmt, sync::Arc};
+use std::{any::Any, fmt, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use uuid::Uuid;
 
-use super::Lease;
+use super::{Burial, Declaration, Declared, Ending, Lease, Receipt, Round, StoredSubscription, Subscription};
 use crate::{Clock, Code, Envelope, Error, Key, Kind, Outgoing, Tenant, Timestamp, Trail};
 
 /// Opens transactions and keeps what outlives a delivery.
@@ -14,14 +14,20 @@ pub trait Store: Any + fmt::Debug + Send + Sync {
     /// Opens a transaction. May wait for a connection or for the one writer.
     async fn begin(&self) -> Result<Box<dyn Transaction>, Error>;
 
+    /// Opens a transaction whose commit is shared with no other, where this engine lets others share theirs.
+    async fn begin_alone(&self) -> Result<Box<dyn Transaction>, Error> {
+        self.begin().await
+    }
+
     /// Turns up to `max` due timers into deliveries, in one commit.
     async fn fire_timers(&self, max: usize) -> Result<Fired, Error>;
 
     /// The dead letters that match, oldest first, at most `filter.limit`.
     async fn dead_letters(&self, filter: &DeadLetterFilter) -> Result<Vec<DeadLetter>, Error>;
 
-    /// Sends matching dead letters round again, as fresh deliveries with one redrive more. Idempotent: what was sent
-    /// round is no longer there. Returns how many.
+    /// Sends matching dead letters round again, as fresh deliveries with one redrive more: to the endpoint they are
+    /// listed under, or to [`Burial::redrive_to`]. Where the inbox says of one that it is dead-lettered, the same commit
+    /// makes it say that it will come again. Idempotent: what was sent round is no longer there. Returns how many.
     async fn redrive(&self, filter: &DeadLetterFilter) -> Result<u64, Error>;
 
     /// Deletes matching dead letters. Returns how many.
@@ -29,6 +35,30 @@ pub trait Store: Any + fmt::Debug + Send + Sync {
 
     /// One saga instance, outside any transaction.
     async fn saga(&self, id: &SagaId) -> Result<Option<SagaRow>, Error>;
+
+    /// Of these rounds, for each: `None` when it has not ended, as far as the inbox remembers; else how the last round
+    /// of its message ended.
+    async fn endings(&self, rounds: &[Round]) -> Result<Vec<Option<Ending>>, Error>;
+
+    /// Forgets up to `max` messages of the inbox of which no round has ended for this long, in one commit. Returns how
+    /// many; fewer than `max` means that none is left.
+    async fn prune_inbox(&self, ended_before: Duration, max: usize) -> Result<u64, Error>;
+    /// Writes down, in one commit, all that a process consumes, and lets it take the place of what it replaces; unless
+    /// [`Declaration::problems`] finds it contradicting what stands in the table, which it reads under a lock: of two
+    /// processes that declare at once the second sees what the first has written. Rings the bell
+    /// [`Wakeups::ROUTES`](super::Wakeups::ROUTES).
+    async fn declare(&self, declaration: &Declaration) -> Result<Declared, Error>;
+
+    /// Every subscription, by message and endpoint.
+    async fn subscriptions(&self) -> Result<Vec<StoredSubscription>, Error>;
+
+    /// Notes that these subscriptions are still in use. Those that are no longer there stay away.
+    async fn confirm(&self, subscriptions: &[Subscription]) -> Result<(), Error>;
+
+    /// Deletes a subscription and gives up to `max` of the messages that wait for it to the dead
+    /// letters, in one commit. What nobody works on waits: it is not held, or its lease has run out. Returns how many; fewer than `max` means that none is left. Rings the bell
+    /// [`Wakeups::ROUTES`](super::Wakeups::ROUTES).
+    async fn retire(&self, endpoint: &str, message: &str, max: usize) -> Result<u64, Error>;
 
     /// Whether the database answers.
     async fn ping(&self) -> Result<(), Error>;
@@ -63,12 +93,28 @@ pub trait Transaction: Send + 'static {
     /// The generation of a timer, if it is armed or has fired and was not yet handled.
     async fn timer(&mut self, id: &SagaId, name: &str) -> Result<Option<i64>, Error>;
 
+    /// Notes in the inbox that these rounds have ended. For each `true`, or `false` when it had ended before: whoever
+    /// hears that must not commit the effects of that round.
+    ///
+    /// # Errors
+    /// `W0025` when the transaction is no longer the one that was begun; then nothing was noted.
+    async fn note(&mut self, receipts: &[Receipt]) -> Result<Vec<bool>, Error>;
+
+    /// Adds messages to the dead letters.
+    async fn bury(&mut self, burials: &[Burial]) -> Result<(), Error>;
+
     /// Sends, then settles the delivery as its last statement, then commits. `false`, and nothing of it happened, when
-    /// the lease was no longer ours.
+    /// the lease was no longer ours. `W0049` when it shared its commit and that was lost.
     async fn settle(self: Box<Self>, lease: Lease, outgoing: &[Outgoing]) -> Result<bool, Error>;
 
     /// Sends and commits, outside a delivery.
     async fn commit(self: Box<Self>, outgoing: &[Outgoing]) -> Result<(), Error>;
+
+    /// Whether a handler failed only because its transaction is one that shares its commit, as when two groups wait for
+    /// each other's rows. It is then run again by itself, and the failure counts for nothing.
+    fn is_price_of_sharing(&self, _failure: &(dyn std::error::Error + 'static)) -> bool {
+        false
+    }
 
     /// Undoes everything. Returns once the connection is free again.
     async fn rollback(self: Box<Self>) -> Result<(), Error>;
@@ -117,7 +163,7 @@ pub struct TimerArm {
     /// Tells an old firing from a current one: the saga's revision when it was armed.
     pub generation: i64,
     /// Counted from the commit.
-    pub delay: std::time::Duration,
+    pub delay: Duration,
     /// Where its firing is delivered.
     pub endpoint: Arc<str>,
     /// The trail of the message that armed it.

@@ -1,18 +1,23 @@
 //! The port that carries deliveries: claim, settle, renew, send.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{fmt, time::Duration};
 
 use async_trait::async_trait;
 
-use super::Wakeups;
-use crate::{Code, Envelope, Error, Outgoing, Timestamp};
+use super::{Claim, Claimed, Lease, Wakeups};
+use crate::{Code, Error, Outgoing};
 
 /// Carries messages to endpoints and hands each to one holder at a time.
 #[async_trait]
 pub trait Transport: fmt::Debug + Send + Sync + 'static {
-    /// Takes up to `max` due deliveries of an endpoint, oldest first, each under a lease of this length with an epoch
-    /// of its own. The claim is durable before it returns, so that a crash can be counted.
-    async fn claim(&self, endpoint: &str, max: usize, lease: Duration) -> Result<Claimed, Error>;
+    /// Takes due deliveries of an endpoint, oldest first, each under a lease with an epoch of its own. The claim is
+    /// durable before it returns, so that a crash can be counted.
+    ///
+    /// It looks at the next so many that it could take, in their order. If one of them is a survivor, it takes the first
+    /// survivor and nothing else; else it takes them all. So a survivor waits no longer than for what was due before it,
+    /// and what is fresh no longer than for one survivor, as the next claim of the process steps over the others. A
+    /// survivor that was claimed as one before, and lost again, has its `crashes` raised by one.
+    async fn claim(&self, claim: &Claim<'_>) -> Result<Claimed, Error>;
 
     /// Settles a batch in one commit. Only rows still held under their lease's epoch are touched; what they send is
     /// sent in the same commit. Returns for each settlement whether it was still ours.
@@ -35,43 +40,6 @@ pub trait Transport: fmt::Debug + Send + Sync + 'static {
     async fn listen(&self) -> Result<(), Error> {
         std::future::pending().await
     }
-}
-
-/// What a claim brought.
-#[derive(Debug, Default)]
-pub struct Claimed {
-    /// The deliveries, now ours for the length of the lease.
-    pub deliveries: Vec<Delivery>,
-    /// When fewer than asked for were due: the time at which the next one will be, if any waits. By the engine's clock.
-    pub next_due: Option<Timestamp>,
-}
-
-/// One message, held for one endpoint.
-#[derive(Debug, Clone)]
-#[non_exhaustive]
-pub struct Delivery {
-    /// Proof of holding.
-    pub lease: Lease,
-    /// What surrounds the message; `attempt` and `crashes` as of this claim.
-    pub envelope: Envelope,
-    /// Plain JSON, unless a foreign hand wrote otherwise.
-    pub body: Arc<str>,
-}
-
-impl Delivery {
-    /// A delivery as an engine claimed it.
-    pub fn new(lease: Lease, envelope: Envelope, body: Arc<str>) -> Self {
-        Self { lease, envelope, body }
-    }
-}
-
-/// Proof of holding a delivery: settling succeeds only while the row still has this epoch.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Lease {
-    /// The delivery's row.
-    pub id: i64,
-    /// Raised by every claim.
-    pub epoch: i64,
 }
 
 /// How one delivery ends.

@@ -16,6 +16,8 @@ pub struct Wakeups {
 impl Wakeups {
     /// The name of the bell that rings when a saga timer was armed.
     pub const TIMERS: &'static str = "wharf.timers";
+    /// The name of the bell that rings when subscriptions have changed.
+    pub const ROUTES: &'static str = "wharf.routes";
 
     /// Rings the bells of these endpoints.
     pub fn wake<'a>(&self, endpoints: impl IntoIterator<Item = &'a str>) {

@@ -46,20 +46,31 @@ pub(crate) async fn deliver(
     cancel: Cancel,
 ) -> Delivered {
     let delivery = Arc::new(delivery);
+    if delivery.envelope.crashes >= runtime.limits.crashes_max {
+        return Delivered::Unsettled(quarantined(endpoint, &delivery));
+    }
     let Some(consumer) = endpoint.consumers.iter().find(|consumer| consumer.accepts(&delivery.envelope)) else {
         return Delivered::Unsettled(unknown(runtime, &delivery));
     };
     let mut failed_attempts = delivery.envelope.attempt;
+    let mut alone = false;
     loop {
-        let failure = match attempt(runtime, endpoint, consumer, &delivery, &cancel, failed_attempts).await {
+        let failure = match attempt(runtime, endpoint, consumer, &delivery, &cancel, failed_attempts, alone).await {
             Ok(delivered) => return delivered,
             Err(failure) => failure,
         };
+        // It shared its commit in vain. By itself it can only fail of its own.
+        if failure.code() == Code::SHARED_COMMIT_LOST && !alone && cancel.reason().is_none() {
+            tracing::debug!(endpoint = &*endpoint.name, error = %failure, "run again by itself");
+            alone = true;
+            continue;
+        }
         let failure = if endpoint.judges_permanent(&failure) { failure.made_permanent() } else { failure };
         let outcome = match failure.verdict() {
             Verdict::Snooze(delay) => Outcome::Return { delay },
             Verdict::DeadLetter => dead_letter(&failure, failed_attempts + 1),
             Verdict::Retry if cancel.reason().is_some() => Outcome::Return { delay: Duration::ZERO },
+            Verdict::Retry if let Some(delay) = deploy_pause(runtime, &delivery, &failure) => Outcome::Return { delay },
             Verdict::Retry => {
                 failed_attempts += 1;
                 match endpoint.retry.after(failed_attempts, delivery.envelope.id) {
@@ -83,14 +94,16 @@ async fn attempt(
     delivery: &Arc<Delivery>,
     cancel: &Cancel,
     failed_attempts: u32,
+    alone: bool,
 ) -> Result<Delivered> {
     let envelope = &delivery.envelope;
     let tx_open = Arc::new(AtomicBool::new(false));
     let trail = envelope.trail.follow(envelope.id, Arc::clone(&consumer.id));
+    let slot = if alone { SlotOwner::alone } else { SlotOwner::new };
     let context = Context {
         delivery: Arc::clone(delivery),
         failed_attempts,
-        slot: SlotOwner::new(Arc::clone(&runtime.engine), envelope.tenant.clone(), Arc::clone(&tx_open)),
+        slot: slot(Arc::clone(&runtime.engine), envelope.tenant.clone(), Arc::clone(&tx_open)),
         bus: Bus::new(Arc::clone(&runtime.post), envelope.tenant.clone(), trail),
         cancel: cancel.clone(),
     };
@@ -107,6 +120,8 @@ async fn attempt(
             Ok(Delivered::Unsettled(settlement))
         }
         (Err(failure), transaction) => {
+            let by_sharing = transaction.as_ref().is_some_and(|open| open.is_price_of_sharing(failure.error()));
+            let failure = if by_sharing { failure.of_sharing() } else { failure };
             if let Some(transaction) = transaction
                 && let Err(error) = transaction.rollback().await
             {
@@ -138,6 +153,22 @@ async fn run(
         () = too_late => Err(timed_out(endpoint, consumer)),
         reason = context.cancel.cancelled() => Err(cancelled(reason)),
     }
+}
+
+/// A delivery that was lost too often while it was claimed alone. Running it once more might take others with it.
+fn quarantined(endpoint: &EndpointDefinition, delivery: &Delivery) -> Settlement {
+    let envelope = &delivery.envelope;
+    let reason = format!("lost {} times while it was claimed alone", envelope.crashes);
+    tracing::error!(
+        endpoint = &*endpoint.name,
+        name = &*envelope.name,
+        key = envelope.key.as_str(),
+        id = %envelope.id,
+        crashes = envelope.crashes,
+        "delivery quarantined"
+    );
+    let outcome = Outcome::DeadLetter { code: Code::QUARANTINED, reason, attempt: envelope.attempt };
+    Settlement { lease: delivery.lease, outcome, outgoing: Vec::new() }
 }
 
 /// The same within the endpoint's layers. The handler's time counts from its beginning; until then the layers' does.
@@ -187,9 +218,8 @@ fn cancelled(reason: CancelReason) -> Failure {
 /// A message no handler here accepts: tried again for a while, as a rolling deploy may bring the handler.
 fn unknown(runtime: &Runtime, delivery: &Delivery) -> Settlement {
     let envelope = &delivery.envelope;
-    let grace = runtime.limits.unknown_message_grace;
-    let outcome = if runtime.post.clock.now().since(envelope.sent_at) < grace {
-        Outcome::Return { delay: grace / 30 }
+    let outcome = if let Some(delay) = within_grace(runtime, delivery) {
+        Outcome::Return { delay }
     } else {
         let reason = format!("no handler here accepts `{}` version {}", envelope.name, envelope.version);
         Outcome::DeadLetter { code: Code::MESSAGE_UNKNOWN, reason, attempt: envelope.attempt }
@@ -201,6 +231,18 @@ fn unknown(runtime: &Runtime, delivery: &Delivery) -> Settlement {
         "message of an unknown name or version"
     );
     Settlement { lease: delivery.lease, outcome, outgoing: Vec::new() }
+}
+
+/// An event of a saga instance that this code cannot read, as it was stored by newer code, or by older code that nobody
+/// migrates: for as long as an unknown message it waits for the code that can. After that the policy decides.
+fn deploy_pause(runtime: &Runtime, delivery: &Delivery, failure: &Failure) -> Option<Duration> {
+    if failure.code() == Code::SAGA_UNREADABLE { within_grace(runtime, delivery) } else { None }
+}
+
+/// When to look again at what only other code can handle, while a rolling deploy may still bring that code.
+fn within_grace(runtime: &Runtime, delivery: &Delivery) -> Option<Duration> {
+    let grace = runtime.limits.unknown_message_grace;
+    (runtime.post.clock.now().since(delivery.envelope.sent_at) < grace).then(|| grace / 30)
 }
 
 fn dead_letter(failure: &Failure, attempt: u32) -> Outcome {
@@ -218,6 +260,9 @@ fn log_failure(
     let (endpoint, name, key) = (&*endpoint.name, &*delivery.envelope.name, delivery.envelope.key.as_str());
     let id = delivery.envelope.id;
     match outcome {
+        Outcome::Return { delay } if failure.code() == Code::SAGA_UNREADABLE => {
+            tracing::warn!(endpoint, handler, name, key, %id, ?delay, error = %failure, "event waits for code that reads its saga");
+        }
         Outcome::Return { delay } => tracing::debug!(endpoint, handler, name, key, %id, ?delay, "delivery returned"),
         // Events overtake one another all day; only one that is never caught up with is worth a line.
         Outcome::Retry { delay, attempt } if failure.code() == Code::SAGA_NOT_STARTED => {

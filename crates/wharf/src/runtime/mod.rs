@@ -3,7 +3,9 @@
 mod deliver;
 mod lookout;
 mod pump;
+mod refresh;
 mod supervise;
+mod survivors;
 mod tick;
 mod timers;
 mod vitals;
@@ -11,7 +13,9 @@ mod vitals;
 pub(crate) use deliver::{Delivered, deliver};
 pub(crate) use lookout::Lookout;
 pub(crate) use pump::{Phase, pump};
+pub(crate) use refresh::keep_routes;
 pub(crate) use supervise::supervise;
+pub(crate) use survivors::Survivors;
 pub(crate) use tick::tick;
 #[cfg(feature = "testing")]
 pub(crate) use tick::{next_fire, send as send_tick};
@@ -29,4 +33,5 @@ pub(crate) struct Runtime {
     pub(crate) post: Arc<PostOffice>,
     pub(crate) limits: Arc<Limits>,
     pub(crate) vitals: Vitals,
+    pub(crate) survivors: Arc<Survivors>,
 }

@@ -4,6 +4,11 @@
 //! run; what ends meanwhile is settled together next. Under load batches grow by themselves, and an idle pump settles at
 //! once.
 //!
+//! A claim that has the process's one permit may bring a survivor of a crash, which keeps the permit until it is settled;
+//! one without brings fresh deliveries only. So fresh ones flow on beside a survivor, and survivors come one by one. A
+//! pump that had to do without while a survivor ran queues for the permit, and so does one whose own survivor has just
+//! ended, behind the others: each endpoint's survivors get their turn.
+//!
 //! When the engine does not answer, the pump keeps what it holds and tries again after a pause. A settlement whose
 //! answer was lost is simply made again: the epoch tells that it was already done. When it refuses a batch, its
 //! settlements are made one by one, and one that is refused even then is its delivery's own failure.
@@ -22,12 +27,12 @@ use futures_util::{
 use tokio::{sync::watch, task::JoinSet};
 use uuid::Uuid;
 
-use super::{Delivered, Lookout, Runtime, deliver};
+use super::{Delivered, Lookout, Runtime, deliver, survivors::Permit};
 use crate::{
     Cancel, CancelReason, Code, Delivery, Error, Timestamp,
     endpoint::EndpointDefinition,
     layer::LATER,
-    ports::{Claimed, Lease, Outcome, Settlement},
+    ports::{Claim, Claimed, Lease, Outcome, Settlement},
     retry::Next,
 };
 
@@ -56,12 +61,14 @@ pub(crate) async fn pump(
             return Ok(());
         }
         let waiting = pump.is_waiting();
+        pump.queue_for_permit(waiting);
         let now = clock.now();
         tokio::select! {
             biased;
             _ = phase.changed() => pump.on_phase(*phase.borrow()),
             settled = &mut pump.settling => pump.on_settled(settled, *phase.borrow()),
-            claimed = &mut pump.claiming => pump.on_claimed(claimed),
+            answered = &mut pump.claiming => pump.on_claimed(answered),
+            permit = &mut pump.permit_coming => pump.on_permit(permit),
             Some(ended) = pump.running.join_next() => pump.on_ended(ended),
             lost = &mut pump.renewing => pump.on_renewed(lost),
             () = clock.sleep_until(pump.renew_at), if pump.renewing.is_terminated() => pump.start_renewing(),
@@ -77,6 +84,8 @@ const TROUBLE_PAUSE: Duration = Duration::from_secs(1);
 
 /// `None` when the delivery broke off outside its handler.
 type Ended = (Lease, Option<Delivered>);
+/// A claim's answer, and the permit it was made with.
+type Answered = (Option<Permit>, Result<Claimed, Error>);
 type Settled = (Vec<Settlement>, Result<Vec<bool>, Error>);
 
 struct Pump {
@@ -89,8 +98,12 @@ struct Pump {
     to_settle: VecDeque<Settlement>,
     /// So many settlements are made one by one, because the engine refused them together.
     to_settle_singly: usize,
-    claiming: Fuse<BoxFuture<'static, Result<Claimed, Error>>>,
+    claiming: Fuse<BoxFuture<'static, Answered>>,
     claim_size: usize,
+    /// For the next claim to bring a survivor.
+    permit: Option<Permit>,
+    permit_coming: Fuse<BoxFuture<'static, Permit>>,
+    wants_permit: bool,
     settling: Fuse<BoxFuture<'static, Settled>>,
     renewing: Fuse<BoxFuture<'static, Result<Vec<Lease>, Error>>>,
     look_at: Timestamp,
@@ -106,6 +119,8 @@ struct Held {
     cancel: Cancel,
     message: Uuid,
     attempt: u32,
+    /// Kept by a survivor until it is let go.
+    permit: Option<Permit>,
 }
 
 impl Pump {
@@ -122,6 +137,9 @@ impl Pump {
             to_settle_singly: 0,
             claiming: Fuse::terminated(),
             claim_size: 0,
+            permit: None,
+            permit_coming: Fuse::terminated(),
+            wants_permit: false,
             settling: Fuse::terminated(),
             renewing: Fuse::terminated(),
             look_at: now,
@@ -179,7 +197,32 @@ impl Pump {
         self.claim_size = self.endpoint.prefetch - self.held.len();
         let (engine, endpoint) = (Arc::clone(&self.runtime.engine), Arc::clone(&self.endpoint));
         let (size, lease) = (self.claim_size, self.runtime.limits.lease);
-        self.claiming = async move { engine.claim(&endpoint.name, size, lease).await }.boxed().fuse();
+        let survivors = &self.runtime.survivors;
+        let permit = self.permit.take().or_else(|| survivors.try_take());
+        // One that is merely taken for a claim comes back at once; the next look will have it.
+        self.wants_permit = permit.is_none() && survivors.is_running();
+        self.claiming = async move {
+            let claim = Claim::new(&endpoint.name, size, lease);
+            let claim = if permit.is_some() { claim } else { claim.without_survivors() };
+            let claimed = engine.claim(&claim).await;
+            (permit, claimed)
+        }
+        .boxed()
+        .fuse();
+    }
+
+    /// Queues for the permit while it could be used; a place kept in the queue meanwhile would hold up the others.
+    fn queue_for_permit(&mut self, waiting: bool) {
+        if !self.wants_permit || !waiting {
+            self.permit_coming = Fuse::terminated();
+        } else if self.permit_coming.is_terminated() {
+            self.permit_coming = Arc::clone(&self.runtime.survivors).take().boxed().fuse();
+        }
+    }
+
+    fn on_permit(&mut self, permit: Permit) {
+        self.permit = Some(permit);
+        self.look_at = self.runtime.post.clock.now();
     }
 
     fn start_settling(&mut self) {
@@ -198,7 +241,7 @@ impl Pump {
         .fuse();
     }
 
-    fn on_claimed(&mut self, claimed: Result<Claimed, Error>) {
+    fn on_claimed(&mut self, (mut permit, claimed): Answered) {
         let now = self.runtime.post.clock.now();
         let claimed = match claimed {
             Ok(claimed) => claimed,
@@ -210,12 +253,17 @@ impl Pump {
         };
         self.runtime.vitals.look(&self.endpoint.name, now, self.runtime.limits.fallback_poll);
         let found = claimed.deliveries.len();
+        let mut brought_survivor = false;
         for delivery in claimed.deliveries {
+            let permit = if delivery.is_survivor { permit.take() } else { None };
+            permit.as_ref().inspect(|permit| permit.run());
+            brought_survivor |= delivery.is_survivor;
             let (cancel, message, attempt) = (Cancel::default(), delivery.envelope.id, delivery.envelope.attempt);
-            self.held.insert(delivery.lease, Held { cancel, message, attempt });
+            self.held.insert(delivery.lease, Held { cancel, message, attempt, permit });
             self.ready.push_back(delivery);
         }
-        if found < self.claim_size {
+        // Others may be due beside a survivor.
+        if found < self.claim_size && !brought_survivor {
             let poll = self.runtime.limits.fallback_poll;
             self.look_at = self.lookout.next(now, found, claimed.next_due, poll);
         }
@@ -240,13 +288,13 @@ impl Pump {
                 self.to_settle.push_back(settlement);
             }
             Some(Delivered::Committed(_)) => {
-                self.held.remove(&lease);
+                self.forget(lease);
                 self.runtime.vitals.settled(&self.endpoint.name, 1);
             }
             Some(Delivered::Stale) => self.on_stale(lease),
             None => {
                 // Let go of, so that its lease runs out and it is counted as a crash.
-                self.held.remove(&lease);
+                self.forget(lease);
                 self.runtime.vitals.stumble(&self.endpoint.name, self.runtime.post.clock.now());
                 tracing::error!(
                     endpoint = &*self.endpoint.name,
@@ -275,7 +323,7 @@ impl Pump {
         self.stumble("settle", error);
         if phase == Phase::Abandoning {
             // The leases run out by themselves.
-            batch.iter().for_each(|settlement| drop(self.held.remove(&settlement.lease)));
+            batch.iter().for_each(|settlement| self.forget(settlement.lease));
             return;
         }
         let batch = match batch.as_slice() {
@@ -312,13 +360,19 @@ impl Pump {
 
     /// A settled delivery is ours no more; one that comes back is looked for when it is due.
     fn let_go(&mut self, settlement: &Settlement) {
-        self.held.remove(&settlement.lease);
+        self.forget(settlement.lease);
         match settlement.outcome {
             Outcome::Retry { delay, .. } | Outcome::Return { delay } => {
                 self.look_at = self.look_at.min(self.runtime.post.clock.now() + delay);
             }
             Outcome::Done | Outcome::DeadLetter { .. } => {}
         }
+    }
+
+    /// What is no longer held. Where one survivor was, others may be.
+    fn forget(&mut self, lease: Lease) {
+        let forgotten = self.held.remove(&lease);
+        self.wants_permit |= forgotten.is_some_and(|held| held.permit.is_some());
     }
 
     fn stumble(&self, what: &str, error: &Error) {
@@ -333,7 +387,7 @@ impl Pump {
     }
 
     fn on_stale(&mut self, lease: Lease) {
-        self.held.remove(&lease);
+        self.forget(lease);
         tracing::warn!(
             endpoint = &*self.endpoint.name,
             delivery = lease.id,

@@ -3,9 +3,9 @@
 use std::{fmt, marker::PhantomData, sync::Arc};
 
 use futures_util::future::BoxFuture;
-use serde::{Serialize, de::DeserializeOwned};
+use serde::Serialize;
 
-use super::{Next, Recorder, Saga, Start, Step, TimerChange};
+use super::{Next, Recorder, Saga, Start, Step, TimerChange, read_stored, state_name};
 use crate::{
     Bus, Code, Delivery, Error, Key, Kind, Message, Trail, Tx,
     context::Context,
@@ -124,8 +124,7 @@ impl<S: Saga> Runner<S> {
         };
         let (revision, mut facts, step, state_before) = match &row {
             Some(row) => {
-                let mut facts: S::Facts = stored(row, &row.facts)?;
-                let state: S::State = stored(row, &row.state)?;
+                let (mut facts, state) = read_stored::<S>(row)?;
                 let step = S::step(&mut facts, state.clone(), event);
                 (row.revision + 1, facts, step, Some((state, row.finished)))
             }
@@ -138,9 +137,11 @@ impl<S: Saga> Runner<S> {
                 }
             },
         };
-        let unchanged =
-            |row: &SagaRow| Ok::<_, Failure>(written(&facts)? == stored::<serde_json::Value>(row, &row.facts)?);
-        if step.is_nothing() && row.as_ref().map(unchanged).transpose()?.unwrap_or(false) {
+        if let Some(row) = &row
+            && step.is_nothing()
+            && row.version == S::VERSION
+            && is_stored_in(row, &facts)?
+        {
             return Ok(());
         }
         self.apply(&mut tx, bus, id, revision, &mut facts, step, state_before).await
@@ -155,8 +156,8 @@ impl<S: Saga> Runner<S> {
         transaction.disarm(id, &firing.timer).await?;
         let timer = serde_json::from_value(serde_json::Value::from(firing.timer.as_str()));
         Ok(Some(timer.map_err(|error| {
-            let message = format!("saga `{}` knows no timer `{}`", S::NAME, firing.timer);
-            Failure::coded(Verdict::DeadLetter, Error::new(Code::SAGA_UNREADABLE, message).caused_by(error))
+            let message = format!("saga `{}` of {} knows no timer `{}`", S::NAME, id.key, firing.timer);
+            Failure::coded(Verdict::Retry, Error::new(Code::SAGA_UNREADABLE, message).caused_by(error))
         })?))
     }
 
@@ -223,11 +224,10 @@ fn read_firing(context: &Context) -> Result<TimerFiring> {
     })
 }
 
-fn stored<T: DeserializeOwned>(row: &SagaRow, json: &str) -> Result<T> {
-    serde_json::from_str(json).map_err(|error| {
-        let message = format!("saga `{}` of {} (version {})", row.id.saga, row.id.key, row.version);
-        Failure::coded(Verdict::Retry, Error::new(Code::SAGA_UNREADABLE, message).caused_by(error))
-    })
+/// Whether the row holds these facts already. Compared as values: the order of fields says nothing.
+fn is_stored_in<Facts: Serialize>(row: &SagaRow, facts: &Facts) -> Result<bool> {
+    let stored: Option<serde_json::Value> = serde_json::from_str(&row.facts).ok();
+    Ok(stored == Some(written(facts)?))
 }
 
 fn written<T: Serialize>(value: &T) -> Result<serde_json::Value> {
@@ -241,12 +241,6 @@ fn timer_name<T: Serialize + fmt::Debug>(timer: T) -> Result<String> {
     let name = written(&timer)?;
     let unit = name.as_str().map(str::to_owned);
     unit.ok_or_else(|| Failure::dead_letter(format!("a saga's timers are unit variants, not {name}")))
-}
-
-/// `"Created"` or `{"PaymentProcessing": {..}}`: serde's own tag is the name.
-fn state_name(state: &serde_json::Value) -> String {
-    let tag = state.as_object().and_then(|object| object.keys().next().cloned());
-    tag.or_else(|| state.as_str().map(str::to_owned)).unwrap_or_else(|| "?".to_owned())
 }
 
 impl<S: Saga> fmt::Debug for SagaConsumer<S> {

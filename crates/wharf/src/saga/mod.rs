@@ -3,10 +3,13 @@
 mod consumer;
 mod record;
 mod step;
+mod stored;
 
 pub use consumer::SagaConsumer;
 pub use record::Recorder;
 pub use step::{Next, Start, Step, TimerChange, begin, finish, stay, to};
+pub use stored::Stored;
+pub(crate) use stored::{read_stored, state_name};
 
 use std::fmt::Debug;
 
@@ -22,7 +25,8 @@ use serde::{Serialize, de::DeserializeOwned};
 pub trait Saga: Sized + Send + Sync + 'static {
     /// The name instances are stored under.
     const NAME: &'static str;
-    /// Raised when stored states or facts change their meaning.
+    /// Raised when what older code stored no longer reads as facts and state, or reads as something else; then
+    /// [`migrate`](Saga::migrate) brings instances in flight up to it. Never lowered.
     const VERSION: u16 = 1;
     /// What every state shares: the order, its customer, its lines.
     type Facts: Serialize + DeserializeOwned + Clone + Debug + Send + Sync;
@@ -40,4 +44,41 @@ pub trait Saga: Sized + Send + Sync + 'static {
 
     /// Decides an event.
     fn step(facts: &mut Self::Facts, state: Self::State, event: Self::Event) -> Step<Self>;
+
+    /// Brings an instance that version `from` of the code stored to version `from + 1`; asked step by step until it is
+    /// of [`VERSION`](Saga::VERSION). That happens when the next event arrives, in the transaction of that event.
+    ///
+    /// Pure as `step` is. `None` says that there is no way on: the events of the instance then wait for code that
+    /// knows one, as those of an instance that newer code stored do, and are dead-lettered with `W0023` in the end.
+    /// Timers stay armed under their names, so keep a timer's variant for as long as one may be armed.
+    ///
+    /// ```
+    /// # use wharf::{Saga, Start, Step, Stored};
+    /// # struct Fulfilment;
+    /// # #[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize)] enum Timer {}
+    /// # #[derive(Debug)] enum Event {}
+    /// # impl From<Timer> for Event { fn from(timer: Timer) -> Self { match timer {} } }
+    /// impl Saga for Fulfilment {
+    /// #   const NAME: &'static str = "orders.fulfilment";
+    /// #   type Facts = (); type State = (); type Event = Event; type Change = (); type Timer = Timer;
+    /// #   fn start(event: Event) -> Start<Self> { match event {} }
+    /// #   fn step(_: &mut (), _: (), event: Event) -> Step<Self> { match event {} }
+    ///     const VERSION: u16 = 3;
+    ///
+    ///     fn migrate(from: u16, mut stored: Stored) -> Option<Stored> {
+    ///         match from {
+    ///             1 => stored.facts["currency"] = "EUR".into(), // before there were others
+    ///             2 if stored.state == "Packed" => stored.state = "Shipped".into(),
+    ///             2 => {}
+    ///             _ => return None,
+    ///         }
+    ///         Some(stored)
+    ///     }
+    ///     // ..
+    /// }
+    /// ```
+    fn migrate(from: u16, stored: Stored) -> Option<Stored> {
+        let _ = (from, stored);
+        None
+    }
 }

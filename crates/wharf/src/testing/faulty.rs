@@ -15,7 +15,10 @@ use async_trait::async_trait;
 
 use crate::{
     Clock, Code, DeadLetter, DeadLetterFilter, Depth, Error, Outgoing, SagaId, SagaRow, Timestamp,
-    ports::{Claimed, Engine, Fired, Lease, Settlement, Store, TimerArm, Transaction, Transport, Wakeups},
+    ports::{
+        Burial, Claim, Claimed, Declaration, Declared, Ending, Engine, Fired, Lease, Receipt, Round, Settlement, Store,
+        StoredSubscription, Subscription, TimerArm, Transaction, Transport, Wakeups,
+    },
 };
 
 /// An engine whose port calls fail now and then. The same seed fails the same calls, as long as they come in the same
@@ -156,8 +159,8 @@ fn scatter(seed: u64) -> u64 {
 
 #[async_trait]
 impl<E: Engine> Transport for Faulty<E> {
-    async fn claim(&self, endpoint: &str, max: usize, lease: Duration) -> Result<Claimed, Error> {
-        self.source().call("claim", self.inner.claim(endpoint, max, lease)).await
+    async fn claim(&self, claim: &Claim<'_>) -> Result<Claimed, Error> {
+        self.source().call("claim", self.inner.claim(claim)).await
     }
 
     async fn settle(&self, batch: &[Settlement]) -> Result<Vec<bool>, Error> {
@@ -194,6 +197,11 @@ impl<E: Engine> Store for Faulty<E> {
         Ok(Box::new(FaultyTransaction { inner, source: self.source() }))
     }
 
+    async fn begin_alone(&self) -> Result<Box<dyn Transaction>, Error> {
+        let inner = self.source().call("begin_alone", self.inner.begin_alone()).await?;
+        Ok(Box::new(FaultyTransaction { inner, source: self.source() }))
+    }
+
     async fn fire_timers(&self, max: usize) -> Result<Fired, Error> {
         self.source().call("fire_timers", self.inner.fire_timers(max)).await
     }
@@ -212,6 +220,31 @@ impl<E: Engine> Store for Faulty<E> {
 
     async fn saga(&self, id: &SagaId) -> Result<Option<SagaRow>, Error> {
         self.inner.saga(id).await
+    }
+
+    async fn endings(&self, rounds: &[Round]) -> Result<Vec<Option<Ending>>, Error> {
+        self.source().call("endings", self.inner.endings(rounds)).await
+    }
+
+    async fn prune_inbox(&self, ended_before: Duration, max: usize) -> Result<u64, Error> {
+        self.source().call("prune_inbox", self.inner.prune_inbox(ended_before, max)).await
+    }
+
+    /// A start that fails is refused, and none of a test's faults.
+    async fn declare(&self, declaration: &Declaration) -> Result<Declared, Error> {
+        self.inner.declare(declaration).await
+    }
+
+    async fn subscriptions(&self) -> Result<Vec<StoredSubscription>, Error> {
+        self.inner.subscriptions().await
+    }
+
+    async fn confirm(&self, subscriptions: &[Subscription]) -> Result<(), Error> {
+        self.source().call("confirm", self.inner.confirm(subscriptions)).await
+    }
+
+    async fn retire(&self, endpoint: &str, message: &str, max: usize) -> Result<u64, Error> {
+        self.source().call("retire", self.inner.retire(endpoint, message, max)).await
     }
 
     async fn ping(&self) -> Result<(), Error> {
@@ -255,12 +288,24 @@ impl Transaction for FaultyTransaction {
         self.source.call("transaction.timer", self.inner.timer(id, name)).await
     }
 
+    async fn note(&mut self, receipts: &[Receipt]) -> Result<Vec<bool>, Error> {
+        self.source.call("transaction.note", self.inner.note(receipts)).await
+    }
+
+    async fn bury(&mut self, burials: &[Burial]) -> Result<(), Error> {
+        self.source.call("transaction.bury", self.inner.bury(burials)).await
+    }
+
     async fn settle(self: Box<Self>, lease: Lease, outgoing: &[Outgoing]) -> Result<bool, Error> {
         self.source.call("transaction.settle", self.inner.settle(lease, outgoing)).await
     }
 
     async fn commit(self: Box<Self>, outgoing: &[Outgoing]) -> Result<(), Error> {
         self.source.call("transaction.commit", self.inner.commit(outgoing)).await
+    }
+
+    fn is_price_of_sharing(&self, failure: &(dyn std::error::Error + 'static)) -> bool {
+        self.inner.is_price_of_sharing(failure)
     }
 
     async fn rollback(self: Box<Self>) -> Result<(), Error> {

@@ -3,15 +3,14 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use serde::de::DeserializeOwned;
-
 use super::{ManualClock, transcript::Transcript};
 use crate::{
     Cancel, Client, Clock, DeadLetter, DeadLetterFilter, Draft, Error, Key, Message, Saga, SagaId, Tenant, Timestamp,
     Worker,
     endpoint::EndpointDefinition,
-    ports::{Engine, Settlement},
+    ports::{Claim, Engine, Settlement},
     runtime::{Delivered, deliver, next_fire, send_tick},
+    saga::read_stored,
     worker::ReadyWorker,
 };
 
@@ -57,7 +56,7 @@ impl Harness {
     /// # Panics
     /// When the worker is refused.
     pub async fn start(worker: Worker, clock: ManualClock) -> Self {
-        let mut worker = worker.ready().unwrap_or_else(|refused| panic!("{refused}"));
+        let mut worker = worker.prepare().await.unwrap_or_else(|refused| panic!("{refused}"));
         // Nobody winds the clock while a delivery waits: what a layer does not let pass comes back later.
         Arc::make_mut(&mut worker.runtime.limits).layer_wait = Duration::ZERO;
         let now = clock.now();
@@ -139,11 +138,15 @@ impl Harness {
         redriven
     }
 
-    /// Where a saga stands, and its facts.
+    /// Where a saga stands, and its facts, migrated as the next event would.
+    ///
+    /// # Panics
+    /// When this code cannot read the instance.
     pub async fn saga<G: Saga>(&self, key: &Key) -> Option<(G::State, G::Facts)> {
         let id = SagaId { tenant: self.tenant.clone(), saga: Arc::from(G::NAME), key: key.clone() };
         let row = expect(self.client.saga(&id).await)?;
-        Some((stored(&row.state), stored(&row.facts)))
+        let (facts, state) = expect(read_stored::<G>(&row));
+        Some((state, facts))
     }
 
     /// For everything else that an application does outside its handlers.
@@ -190,7 +193,8 @@ impl Harness {
 
     async fn deliver_one(&mut self, endpoint: &Arc<EndpointDefinition>) -> Next {
         let lease = self.worker.runtime.limits.lease;
-        let claimed = insist(async || self.engine().claim(&endpoint.name, 1, lease).await).await;
+        let claim = Claim::new(&endpoint.name, 1, lease);
+        let claimed = insist(async || self.engine().claim(&claim).await).await;
         let Some(delivery) = claimed.deliveries.into_iter().next() else { return Next::Due(claimed.next_due) };
         let delivered = deliver(&self.worker.runtime, endpoint, delivery.clone(), Cancel::default()).await;
         let ours = match &delivered {
@@ -262,10 +266,6 @@ async fn insist<T>(mut call: impl AsyncFnMut() -> Result<T, Error>) -> T {
             Err(error) => panic!("the engine does not answer: {}", error.chain()),
         }
     }
-}
-
-fn stored<T: DeserializeOwned>(json: &str) -> T {
-    serde_json::from_str(json).unwrap_or_else(|error| panic!("{error} in {json}"))
 }
 
 fn expect<T>(answer: Result<T, Error>) -> T {

@@ -3,7 +3,7 @@
 use std::{fmt::Write, time::Duration};
 
 use crate::{
-    Delivery, Draft, Outgoing,
+    Delivery, Draft, Outgoing, Verdict,
     ports::{Outcome, TimerFiring},
     runtime::Delivered,
 };
@@ -52,7 +52,7 @@ impl Transcript {
             Delivered::Committed(outgoing) => push_sent(&mut line, outgoing),
             Delivered::Unsettled(settlement) => push_outcome(&mut line, &settlement.outcome, &settlement.outgoing),
             Delivered::Failed(settlement, failure) => {
-                if !matches!(settlement.outcome, Outcome::Return { .. }) {
+                if !matches!(failure.verdict(), Verdict::Snooze(_)) {
                     let _ = write!(line, " ✗ {}", unprefixed(&failure.chain(), &failure.code().to_string()));
                 }
                 push_outcome(&mut line, &settlement.outcome, &[]);
@@ -103,6 +103,7 @@ fn push_outcome(line: &mut String, outcome: &Outcome, outgoing: &[Outgoing]) {
     let _ = match outcome {
         Outcome::Done => return push_sent(line, outgoing),
         Outcome::Retry { delay, .. } => write!(line, ", again in {}", span(*delay)),
+        Outcome::Return { delay } if line.contains('✗') => write!(line, ", again in {}", span(*delay)),
         Outcome::Return { delay } => write!(line, " … again in {}", span(*delay)),
         Outcome::DeadLetter { code, reason, .. } if !line.contains('✗') => {
             write!(line, " ✗ {}, ✝ dead letter", unprefixed(reason, &code.to_string()))

@@ -11,7 +11,10 @@ use async_trait::async_trait;
 use wharf::{
     Clock, DeadLetter, DeadLetterFilter, Delivery, Depth, Error, Memory, MemoryTx, Outgoing, Result, SagaId, SagaRow,
     Tx,
-    ports::{Claimed, Fired, Lease, Outcome, Settlement, Store, TimerArm, Transaction, Transport, Wakeups},
+    ports::{
+        Burial, Claim, Claimed, Declaration, Declared, Ending, Fired, Lease, Outcome, Receipt, Round, Settlement,
+        Store, StoredSubscription, Subscription, TimerArm, Transaction, Transport, Wakeups,
+    },
     testing::{
         ManualClock,
         conformance::{self, Stage, Subject},
@@ -40,6 +43,10 @@ flaws! {
     SharesWhatIsHeld,
     ForgetsDelays,
     ForgetsCrashes,
+    CountsEveryLossAsACrash,
+    ClaimsSurvivorsTogether,
+    BringsSurvivorsUnasked,
+    StarvesSurvivors,
     CountsReturnsAsAttempts,
     RenewsAnything,
     TruncatesBodies,
@@ -47,6 +54,11 @@ flaws! {
     OverwritesSagas,
     FiresTimersTwice,
     KeepsWhatItRedrives,
+    ForgetsSubscriptions,
+    AcceptsContradictions,
+    ReplacesNothing,
+    LosesWhatItRetires,
+    ConfirmsByDeclaring,
 }
 
 /// The memory engine with one flaw.
@@ -70,11 +82,17 @@ impl Broken {
 
 #[async_trait]
 impl Transport for Broken {
-    async fn claim(&self, endpoint: &str, max: usize, lease: Duration) -> Result<Claimed, Error> {
-        let mut claimed = self.memory.claim(endpoint, max, lease).await?;
+    async fn claim(&self, claim: &Claim<'_>) -> Result<Claimed, Error> {
+        let mut asked = *claim;
+        asked.survivors |= self.has(Flaw::BringsSurvivorsUnasked);
+        asked.survivors &= !self.has(Flaw::StarvesSurvivors);
+        let mut claimed = self.memory.claim(&asked).await?;
+        if self.has(Flaw::ClaimsSurvivorsTogether) && claimed.deliveries.iter().any(|one| one.is_survivor) {
+            claimed.deliveries.extend(self.memory.claim(claim).await?.deliveries);
+        }
         let mut before = self.claimed.lock().unwrap();
         if self.has(Flaw::SharesWhatIsHeld) && claimed.deliveries.is_empty() {
-            claimed.deliveries.extend(before.values().take(max).cloned());
+            claimed.deliveries.extend(before.values().take(claim.max).cloned());
         }
         if self.has(Flaw::ClaimsNewestFirst) {
             claimed.deliveries.reverse();
@@ -82,6 +100,9 @@ impl Transport for Broken {
         for delivery in &mut claimed.deliveries {
             if self.has(Flaw::ForgetsCrashes) {
                 delivery.envelope.crashes = 0;
+            }
+            if self.has(Flaw::CountsEveryLossAsACrash) {
+                delivery.envelope.crashes = delivery.lost_leases;
             }
             if self.has(Flaw::TruncatesBodies) {
                 delivery.body = Arc::from(&delivery.body[..delivery.body.len().min(100)]);
@@ -136,7 +157,11 @@ impl Store for Broken {
     async fn fire_timers(&self, max: usize) -> Result<Fired, Error> {
         let before = self.memory.fire_timers(max).await?;
         if self.has(Flaw::FiresTimersTwice) && before.fired > 0 {
-            let again: Vec<_> = self.memory.claim("saga", 1, Duration::ZERO).await?.deliveries;
+            let again: Vec<_> = self.memory.claim(&Claim::new("saga", 1, Duration::ZERO)).await?.deliveries;
+            for one in &again {
+                let outcome = Outcome::Return { delay: Duration::ZERO };
+                self.memory.settle(&[Settlement { lease: one.lease, outcome, outgoing: Vec::new() }]).await?;
+            }
             let copies: Vec<_> =
                 again.into_iter().map(|one| Outgoing::new(Arc::from("saga"), one.envelope, one.body)).collect();
             self.memory.send(&copies).await?;
@@ -167,6 +192,47 @@ impl Store for Broken {
 
     async fn saga(&self, id: &SagaId) -> Result<Option<SagaRow>, Error> {
         Store::saga(&self.memory, id).await
+    }
+
+    async fn endings(&self, rounds: &[Round]) -> Result<Vec<Option<Ending>>, Error> {
+        self.memory.endings(rounds).await
+    }
+
+    async fn prune_inbox(&self, ended_before: Duration, max: usize) -> Result<u64, Error> {
+        self.memory.prune_inbox(ended_before, max).await
+    }
+
+    async fn declare(&self, declaration: &Declaration) -> Result<Declared, Error> {
+        if self.has(Flaw::ForgetsSubscriptions) {
+            return Ok(Declared::Accepted);
+        }
+        let mut declaration = declaration.clone();
+        if self.has(Flaw::ReplacesNothing) {
+            declaration.replacements.iter_mut().for_each(|one| one.new = Arc::clone(&one.old));
+        }
+        let declared = Store::declare(&self.memory, &declaration).await?;
+        Ok(if self.has(Flaw::AcceptsContradictions) { Declared::Accepted } else { declared })
+    }
+
+    async fn subscriptions(&self) -> Result<Vec<StoredSubscription>, Error> {
+        Store::subscriptions(&self.memory).await
+    }
+
+    async fn confirm(&self, subscriptions: &[Subscription]) -> Result<(), Error> {
+        if self.has(Flaw::ConfirmsByDeclaring) {
+            let subscriptions = subscriptions.to_vec();
+            let declaration = Declaration { subscriptions, replacements: Vec::new() };
+            return Store::declare(&self.memory, &declaration).await.map(drop);
+        }
+        Store::confirm(&self.memory, subscriptions).await
+    }
+
+    async fn retire(&self, endpoint: &str, message: &str, max: usize) -> Result<u64, Error> {
+        let retired = Store::retire(&self.memory, endpoint, message, max).await?;
+        if self.has(Flaw::LosesWhatItRetires) {
+            self.memory.discard(&DeadLetterFilter::default()).await?;
+        }
+        Ok(retired)
     }
 
     async fn ping(&self) -> Result<(), Error> {
@@ -204,6 +270,14 @@ impl Transaction for BrokenTransaction {
 
     async fn timer(&mut self, id: &SagaId, name: &str) -> Result<Option<i64>, Error> {
         self.inner.timer(id, name).await
+    }
+
+    async fn note(&mut self, receipts: &[Receipt]) -> Result<Vec<bool>, Error> {
+        self.inner.note(receipts).await
+    }
+
+    async fn bury(&mut self, burials: &[Burial]) -> Result<(), Error> {
+        self.inner.bury(burials).await
     }
 
     async fn settle(self: Box<Self>, lease: Lease, outgoing: &[Outgoing]) -> Result<bool, Error> {
@@ -290,6 +364,11 @@ caught! {
     an_engine_that_shares_what_is_held: SharesWhatIsHeld by leases::what_is_held_is_nobody_elses_until_the_lease_ends;
     an_engine_that_forgets_delays: ForgetsDelays by retry::a_retry_waits_its_delay_to_the_microsecond;
     an_engine_that_forgets_crashes: ForgetsCrashes by retry::attempts_and_crashes_are_counted_apart;
+    an_engine_that_blames_neighbours: CountsEveryLossAsACrash by survivors::only_a_loss_while_alone_is_a_crash;
+    an_engine_that_lets_poison_spread: CountsEveryLossAsACrash by survivors::a_poison_message_takes_no_neighbour_with_it;
+    an_engine_that_claims_survivors_together: ClaimsSurvivorsTogether by survivors::a_survivor_comes_alone;
+    an_engine_that_brings_survivors_unasked: BringsSurvivorsUnasked by survivors::a_page_that_none_may_take_hides_nothing_behind_it;
+    an_engine_that_starves_survivors: StarvesSurvivors by survivors::survivors_and_fresh_ones_do_not_starve_each_other;
     an_engine_that_counts_returns: CountsReturnsAsAttempts by retry::a_return_costs_no_attempt_and_no_crash;
     an_engine_that_renews_anything: RenewsAnything by leases::a_renewal_reports_what_is_no_longer_ours;
     an_engine_that_truncates_bodies: TruncatesBodies by delivery::what_was_sent_arrives_byte_for_byte;
@@ -297,4 +376,12 @@ caught! {
     an_engine_that_overwrites_sagas: OverwritesSagas by sagas::a_save_must_follow_the_revision_before;
     an_engine_that_fires_timers_twice: FiresTimersTwice by timers::a_timer_fires_once_and_not_a_microsecond_early;
     an_engine_that_keeps_what_it_redrives: KeepsWhatItRedrives by dead_letters::a_redrive_moves_each_letter_once;
+    an_engine_that_forgets_subscriptions: ForgetsSubscriptions by subscriptions::what_was_declared_is_known_to_all_and_since_when;
+    an_engine_that_keeps_nothing_for_later_consumers: ForgetsSubscriptions by subscriptions::an_event_is_kept_for_a_consumer_that_has_never_run;
+    an_engine_whose_news_reach_nobody: ForgetsSubscriptions by subscriptions::an_older_process_soon_sends_to_a_consumer_it_did_not_know;
+    an_engine_that_accepts_contradictions: AcceptsContradictions by subscriptions::a_contradiction_is_refused_and_changes_nothing;
+    an_engine_that_gives_a_command_to_many: AcceptsContradictions by subscriptions::of_many_that_claim_a_command_at_once_one_gets_it;
+    an_engine_that_replaces_nothing: ReplacesNothing by subscriptions::an_endpoint_may_take_anothers_place;
+    an_engine_that_loses_what_it_retires: LosesWhatItRetires by subscriptions::what_waits_for_a_retired_subscription_is_not_lost;
+    an_engine_that_brings_back_what_was_retired: ConfirmsByDeclaring by subscriptions::what_was_retired_stays_away_though_a_worker_confirms_it;
 }

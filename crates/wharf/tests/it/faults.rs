@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use wharf::{
-    Bus, Key, Kind, Memory, MemoryTx, Message, Module, Msg, Result, Retry, Tenant, Tx, Worker,
+    Bus, Key, Kind, Limits, Memory, MemoryTx, Message, Module, Msg, Result, Retry, Tenant, Tx, Worker,
     testing::{Faulty, Harness, ManualClock},
 };
 
@@ -55,6 +55,13 @@ fn module() -> Module<()> {
         .endpoint("ship", |e| e.retry(patient()).consume("ship", ship))
 }
 
+/// An engine that loses the answers to claims makes it look as if their deliveries killed the process.
+fn limits() -> Limits {
+    let mut limits = Limits::default();
+    limits.crashes_max = 1_000;
+    limits
+}
+
 #[tokio::test]
 async fn whatever_fails_each_effect_happens_exactly_once() {
     const ORDERS: u32 = 5;
@@ -62,13 +69,13 @@ async fn whatever_fails_each_effect_happens_exactly_once() {
     for seed in 0..300 {
         let clock = ManualClock::new();
         let memory = Memory::with_clock(clock.clone());
-        let calm = Worker::new(memory.clone()).module(module()).ready().unwrap().client("test");
+        let calm = Worker::new(memory.clone()).module(module()).ready().await.unwrap().client("test");
         for order in 0..ORDERS {
             calm.send(&Tenant::default(), Reserve { order }).await.unwrap();
         }
         let faulty = Faulty::new(memory.clone(), seed).rate(0.4);
 
-        let mut app = Harness::start(Worker::new(faulty.clone()).module(module()), clock).await;
+        let mut app = Harness::start(Worker::new(faulty.clone()).module(module()).limits(limits()), clock).await;
         app.wind(Duration::from_secs(24 * 3600)).await;
 
         for order in 0..ORDERS {
@@ -86,7 +93,7 @@ async fn the_same_seed_tells_the_same_story() {
     let story = async || {
         let clock = ManualClock::new();
         let faulty = Faulty::new(Memory::with_clock(clock.clone()), 7).rate(0.3);
-        let mut app = Harness::start(Worker::new(faulty.clone()).module(module()), clock).await;
+        let mut app = Harness::start(Worker::new(faulty.clone()).module(module()).limits(limits()), clock).await;
         app.wind(Duration::from_secs(3600)).await;
         faulty.calm();
         app.send(Reserve { order: 1 }).await;

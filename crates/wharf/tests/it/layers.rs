@@ -102,7 +102,7 @@ async fn towers_own_rate_limit_holds_while_a_worker_runs() {
     let module = Module::new("m", ran).endpoint("work", |endpoint| {
         endpoint.layer(RateLimitLayer::new(2, Duration::from_millis(500))).consume("work", tell)
     });
-    let worker = Worker::new(Memory::new()).module(module).ready().unwrap();
+    let worker = Worker::new(Memory::new()).module(module).ready().await.unwrap();
     let client = worker.client("test");
     for n in 0..6 {
         client.send(&Tenant::default(), Job { n }).await.unwrap();
@@ -186,7 +186,7 @@ async fn a_backlog_is_not_churned_through_while_its_layer_turns_everything_away(
         let closed = layer_fn(move |_: Handling| Closed(turned_away.clone()));
         endpoint.concurrency(2).prefetch(PREFETCH).layer(closed).consume("work", do_it)
     });
-    let worker = Worker::new(Memory::with_clock(clock.clone())).module(module).ready().unwrap();
+    let worker = Worker::new(Memory::with_clock(clock.clone())).module(module).ready().await.unwrap();
     let client = worker.client("test");
     for n in 0..100 {
         client.send(&Tenant::default(), Job { n }).await.unwrap();
@@ -243,7 +243,7 @@ async fn a_concurrency_limit_of_one_is_a_queue_in_which_nobody_loses_an_attempt(
     let module = Module::new("m", ran).endpoint("work", |endpoint| {
         endpoint.retry(Retry::fixed("none", [])).layer(ConcurrencyLimitLayer::new(1)).consume("work", alone)
     });
-    let worker = Worker::new(Memory::new()).module(module).ready().unwrap();
+    let worker = Worker::new(Memory::new()).module(module).ready().await.unwrap();
     let client = worker.client("test");
     for n in 0..20 {
         client.send(&Tenant::default(), Job { n }).await.unwrap();

@@ -2,8 +2,10 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 mod broken;
+mod check;
 mod compile_errors;
 mod conformance;
+mod explore;
 mod faults;
 mod harness;
 mod layers;

@@ -175,7 +175,8 @@ async fn foreign_app<P: Parameters<()>>(
 ) -> (Harness, wharf::Client) {
     let clock = ManualClock::new();
     let memory = Memory::with_clock(clock.clone());
-    let them = Worker::new(memory.clone()).module(Module::new("them", ()).consume("work", theirs)).ready().unwrap();
+    let them =
+        Worker::new(memory.clone()).module(Module::new("them", ()).consume("work", theirs)).ready().await.unwrap();
     (Harness::start(Worker::new(memory).module(ours), clock).await, them.client("them"))
 }
 

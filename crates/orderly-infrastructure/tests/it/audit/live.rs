@@ -45,7 +45,7 @@ async fn a_shop_at_work_raises_no_false_alarm(engine: Engine) {
         catalog: ports.catalog.clone(),
         settings: orderly_orders::Settings::default(),
     };
-    let worker = worker(&ports, &order_ports);
+    let worker = worker(&ports, &order_ports).await;
     let client = worker.client("a test");
     let products = open(&ports, &client).await;
 
@@ -84,7 +84,7 @@ async fn a_shop_at_work_raises_no_false_alarm(engine: Engine) {
     shop.close().await;
 }
 
-fn worker(ports: &Infrastructure, orders: &orderly_orders::Ports) -> ReadyWorker {
+async fn worker(ports: &Infrastructure, orders: &orderly_orders::Ports) -> ReadyWorker {
     let ports = ports.clone();
     ports
         .worker()
@@ -97,6 +97,7 @@ fn worker(ports: &Infrastructure, orders: &orderly_orders::Ports) -> ReadyWorker
         }))
         .module(orderly_notifications::module(orderly_notifications::Ports { outbox: ports.outbox }))
         .ready()
+        .await
         .unwrap()
 }
 

@@ -127,7 +127,7 @@ impl Saga for Tally {
         }
         match (counts.shipped, counts.reminded, state) {
             (1.., 1.., Where::Open) => finish(Where::Closed).publish(Closed { order: counts.order }),
-            _ => stay(),
+            (.., Where::Open | Where::Closed) => stay(),
         }
     }
 }

@@ -33,8 +33,10 @@ fn filter(fill: impl FnOnce(&mut DeadLetterFilter)) -> DeadLetterFilter {
 pub async fn a_dead_letter_tells_the_whole_story<S: Subject>(stage: &mut Stage<S>) {
     let sent = stage.message("inbox", "work");
     stage.send_all(std::slice::from_ref(&sent)).await;
-    stage.claim_one("inbox").await;
-    stage.wind(LEASE).await;
+    for _ in ["among others", "alone"] {
+        stage.claim_one("inbox").await;
+        stage.wind(LEASE).await;
+    }
     let crashed_once = stage.claim_one("inbox").await;
     stage.wind(Duration::from_micros(5)).await;
     let reason = "no \"stock\": übel".to_owned();
@@ -91,13 +93,22 @@ pub async fn dead_letters_come_oldest_first_and_no_more_than_asked<S: Subject>(s
 
 pub async fn a_redrive_starts_afresh_and_is_counted<S: Subject>(stage: &mut Stage<S>) {
     let sent = stage.message("inbox", "work");
-    stage.bury(sent.clone(), Code::PERMANENT).await;
+    stage.send_all(std::slice::from_ref(&sent)).await;
+    for crashes in [0, 0, 1] {
+        assert_eq!(stage.claim_one("inbox").await.envelope.crashes, crashes);
+        stage.wind(LEASE).await;
+    }
+    let crashed = stage.claim_one("inbox").await;
+    assert_eq!(crashed.envelope.crashes, 2);
+    let outcome = Outcome::DeadLetter { code: Code::PERMANENT, reason: "because".to_owned(), attempt: 3 };
+    assert!(stage.settle(crashed.lease, outcome).await);
 
     assert_eq!(stage.engine().redrive(&filter(|_| {})).await.unwrap(), 1);
 
     let redriven = stage.claim_one("inbox").await;
     let mut expected = sent.envelope;
     expected.redrives = 1;
+    assert!(!redriven.is_survivor);
     assert_eq!((redriven.envelope, redriven.body), (expected, sent.body));
     assert_eq!(stage.dead_letters().await, []);
 }

@@ -18,6 +18,10 @@ pub mod delivery;
 #[doc(hidden)]
 pub mod flow;
 #[doc(hidden)]
+pub mod inbox;
+#[doc(hidden)]
+pub mod instances;
+#[doc(hidden)]
 pub mod leases;
 #[doc(hidden)]
 pub mod retry;
@@ -26,6 +30,10 @@ pub mod sagas;
 #[doc(hidden)]
 pub mod settling;
 mod stage;
+#[doc(hidden)]
+pub mod subscriptions;
+#[doc(hidden)]
+pub mod survivors;
 #[doc(hidden)]
 pub mod timers;
 
@@ -135,6 +143,13 @@ macro_rules! conformance {
                 a_retry_keeps_the_message_as_it_was,
                 retries_queue_behind_what_was_due_before_them,
             }
+            survivors {
+                a_survivor_comes_alone,
+                only_a_loss_while_alone_is_a_crash,
+                a_page_that_none_may_take_hides_nothing_behind_it,
+                survivors_and_fresh_ones_do_not_starve_each_other,
+                a_poison_message_takes_no_neighbour_with_it,
+            }
             dead_letters {
                 a_dead_letter_tells_the_whole_story,
                 dead_letters_are_found_by_each_field,
@@ -170,8 +185,44 @@ macro_rules! conformance {
                 timers_of_tenants_and_instances_are_kept_apart,
                 concurrent_firing_fires_each_timer_once,
             }
+            subscriptions {
+                what_was_declared_is_known_to_all_and_since_when,
+                a_contradiction_is_refused_and_changes_nothing,
+                of_many_that_claim_a_command_at_once_one_gets_it,
+                an_endpoint_may_take_anothers_place,
+                what_waits_for_a_retired_subscription_is_not_lost,
+                what_was_retired_stays_away_though_a_worker_confirms_it,
+                an_event_is_kept_for_a_consumer_that_has_never_run,
+                an_older_process_soon_sends_to_a_consumer_it_did_not_know,
+            }
             crash {
                 a_crash_at_any_await_loses_and_doubles_nothing,
+            }
+            instances {
+                an_older_instance_is_migrated_by_its_next_event,
+                an_event_that_changes_nothing_migrates_all_the_same,
+                an_event_of_a_newer_instance_waits_for_the_newer_code,
+                an_instance_nobody_can_read_says_what_and_where,
+                an_event_before_its_instance_waits_for_it,
+                an_event_whose_instance_never_begins_is_dead_lettered_with_that_reason,
+                a_finished_instance_still_decides_what_comes_late,
+                a_firing_overtaken_by_a_new_arming_is_ignored,
+                a_firing_that_comes_after_the_end_is_ignored,
+                two_firings_of_one_generation_happen_once,
+                a_firing_whose_handler_crashed_is_still_current,
+            }
+            inbox {
+                a_round_ends_once,
+                of_concurrent_copies_one_is_new,
+                a_later_round_is_new_and_ends_all_before_it,
+                in_one_batch_a_round_is_new_once,
+                messages_of_endpoints_and_tenants_are_kept_apart,
+                what_is_not_committed_has_not_ended,
+                a_transaction_ended_behind_our_back_notes_nothing,
+                a_buried_message_tells_the_whole_story,
+                a_buried_message_is_redriven_by_its_outbox_and_the_inbox_says_so,
+                buried_messages_and_dead_deliveries_live_side_by_side,
+                pruning_forgets_the_oldest_and_not_a_microsecond_early,
             }
             flow {
                 a_harness_tells_the_story_of_a_flow,

@@ -37,11 +37,14 @@ pub async fn a_return_costs_no_attempt_and_no_crash<S: Subject>(stage: &mut Stag
     }
 
     let work = stage.claim_one("inbox").await;
-    assert_eq!((work.envelope.attempt, work.envelope.crashes), (0, 0));
+    assert_eq!((work.envelope.attempt, work.envelope.crashes, work.lost_leases), (0, 0, 0));
 }
 
 pub async fn attempts_and_crashes_are_counted_apart<S: Subject>(stage: &mut Stage<S>) {
     stage.send("inbox", "work").await;
+    stage.claim_one("inbox").await;
+    stage.wind(LEASE).await;
+
     stage.claim_one("inbox").await;
     stage.wind(LEASE).await;
 
@@ -51,6 +54,8 @@ pub async fn attempts_and_crashes_are_counted_apart<S: Subject>(stage: &mut Stag
 
     let failed = stage.claim_one("inbox").await;
     assert_eq!((failed.envelope.attempt, failed.envelope.crashes), (2, 1));
+    stage.wind(LEASE).await;
+    stage.claim_one("inbox").await;
     stage.wind(LEASE).await;
 
     let crashed_again = stage.claim_one("inbox").await;

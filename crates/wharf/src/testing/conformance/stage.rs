@@ -6,8 +6,9 @@ use uuid::Uuid;
 
 use super::{Sabotage, Subject};
 use crate::{
-    Clock, DeadLetter, DeadLetterFilter, Delivery, Envelope, Key, Kind, Outgoing, Tenant, Timestamp, Trail, Tx,
-    ports::{Lease, Outcome, Settlement, Store, Transaction, Transport},
+    Clock, DeadLetter, DeadLetterFilter, Delivery, Envelope, Journey, Key, Kind, Outgoing, Tenant, Timestamp, Trail,
+    Tx,
+    ports::{Claim, Lease, Outcome, Settlement, Store, Transaction, Transport},
     testing::ManualClock,
     tx::SlotOwner,
 };
@@ -99,7 +100,7 @@ impl<S: Subject> Stage<S> {
     }
 
     pub(super) async fn claim(&self, endpoint: &str, max: usize) -> Vec<Delivery> {
-        self.engine().claim(endpoint, max, LEASE).await.unwrap().deliveries
+        self.engine().claim(&Claim::new(endpoint, max, LEASE)).await.unwrap().deliveries
     }
 
     /// Claims the one delivery that is due.
@@ -168,6 +169,7 @@ pub(super) fn trail() -> Trail {
         actor: Some(Arc::from("jane")),
         traceparent: Some(Arc::from("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")),
         headers: BTreeMap::from([("reason".to_owned(), "a \"quoted\" one".to_owned())]),
+        journey: Some(Journey::begin(Timestamp::from_micros(7))),
         ..Trail::begin(Arc::from("conformance"))
     }
 }

@@ -5,7 +5,10 @@ use std::{
     time::Duration,
 };
 
-use wharf::{Cancel, CancelReason, MemoryTx, Module, Msg, Result, State, Tx, ports::Transport};
+use wharf::{
+    Cancel, CancelReason, MemoryTx, Module, Msg, Result, State, Tx,
+    ports::{Claim, Transport},
+};
 
 use super::{Gate, Job, Running, gate, turns, until};
 
@@ -23,14 +26,15 @@ async fn a_handler_slower_than_its_lease_keeps_its_delivery() {
     let running = Running::on_memory(|worker| {
         let module = Module::new("m", gate);
         worker.module(module.endpoint("work", |e| e.timeout(LEASE * 10).consume("work", pass)))
-    });
+    })
+    .await;
     running.send([1]).await;
     keeper.next().await;
 
     for _ in 0..12 {
         running.clock.wind(LEASE / 3);
         turns().await;
-        let claimed = running.engine.claim("work", 1, LEASE).await.unwrap();
+        let claimed = running.engine.claim(&Claim::new("work", 1, LEASE)).await.unwrap();
         assert!(claimed.deliveries.is_empty(), "the lease was renewed in time");
     }
 
@@ -55,13 +59,14 @@ async fn a_handler_that_lost_its_lease_is_told_and_changes_nothing() {
     let running = Running::on_memory(|worker| {
         let module = Module::new("m", (gate, Arc::clone(&told)));
         worker.module(module.consume("work", wait_to_be_told))
-    });
+    })
+    .await;
     running.send([1]).await;
     keeper.next().await;
 
     // As when this process stood still for longer than the lease: another is faster.
     running.clock.wind(LEASE);
-    let other = running.engine.claim("work", 1, LEASE).await.unwrap().deliveries;
+    let other = running.engine.claim(&Claim::new("work", 1, LEASE)).await.unwrap().deliveries;
     assert_eq!(other.len(), 1);
     until("the handler was told", async || !told.lock().unwrap().is_empty()).await;
 

@@ -5,6 +5,7 @@ mod one_connection;
 mod refusing;
 mod running;
 mod stopping;
+mod survivors;
 mod taking_turns;
 mod trouble;
 
@@ -41,15 +42,15 @@ struct Running<E> {
 }
 
 impl Running<Memory> {
-    fn on_memory(build: impl FnOnce(Worker) -> Worker) -> Self {
+    async fn on_memory(build: impl FnOnce(Worker) -> Worker) -> Self {
         let clock = ManualClock::new();
-        Self::start(Memory::with_clock(clock.clone()), clock, build)
+        Self::start(Memory::with_clock(clock.clone()), clock, build).await
     }
 }
 
 impl<E: Engine + Clone> Running<E> {
-    fn start(engine: E, clock: ManualClock, build: impl FnOnce(Worker) -> Worker) -> Self {
-        let worker = build(Worker::new(engine.clone())).ready().unwrap();
+    async fn start(engine: E, clock: ManualClock, build: impl FnOnce(Worker) -> Worker) -> Self {
+        let worker = build(Worker::new(engine.clone())).ready().await.unwrap();
         let client = worker.client("test");
         let stop = Arc::new(Notify::new());
         let asked = Arc::clone(&stop);

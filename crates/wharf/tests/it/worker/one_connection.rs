@@ -6,7 +6,10 @@ use async_trait::async_trait;
 use tokio::sync::{Mutex, Semaphore};
 use wharf::{
     Clock, DeadLetter, DeadLetterFilter, Depth, Error, Memory, Module, Msg, Outgoing, Result, SagaId, SagaRow, State,
-    ports::{Claimed, Fired, Lease, Settlement, Store, Transaction, Transport, Wakeups},
+    ports::{
+        Claim, Claimed, Declaration, Declared, Ending, Fired, Lease, Round, Settlement, Store, StoredSubscription,
+        Subscription, Transaction, Transport, Wakeups,
+    },
     testing::ManualClock,
 };
 
@@ -34,7 +37,8 @@ async fn a_renewal_that_waits_for_a_connection_lets_the_claim_that_has_it_end() 
         claims: Arc::new(Semaphore::new(0)),
     };
     let (gate, mut keeper) = gate();
-    let running = Running::start(engine, clock, |worker| worker.module(Module::new("m", gate).consume("work", pass)));
+    let running =
+        Running::start(engine, clock, |worker| worker.module(Module::new("m", gate).consume("work", pass))).await;
     let claims = Arc::clone(&running.engine.claims);
     let a_claim_waits = async || running.engine.connection.try_lock().is_err();
 
@@ -56,10 +60,10 @@ async fn a_renewal_that_waits_for_a_connection_lets_the_claim_that_has_it_end() 
 
 #[async_trait]
 impl Transport for OneConnection {
-    async fn claim(&self, endpoint: &str, max: usize, lease: Duration) -> Result<Claimed, Error> {
+    async fn claim(&self, claim: &Claim<'_>) -> Result<Claimed, Error> {
         let _connection = self.connection.lock().await;
         self.claims.acquire().await.unwrap().forget();
-        self.memory.claim(endpoint, max, lease).await
+        self.memory.claim(claim).await
     }
 
     async fn renew(&self, leases: &[Lease], length: Duration) -> Result<Vec<Lease>, Error> {
@@ -108,6 +112,30 @@ impl Store for OneConnection {
 
     async fn saga(&self, id: &SagaId) -> Result<Option<SagaRow>, Error> {
         Store::saga(&self.memory, id).await
+    }
+
+    async fn endings(&self, rounds: &[Round]) -> Result<Vec<Option<Ending>>, Error> {
+        self.memory.endings(rounds).await
+    }
+
+    async fn prune_inbox(&self, ended_before: Duration, max: usize) -> Result<u64, Error> {
+        self.memory.prune_inbox(ended_before, max).await
+    }
+
+    async fn declare(&self, declaration: &Declaration) -> Result<Declared, Error> {
+        Store::declare(&self.memory, declaration).await
+    }
+
+    async fn subscriptions(&self) -> Result<Vec<StoredSubscription>, Error> {
+        Store::subscriptions(&self.memory).await
+    }
+
+    async fn confirm(&self, subscriptions: &[Subscription]) -> Result<(), Error> {
+        Store::confirm(&self.memory, subscriptions).await
+    }
+
+    async fn retire(&self, endpoint: &str, message: &str, max: usize) -> Result<u64, Error> {
+        Store::retire(&self.memory, endpoint, message, max).await
     }
 
     async fn ping(&self) -> Result<(), Error> {

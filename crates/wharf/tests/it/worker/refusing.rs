@@ -21,8 +21,8 @@ impl Message for Unrouted {
     }
 }
 
-#[test]
-fn every_problem_is_named_at_once() {
+#[tokio::test]
+async fn every_problem_is_named_at_once() {
     let mut limits = Limits::default();
     limits.lease = Duration::from_millis(1);
     let module = Module::new("m", ())
@@ -32,7 +32,7 @@ fn every_problem_is_named_at_once() {
         .every(Duration::ZERO, Job { n: 0 })
         .every(Duration::from_secs(60), Unrouted);
 
-    let refused = Worker::new(Memory::new()).limits(limits).module(module).ready().unwrap_err();
+    let refused = Worker::new(Memory::new()).limits(limits).module(module).ready().await.unwrap_err();
 
     insta::assert_snapshot!(refused, @"
     the worker cannot start:
@@ -48,10 +48,10 @@ fn every_problem_is_named_at_once() {
         Give it at least one retry, at most 100, and a first delay not above the maximum.
       W0027: endpoint `two`: concurrency at least 1, prefetch at least as much
         The message names the limit and its allowed range.
-      W0014: command `test.job` has the consumers one, one, one
-        Make it an event, or remove all but one consumer.
       W0027: `test.job` is sent every 0ns, at least 1ms
         The message names the limit and its allowed range.
+      W0014: command `test.job` has the consumers one, one, one
+        Make it an event, or remove all but one consumer. If it moved, say `.replaces(..)` on the endpoint that consumes it now; if the other is gone for good, call `Client::retire`.
       W0013: no endpoint consumes the command `test.unrouted`
         Add the module that consumes it to the worker.
     ");

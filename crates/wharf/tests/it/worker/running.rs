@@ -41,7 +41,8 @@ async fn pass(Msg(job): Msg<Job>, State(gate): State<Gate>) -> Result {
 #[tokio::test]
 async fn every_message_and_what_follows_from_it_is_handled_once() {
     let running =
-        Running::on_memory(|worker| worker.module(Module::new("m", ()).consume("work", work).consume("count", count)));
+        Running::on_memory(|worker| worker.module(Module::new("m", ()).consume("work", work).consume("count", count)))
+            .await;
 
     running.send(0..100).await;
 
@@ -53,7 +54,7 @@ async fn every_message_and_what_follows_from_it_is_handled_once() {
 #[tokio::test]
 async fn an_idle_worker_wakes_without_time_passing() {
     let (gate, mut keeper) = gate();
-    let running = Running::on_memory(|worker| worker.module(Module::new("m", gate).consume("work", pass)));
+    let running = Running::on_memory(|worker| worker.module(Module::new("m", gate).consume("work", pass))).await;
     super::turns().await;
 
     running.send([1]).await;
@@ -66,7 +67,7 @@ async fn an_idle_worker_wakes_without_time_passing() {
 #[tokio::test]
 async fn a_delayed_message_is_taken_up_when_it_is_due() {
     let (gate, mut keeper) = gate();
-    let running = Running::on_memory(|worker| worker.module(Module::new("m", gate).consume("work", pass)));
+    let running = Running::on_memory(|worker| worker.module(Module::new("m", gate).consume("work", pass))).await;
     let mut work = running.client.begin(&wharf::Tenant::default()).unwrap();
     work.bus.send_after(Duration::from_millis(300), Job { n: 1 });
     work.tx.memory().await.unwrap().put("order", "placed");

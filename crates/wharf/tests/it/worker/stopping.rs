@@ -5,7 +5,10 @@ use std::{
     time::Duration,
 };
 
-use wharf::{Bus, Cancel, CancelReason, Limits, MemoryTx, Module, Msg, Result, State, Tx, ports::Transport};
+use wharf::{
+    Bus, Cancel, CancelReason, Limits, MemoryTx, Module, Msg, Result, State, Tx,
+    ports::{Claim, Transport},
+};
 
 use super::{Gate, Job, Running, gate, turns, until};
 
@@ -21,7 +24,8 @@ async fn what_is_under_way_finishes_and_what_waits_goes_back() {
     let running = Running::on_memory(|worker| {
         let module = Module::new("m", gate);
         worker.module(module.endpoint("work", |e| e.concurrency(1).consume("work", write_then_pass)))
-    });
+    })
+    .await;
     running.send(0..5).await;
     assert_eq!(keeper.next().await, 0);
 
@@ -32,7 +36,7 @@ async fn what_is_under_way_finishes_and_what_waits_goes_back() {
     let memory = running.stopped().await;
 
     assert_eq!(memory.get("job 0").await.as_deref(), Some("done"));
-    let left = memory.claim("work", 10, Duration::from_secs(30)).await.unwrap().deliveries;
+    let left = memory.claim(&Claim::new("work", 10, Duration::from_secs(30))).await.unwrap().deliveries;
     let told = left.iter().map(|one| (one.envelope.key.as_str(), one.envelope.attempt, one.envelope.crashes));
     assert_eq!(told.collect::<Vec<_>>(), [("job:1", 0, 0), ("job:2", 0, 0), ("job:3", 0, 0), ("job:4", 0, 0)]);
 }
@@ -56,7 +60,8 @@ async fn a_handler_that_outstays_the_deadline_is_dropped_and_its_delivery_return
     let running = Running::on_memory(|worker| {
         let module = Module::new("m", (gate, Arc::clone(&told)));
         worker.limits(limits).module(module.consume("work", never_end))
-    });
+    })
+    .await;
     running.send([1]).await;
     keeper.next().await;
 
@@ -69,7 +74,7 @@ async fn a_handler_that_outstays_the_deadline_is_dropped_and_its_delivery_return
     let memory = running.stopped().await;
 
     assert_eq!(*told.lock().unwrap(), [CancelReason::Shutdown]);
-    let left = memory.claim("work", 10, Duration::from_secs(30)).await.unwrap().deliveries;
+    let left = memory.claim(&Claim::new("work", 10, Duration::from_secs(30))).await.unwrap().deliveries;
     assert_eq!(left.len(), 1, "what it sent was never committed");
     assert_eq!((left[0].envelope.attempt, left[0].envelope.crashes), (0, 0));
 }
@@ -77,7 +82,7 @@ async fn a_handler_that_outstays_the_deadline_is_dropped_and_its_delivery_return
 #[tokio::test]
 async fn an_idle_worker_stops_at_once() {
     let running =
-        Running::on_memory(|worker| worker.module(Module::new("m", gate().0).consume("work", write_then_pass)));
+        Running::on_memory(|worker| worker.module(Module::new("m", gate().0).consume("work", write_then_pass))).await;
     until("it has looked", async || !running.client.vitals().all().is_empty()).await;
     running.stop().await;
 }

@@ -14,7 +14,8 @@ async fn no_more_handlers_run_at_once_than_were_asked_for() {
     let (gate, mut keeper) = gate();
     let running = Running::on_memory(|worker| {
         worker.module(Module::new("m", gate).endpoint("work", |e| e.concurrency(3).consume("work", pass)))
-    });
+    })
+    .await;
     running.send(0..7).await;
 
     assert_eq!([keeper.next().await, keeper.next().await, keeper.next().await], [0, 1, 2]);
@@ -36,7 +37,8 @@ async fn a_free_slot_is_filled_even_while_others_are_slow() {
     let running = Running::on_memory(|worker| {
         let module = Module::new("m", gate);
         worker.module(module.endpoint("work", |e| e.concurrency(4).prefetch(4).consume("work", pass)))
-    });
+    })
+    .await;
     running.send(0..5).await;
     for n in 0..4 {
         assert_eq!(keeper.next().await, n);

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use wharf::{
-    Bus, Key, Memory, MemoryTx, Message, Module, Msg, Result, Retry, Tenant, Tx, Worker,
+    Bus, Key, Limits, Memory, MemoryTx, Message, Module, Msg, Result, Retry, Tenant, Tx, Worker,
     testing::{Faulty, ManualClock},
 };
 
@@ -42,15 +42,19 @@ async fn a_worker_on_a_faulty_engine_does_everything_exactly_once() {
         let memory = Memory::with_clock(clock.clone());
         let faulty = Faulty::new(memory.clone(), seed).rate(0.3);
         let patient = || Retry::exponential("patient", Duration::from_secs(1), Duration::from_secs(60), 50);
+        // An engine that loses the answers to claims makes it look as if their deliveries killed the process.
+        let mut limits = Limits::default();
+        limits.crashes_max = 1_000;
         let running = Running::start(faulty.clone(), clock.clone(), |worker| {
-            worker.module(
+            worker.limits(limits).module(
                 Module::new("m", ())
                     .endpoint("reserve", |e| e.retry(patient()).consume("reserve", reserve))
                     .endpoint("ship", |e| e.retry(patient()).consume("ship", ship)),
             )
-        });
+        })
+        .await;
         let calm = Worker::new(memory.clone()).module(Module::new("m", ()).consume("reserve", reserve));
-        let client = calm.ready().unwrap().client("test");
+        let client = calm.ready().await.unwrap().client("test");
         for n in 0..JOBS {
             client.send(&Tenant::default(), Job { n }).await.unwrap();
         }
@@ -106,7 +110,8 @@ async fn one_settlement_that_is_refused_does_not_hold_up_the_others() {
     let faulty = Faulty::new(Memory::with_clock(clock.clone()), 0).rate(0.0).refusing(Unstorable::NAME);
     let running = Running::start(faulty, clock, |worker| {
         worker.module(Module::new("m", ()).consume("work", send_the_unstorable).consume("ignore", ignore))
-    });
+    })
+    .await;
     running.send(0..20).await;
     until("the others are settled, at once", async || running.left().await == 1).await;
 
@@ -134,7 +139,8 @@ async fn a_handler_that_takes_too_long_is_dropped_and_retried() {
         let module = Module::new("m", ());
         let minute = Duration::from_secs(60);
         worker.module(module.endpoint("work", |e| e.retry(once()).timeout(minute).consume("work", never_end)))
-    });
+    })
+    .await;
     running.send([1]).await;
 
     for wait in [Duration::from_secs(60), Duration::from_millis(300), Duration::from_secs(60)] {

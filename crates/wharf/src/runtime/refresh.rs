@@ -1,0 +1,80 @@
+//! Draws the routes anew while the process runs, so that what it sends reaches consumers that only newer ones know.
+
+use std::{
+    sync::{Arc, Weak},
+    time::Duration,
+};
+
+use super::Runtime;
+use crate::{
+    Error,
+    bus::PostOffice,
+    ports::{Engine, Subscription, Wakeups},
+    routes::Routes,
+};
+
+/// How often a running worker says that it still consumes what it declared.
+const CONFIRM_EVERY: Duration = Duration::from_secs(3600);
+
+/// Looks when the table has changed, and now and then, for as long as anybody holds the worker or a client of it: a
+/// process that only publishes runs nothing else.
+pub(crate) fn keep_routes(runtime: &Runtime, consumes: Vec<Subscription>) -> tokio::task::AbortHandle {
+    let keeper = Keeper { engine: Arc::downgrade(&runtime.engine), post: Arc::downgrade(&runtime.post), consumes };
+    let bell = runtime.engine.wakeups().bell(Wakeups::ROUTES);
+    let (clock, vitals, every) =
+        (Arc::clone(&runtime.post.clock), runtime.vitals.clone(), runtime.limits.fallback_poll);
+    let task = async move {
+        let mut confirm_at = clock.now() + CONFIRM_EVERY;
+        loop {
+            tokio::select! {
+                () = bell.notified() => {}
+                () = clock.sleep_until(clock.now() + every) => {}
+            }
+            let is_due = clock.now() >= confirm_at;
+            match keeper.refresh(is_due).await {
+                Ok(Kept::Gone) => return,
+                Ok(Kept::Refreshed) => {
+                    vitals.look(Wakeups::ROUTES, clock.now(), every);
+                    if is_due {
+                        confirm_at = clock.now() + CONFIRM_EVERY;
+                    }
+                }
+                Err(error) => {
+                    vitals.stumble(Wakeups::ROUTES, clock.now());
+                    tracing::warn!(error = error.chain(), "the routes stay as they were; trying again");
+                }
+            }
+        }
+    };
+    tokio::spawn(task).abort_handle()
+}
+
+struct Keeper {
+    engine: Weak<dyn Engine>,
+    post: Weak<PostOffice>,
+    consumes: Vec<Subscription>,
+}
+
+enum Kept {
+    Refreshed,
+    /// Nobody sends any more.
+    Gone,
+}
+
+impl Keeper {
+    async fn refresh(&self, confirm: bool) -> Result<Kept, Error> {
+        let (Some(engine), Some(post)) = (self.engine.upgrade(), self.post.upgrade()) else { return Ok(Kept::Gone) };
+        if confirm {
+            engine.confirm(&self.consumes).await?;
+        }
+        refresh_routes(&*engine, &post).await?;
+        Ok(Kept::Refreshed)
+    }
+}
+
+/// Draws the routes from the table as it is now.
+pub(crate) async fn refresh_routes(engine: &dyn Engine, post: &PostOffice) -> Result<(), Error> {
+    let stored = engine.subscriptions().await?;
+    post.routes.replace(Routes::of(stored.iter().map(|stored| &stored.subscription)));
+    Ok(())
+}

@@ -1,0 +1,111 @@
+//! What must hold before the first message: everything that is wrong is found, and told at once.
+
+use std::{collections::HashSet, sync::Arc, time::Duration};
+
+use crate::{
+    Code, Error, Limits,
+    endpoint::EndpointDefinition,
+    module::Tick,
+    ports::{Declaration, Declared, Engine, Replacement, StoredSubscription, Subscription, TimerFiring},
+    routes::Routes,
+};
+
+/// The shortest period of a module's `every`.
+const PERIOD_MIN: Duration = Duration::from_millis(1);
+/// A subscription that nobody declared for so long is worth a warning: it goes on collecting.
+const UNSEEN_MAX: Duration = Duration::from_secs(24 * 3600);
+
+/// All that is wrong with a worker's own parts.
+pub(crate) fn check(limits: &Limits, endpoints: &[EndpointDefinition], ticks: &[Tick]) -> Vec<Error> {
+    let mut problems: Vec<Error> = limits.check().err().into_iter().collect();
+    let (mut names, mut ids) = (HashSet::new(), HashSet::new());
+    for endpoint in endpoints {
+        if !names.insert(&endpoint.name) {
+            let message = format!("two endpoints are called `{}`", endpoint.name);
+            problems.push(Error::new(Code::DUPLICATE_ENDPOINT, message));
+        }
+        problems.extend(endpoint.retry.check().err());
+        if endpoint.concurrency == 0 || endpoint.prefetch < endpoint.concurrency {
+            let message = format!("endpoint `{}`: concurrency at least 1, prefetch at least as much", endpoint.name);
+            problems.push(Error::new(Code::LIMIT_INVALID, message));
+        }
+        let (mut subscribed, mut ids_here) = (HashSet::new(), HashSet::new());
+        for consumer in &endpoint.consumers {
+            if !subscribed.insert(consumer.name) {
+                let message = format!("endpoint `{}` consumes `{}` twice", endpoint.name, consumer.name);
+                problems.push(Error::new(Code::DUPLICATE_SUBSCRIPTION, message));
+            }
+            if ids_here.insert(&consumer.id) && !ids.insert(&consumer.id) {
+                let message = format!("two handlers have the id `{}`", consumer.id);
+                problems.push(Error::new(Code::DUPLICATE_ENDPOINT, message));
+            }
+        }
+    }
+    for tick in ticks.iter().filter(|tick| tick.period < PERIOD_MIN) {
+        let message = format!("`{}` is sent every {:?}, at least {PERIOD_MIN:?}", tick.name, tick.period);
+        problems.push(Error::new(Code::LIMIT_INVALID, message));
+    }
+    problems
+}
+
+/// What these endpoints consume.
+pub(crate) fn declaration(endpoints: &[EndpointDefinition]) -> Declaration {
+    let mut declaration = Declaration::default();
+    for endpoint in endpoints {
+        let consumed = || endpoint.consumers.iter().map(|consumer| Arc::from(consumer.name));
+        for old in &endpoint.replaces {
+            let (old, new) = (Arc::clone(old), Arc::clone(&endpoint.name));
+            declaration.replacements.push(Replacement { old, new, messages: consumed().collect() });
+        }
+        // Timers are addressed to their own saga's endpoint; they are not routed by name.
+        let routed = endpoint.consumers.iter().filter(|consumer| consumer.name != TimerFiring::NAME);
+        declaration.subscriptions.extend(routed.map(|consumer| Subscription {
+            message: Arc::from(consumer.name),
+            endpoint: Arc::clone(&endpoint.name),
+            kind: consumer.kind,
+            takes_turns: false,
+        }));
+    }
+    declaration
+}
+
+/// Adds what is wrong beside what others have declared; if there is nothing wrong at all, declares. Returns the routes
+/// from then on.
+pub(crate) async fn declare(
+    engine: &dyn Engine,
+    declaration: &Declaration,
+    ticks: &[Tick],
+    problems: &mut Vec<Error>,
+) -> Routes {
+    let stored = engine.subscriptions().await.unwrap_or_else(|error| {
+        problems.push(error);
+        Vec::new()
+    });
+    problems.extend(declaration.problems(&stored));
+    let others = stored.iter().map(|stored| &stored.subscription);
+    let routes = Routes::of(others.filter(|one| !declaration.supersedes(one)).chain(&declaration.subscriptions));
+    problems.extend(ticks.iter().filter_map(|tick| routes.find(tick.name, tick.kind).err()));
+    if problems.is_empty() {
+        match engine.declare(declaration).await {
+            Ok(Declared::Accepted) => warn_of_the_unseen(&stored, declaration),
+            Ok(Declared::Refused(refused)) => problems.extend(refused),
+            Err(error) => problems.push(error),
+        }
+    }
+    routes
+}
+
+fn warn_of_the_unseen(stored: &[StoredSubscription], declaration: &Declaration) {
+    let unseen = stored.iter().filter(|stored| stored.unseen_for > UNSEEN_MAX);
+    for StoredSubscription { subscription, unseen_for, .. } in
+        unseen.filter(|one| !declaration.supersedes(&one.subscription))
+    {
+        tracing::warn!(
+            endpoint = &*subscription.endpoint,
+            message = &*subscription.message,
+            unseen_h = unseen_for.as_secs() / 3600,
+            "no worker has consumed this for long, and what is sent to it waits; if none ever will again, retire it \
+             with `Client::retire(endpoint, message)`, which gives what waits to the dead letters"
+        );
+    }
+}
