@@ -58,7 +58,7 @@ pub(crate) async fn claim(engine: &Postgres, claim: &Claim<'_>) -> Result<Claime
     let query = sqlx::query(CLAIM).bind(claim.endpoint).bind(i64::try_from(claim.max).unwrap_or(i64::MAX));
     let query = query.bind(micros(claim.lease)).bind(claim.survivors);
     let rows = query.fetch_all(&mut *connection).await;
-    let rows = connection.done(rows).map_err(what)?;
+    let rows = connection.done(rows).await.map_err(what)?;
     let claimed = read(engine, &rows).map_err(what)?;
     if !claimed.deliveries.is_empty() {
         engine.committed([]);

@@ -30,6 +30,7 @@ mod renew;
 mod row;
 mod sagas;
 mod send;
+mod session;
 mod settle;
 mod sharing;
 mod store;

@@ -14,13 +14,13 @@ use std::{
 };
 
 use sqlx::{
-    ConnectOptions, PgConnection,
-    postgres::{PgConnectOptions, PgListener, PgPoolOptions},
+    PgConnection,
+    postgres::{PgListener, PgPoolOptions},
 };
 use tokio::{sync::Notify, task::JoinHandle};
 use wharf::{Error, ports::Wakeups};
 
-use crate::{Postgres, error::failed};
+use crate::{Postgres, error::failed, session::Session};
 
 /// Everything is told on one channel; the payload is the endpoint.
 const CHANNEL: &str = "wharf";
@@ -45,11 +45,11 @@ struct News {
 }
 
 impl Notifier {
-    pub(crate) fn start(connect: PgConnectOptions) -> Self {
+    pub(crate) fn start(session: Session) -> Self {
         let news = Arc::<News>::default();
         // Nothing is written here that a power cut could lose.
-        let connect = connect.options([("synchronous_commit", "off")]);
-        let task = tokio::spawn(Arc::clone(&news).run(connect));
+        let session = session.with([("synchronous_commit", "off")]);
+        let task = tokio::spawn(Arc::clone(&news).run(session));
         Self { news, task }
     }
 
@@ -89,7 +89,7 @@ impl Drop for Notifier {
 }
 
 impl News {
-    async fn run(self: Arc<Self>, connect: PgConnectOptions) {
+    async fn run(self: Arc<Self>, session: Session) {
         let mut connection = None;
         loop {
             self.bell.notified().await;
@@ -97,7 +97,7 @@ impl News {
                 let mut waiting = self.endpoints.lock().unwrap_or_else(PoisonError::into_inner);
                 std::mem::take(&mut *waiting)
             };
-            match self.tell(&mut connection, &connect, endpoints).await {
+            match self.tell(&mut connection, &session, endpoints).await {
                 Ok(()) => tokio::time::sleep(GATHER).await,
                 Err(error) => {
                     connection = None;
@@ -112,7 +112,7 @@ impl News {
     async fn tell(
         &self,
         connection: &mut Option<PgConnection>,
-        connect: &PgConnectOptions,
+        session: &Session,
         endpoints: BTreeSet<String>,
     ) -> Result<(), sqlx::Error> {
         const TELL: &str = "SELECT count(pg_notify('wharf', endpoint)) FROM unnest($1::text[]) AS n(endpoint)";
@@ -120,15 +120,20 @@ impl News {
         let connection = match connection {
             Some(connection) => connection,
             None => {
-                let mut fresh = connect.connect().await?;
+                let mut fresh = session.connect().await?;
+                session.enter(&mut fresh, false).await?;
                 let backend: i32 = sqlx::query_scalar("SELECT pg_backend_pid()").fetch_one(&mut fresh).await?;
-                self.backend.store(backend.cast_unsigned(), Ordering::Relaxed);
+                session.leave(&mut fresh).await?;
+                // Behind a pooler it may be anybody's next. Then who told hears it, and looks once more than need be.
+                let backend = if session.is_pooled() { 0 } else { backend.cast_unsigned() };
+                self.backend.store(backend, Ordering::Relaxed);
                 connection.insert(fresh)
             }
         };
         let endpoints: Vec<String> = endpoints.into_iter().collect();
-        sqlx::query(TELL).bind(endpoints).execute(connection).await?;
-        Ok(())
+        session.enter(connection, true).await?;
+        sqlx::query(TELL).bind(endpoints).execute(&mut *connection).await?;
+        session.leave(connection).await
     }
 }
 
@@ -136,11 +141,13 @@ impl News {
 pub(crate) async fn listen(engine: &Postgres) -> Result<(), Error> {
     let hear = |error| failed("listen for other processes", error);
     let wakeups: &Wakeups = engine.wakeups();
-    let pool = PgPoolOptions::new()
-        .max_connections(1)
-        .max_lifetime(None)
-        .idle_timeout(None)
-        .connect_lazy_with(engine.connect_options().clone());
+    let Some(options) = engine.listen_options() else {
+        tracing::warn!(
+            "behind a pooler nobody can listen: give an address to `listen_on`; until then what other processes send is found when it is looked for"
+        );
+        return std::future::pending().await;
+    };
+    let pool = PgPoolOptions::new().max_connections(1).max_lifetime(None).idle_timeout(None).connect_lazy_with(options);
     let mut listener = PgListener::connect_with(&pool).await.map_err(hear)?;
     listener.listen(CHANNEL).await.map_err(hear)?;
     // Nobody knows what was told while nobody listened.

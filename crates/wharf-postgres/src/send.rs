@@ -137,7 +137,7 @@ pub(crate) async fn send(engine: &crate::Postgres, batch: &[Outgoing]) -> Result
     let columns = Columns::of(batch);
     let mut lane = engine.post().take().await?;
     let sent = columns.bind(sqlx::query(SEND)).execute(&mut *lane).await;
-    lane.done(sent).map_err(|error| failed("send", error))?;
+    lane.done(sent).await.map_err(|error| failed("send", error))?;
     engine.committed(endpoints(batch));
     Ok(())
 }

@@ -7,6 +7,7 @@ mod database;
 mod joining;
 mod listening;
 mod migrating;
+mod pooled;
 mod reconnecting;
 mod sharing;
 mod transactions;
