@@ -36,7 +36,7 @@ pub struct InventoryReserved {
 #[serde(rename_all = "camelCase")]
 pub struct InventoryReservationFailed {
     pub order: OrderId,
-    /// In product order. Empty when the reservation had been released before it was asked for.
+    /// In product order. Empty when the reservation had been released or refused before it was asked for.
     pub shortages: Vec<Shortage>,
 }
 

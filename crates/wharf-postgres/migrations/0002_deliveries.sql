@@ -16,6 +16,8 @@ CREATE TABLE wharf.deliveries (
     message_id UUID    NOT NULL,
     redrives   INTEGER NOT NULL DEFAULT 0,
     version    INTEGER NOT NULL,
+    rank       SMALLINT NOT NULL DEFAULT 1       -- the priority: what sorts first is claimed first
+               CHECK (rank BETWEEN 0 AND 2),     -- each rank there is costs every claim a look
     tenant     TEXT    NOT NULL,
     endpoint   TEXT    NOT NULL,
     name       TEXT    NOT NULL,
@@ -23,6 +25,12 @@ CREATE TABLE wharf.deliveries (
     key        TEXT    NOT NULL,
     trail      TEXT    NOT NULL,                 -- JSON
     body       TEXT    NOT NULL,                 -- JSON, as it came
+    expires_at    BIGINT,                        -- µs; of no use from then on
+    unknown_since BIGINT,                        -- µs; when a worker first said that it knows no such message
+    -- The next three are null where a delivery takes no turns with others of its key.
+    turn TEXT COLLATE "C",                       -- with whom it takes turns, within its endpoint
+    place BIGINT,                                -- µs; when it became due for the first time, its place among those
+    busy TEXT COLLATE "C",                       -- its turn while it is held
     -- Settling and renewing find their rows by it. It names a row of a queue, not a thing of a tenant's, so no tenant
     -- leads it.
     PRIMARY KEY (id)
@@ -42,10 +50,18 @@ CREATE TABLE wharf.deliveries (
     vacuum_truncate = off
 );
 
--- Claims walk it in the order of being due, id settling ties, step over what is held (as much as the workers prefetch)
+-- Claims walk it for each rank in the order of being due, id settling ties, step over what is held (as much as the workers prefetch)
 -- and stop after a batch or at the first row of the future: the cost of a claim does not depend on the backlog. The same
 -- walk tells when the next row is due. It does not begin with the tenant: a worker takes every tenant's deliveries.
-CREATE INDEX deliveries_due ON wharf.deliveries (endpoint, not_before, id);
+CREATE INDEX deliveries_due ON wharf.deliveries (endpoint, rank, not_before, id);
+
+-- Which of a turn is first, and which turns there are.
+CREATE INDEX deliveries_turn ON wharf.deliveries (endpoint, turn, place, id) WHERE turn IS NOT NULL;
+
+-- Whose turn it is. Claims that heed turns come one at a time for each endpoint and look here first; should two ever
+-- pass that gate, the second fails here. It is why busy is a column: held_until stays out of every index, so that the
+-- claim of what takes no turns touches none.
+CREATE UNIQUE INDEX deliveries_busy ON wharf.deliveries (endpoint, busy) WHERE busy IS NOT NULL;
 
 -- Deliveries that share a commit are guarded by a cursor that would outlive it: to keep such a cursor, a COMMIT first runs
 -- its query. wharf closes it before its own commit; one of a handler's ends here, and the transaction with it.

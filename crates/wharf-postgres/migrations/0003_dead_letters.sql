@@ -17,6 +17,10 @@ CREATE TABLE wharf.dead_letters (
     body       TEXT    NOT NULL,
     code       TEXT    NOT NULL,                 -- such as W0001
     reason     TEXT    NOT NULL,                 -- the error and its causes
+    rank       SMALLINT NOT NULL,
+    expires_at BIGINT,                           -- µs
+    turn TEXT COLLATE "C",
+    place BIGINT,                                -- µs
     redrive_to TEXT,                             -- the outbox of one that came by another transport; null: its endpoint
     -- As with deliveries. Also the order in which an operator reads them.
     PRIMARY KEY (id)
@@ -26,3 +30,6 @@ CREATE TABLE wharf.dead_letters (
 CREATE INDEX dead_letters_of_tenant ON wharf.dead_letters (tenant, id);
 -- One endpoint's, in order: what one redrives after mending a handler.
 CREATE INDEX dead_letters_of_endpoint ON wharf.dead_letters (endpoint, id);
+-- Those that keep others of their turn waiting, and which of them is first.
+CREATE INDEX dead_letters_of_turn ON wharf.dead_letters (endpoint, turn, place, id)
+    WHERE turn IS NOT NULL AND code <> 'W0029';

@@ -9,6 +9,7 @@ CREATE TABLE wharf.timers (
     due_at     BIGINT  NOT NULL,                 -- µs
     fired      BOOLEAN NOT NULL DEFAULT false,
     endpoint   TEXT    NOT NULL,                 -- where its firing is delivered
+    takes_turns BOOLEAN NOT NULL,                -- whether it takes turns there with others of its key
     trail      TEXT    NOT NULL,                 -- JSON
     -- Arming again replaces by it; a finishing saga deletes all of its own by its first three.
     PRIMARY KEY (tenant, saga, key, name)

@@ -4,17 +4,18 @@ use std::time::Duration;
 
 use sqlx::{Row, postgres::PgRow};
 use wharf::{
-    Delivery, Error, micros,
-    ports::{Claim, Claimed, Lease},
+    Delivery, Error, Timestamp, micros,
+    ports::{Claim, Claimed, Lease, Turns},
 };
 
 use crate::{
     Postgres,
     error::failed,
     row::{message_columns, read_count, read_message},
+    turns,
 };
 
-/// Rows are found and locked by the index, then updated by their place in the table, which no other form of this
+/// Rows are found and locked by the index, rank by rank and no further than needed, then updated by their place in the table, which no other form of this
 /// statement does as fast. What another claim holds locked is passed over; so are survivors, where none is wanted: as many
 /// as crashed workers held at most. What was found is taken, or the first survivor of it alone; the locks of the others
 /// go with the statement.
@@ -25,10 +26,12 @@ use crate::{
 const CLAIM: &str = concat!(
     "WITH clock AS MATERIALIZED (SELECT wharf.wharf_now() AS now),
      found AS MATERIALIZED (
-         SELECT ctid AS place, held_until > 0 AS survives FROM wharf.deliveries
-         WHERE endpoint = $1 AND not_before <= (SELECT now FROM clock)
-           AND held_until <= (SELECT CASE WHEN $4 THEN now ELSE 0 END FROM clock)
-         ORDER BY endpoint, not_before, id LIMIT $2 FOR UPDATE SKIP LOCKED),
+         SELECT due.* FROM (VALUES (0::smallint), (1), (2)) AS ranks(rank) CROSS JOIN LATERAL (
+             SELECT ctid AS place, held_until > 0 AS survives FROM wharf.deliveries
+             WHERE endpoint = $1 AND rank = ranks.rank AND not_before <= (SELECT now FROM clock)
+               AND held_until <= (SELECT CASE WHEN $4 THEN now ELSE 0 END FROM clock)
+             ORDER BY endpoint, rank, not_before, id LIMIT $2 FOR UPDATE SKIP LOCKED) AS due
+         LIMIT $2),
      claimed AS (
          UPDATE wharf.deliveries
          SET held_until = (SELECT now FROM clock) + $3, epoch = epoch + 1, lost_leases = lost_leases + (held_until > 0)::int,
@@ -36,16 +39,18 @@ const CLAIM: &str = concat!(
          WHERE ctid = ANY(ARRAY(
              SELECT place FROM found
              WHERE place = coalesce((SELECT place FROM found WHERE survives LIMIT 1), place)))
-         RETURNING id, epoch, not_before, alone, lost_leases, ",
+         RETURNING id, epoch, not_before, alone, lost_leases, (SELECT now FROM clock) AS now, unknown_since, ",
     message_columns!(),
     ")
      SELECT next.wait, claimed.*
      FROM (SELECT CASE WHEN (SELECT count(*) FROM found) < $2 THEN
-               least((SELECT not_before FROM wharf.deliveries
-                      WHERE endpoint = $1 AND not_before > (SELECT now FROM clock)
-                      ORDER BY endpoint, not_before LIMIT 1),
+               least((SELECT min(later.not_before)
+                      FROM (VALUES (0::smallint), (1), (2)) AS ranks(rank) CROSS JOIN LATERAL (
+                          SELECT not_before FROM wharf.deliveries
+                          WHERE endpoint = $1 AND rank = ranks.rank AND not_before > (SELECT now FROM clock)
+                          ORDER BY endpoint, rank, not_before LIMIT 1) AS later),
                      (SELECT min(held_until) FROM wharf.deliveries
-                      WHERE endpoint = $1 AND not_before <= (SELECT now FROM clock)
+                      WHERE endpoint = $1 AND rank = ANY('{0,1,2}') AND not_before <= (SELECT now FROM clock)
                         AND held_until > (SELECT now FROM clock)))
                - (SELECT now FROM clock) END) AS next(wait)
      LEFT JOIN claimed ON true"
@@ -54,11 +59,10 @@ const CLAIM: &str = concat!(
 /// See [`Transport::claim`](wharf::ports::Transport::claim).
 pub(crate) async fn claim(engine: &Postgres, claim: &Claim<'_>) -> Result<Claimed, Error> {
     let what = |error| failed("claim deliveries", error);
-    let mut connection = engine.post().take().await?;
-    let query = sqlx::query(CLAIM).bind(claim.endpoint).bind(i64::try_from(claim.max).unwrap_or(i64::MAX));
-    let query = query.bind(micros(claim.lease)).bind(claim.survivors);
-    let rows = query.fetch_all(&mut *connection).await;
-    let rows = connection.done(rows).await.map_err(what)?;
+    let rows = match claim.turns {
+        Turns::Free => claim_freely(engine, claim).await?,
+        turns => turns::claim(engine, claim, turns).await?,
+    };
     let claimed = read(engine, &rows).map_err(what)?;
     if !claimed.deliveries.is_empty() {
         engine.committed([]);
@@ -66,21 +70,32 @@ pub(crate) async fn claim(engine: &Postgres, claim: &Claim<'_>) -> Result<Claime
     Ok(claimed)
 }
 
+async fn claim_freely(engine: &Postgres, claim: &Claim<'_>) -> Result<Vec<PgRow>, Error> {
+    let mut lane = engine.post().take().await?;
+    let query = sqlx::query(CLAIM).bind(claim.endpoint).bind(i64::try_from(claim.max).unwrap_or(i64::MAX));
+    let rows = query.bind(micros(claim.lease)).bind(claim.survivors).fetch_all(&mut *lane).await;
+    lane.done(rows).await.map_err(|error| failed("claim deliveries", error))
+}
+
+/// Reads rows of a wait, of what is claimed, and of its message.
 fn read(engine: &Postgres, rows: &[PgRow]) -> Result<Claimed, sqlx::Error> {
     let mut deliveries = Vec::with_capacity(rows.len());
     for row in rows {
         let Some(id) = row.try_get::<Option<i64>, _>(1)? else { continue };
         let lease = Lease { id, epoch: row.try_get(2)? };
         let not_before: i64 = row.try_get(3)?;
-        let (envelope, body) = read_message(row, 6)?;
+        let now = Timestamp::from_micros(row.try_get(6)?);
+        let (envelope, body) = read_message(row, 8)?;
         let mut delivery = Delivery::new(lease, envelope, body);
         delivery.is_survivor = row.try_get(4)?;
         delivery.lost_leases = read_count(row, 5)?;
-        deliveries.push((not_before, delivery));
+        delivery.is_expired = delivery.envelope.expires_at.is_some_and(|expires_at| expires_at <= now);
+        delivery.unknown_for = row.try_get::<Option<i64>, _>(7)?.map(|since| now.since(Timestamp::from_micros(since)));
+        deliveries.push((delivery.envelope.priority.rank(), not_before, delivery));
     }
     // They come in the order of their places in the table.
-    deliveries.sort_unstable_by_key(|(not_before, delivery)| (*not_before, delivery.lease.id));
-    let deliveries: Vec<_> = deliveries.into_iter().map(|(_, delivery)| delivery).collect();
+    deliveries.sort_unstable_by_key(|(rank, not_before, delivery)| (*rank, *not_before, delivery.lease.id));
+    let deliveries: Vec<_> = deliveries.into_iter().map(|(.., delivery)| delivery).collect();
     let mut next_due = None;
     if let Some(row) = rows.first() {
         // A span of the database's time, counted from our own now: the two clocks need not agree.

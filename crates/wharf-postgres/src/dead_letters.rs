@@ -1,7 +1,7 @@
 //! Dead letters: found, sent round again, discarded.
 
 use sqlx::{Postgres as Pg, Row, postgres::PgArguments, postgres::PgRow, query::Query};
-use wharf::{DeadLetter, DeadLetterFilter, Error, Timestamp};
+use wharf::{DeadLetter, DeadLetterFilter, Error, Timestamp, ports::Ring};
 
 use crate::{
     Postgres,
@@ -25,7 +25,8 @@ const FIND: &str = concat!(
     matching!()
 );
 
-/// One that another operator is just moving is passed over.
+/// One that another operator is just moving is passed over. In its turn it comes before those that were sent with it,
+/// though its id is now a later one.
 const REDRIVE: &str = concat!(
     "WITH gone AS (
          DELETE FROM wharf.dead_letters WHERE id = ANY(ARRAY(
@@ -38,9 +39,10 @@ const REDRIVE: &str = concat!(
          WHERE i.tenant = g.tenant AND i.endpoint = g.endpoint AND i.message_id = g.message_id
            AND i.ending = 'dead-lettered')
      INSERT INTO wharf.deliveries
-         (tenant, endpoint, not_before, message_id, name, version, kind, key, sent_at, trail, body, redrives)
-     SELECT tenant, coalesce(redrive_to, endpoint), (SELECT wharf.wharf_now()), message_id, name, version, kind, key, sent_at, trail, body,
-            redrives + 1
+         (tenant, endpoint, not_before, message_id, name, version, kind, key, sent_at, trail, body, redrives, rank, turn,
+          place)
+     SELECT tenant, coalesce(redrive_to, endpoint), (SELECT wharf.wharf_now()), message_id, name, version, kind, key,
+            sent_at, trail, body, redrives + 1, rank, turn, place - 1
      FROM gone ORDER BY id
      RETURNING endpoint"
 );
@@ -65,7 +67,7 @@ pub(crate) async fn redrive(engine: &Postgres, filter: &DeadLetterFilter) -> Res
     let rows = bind(REDRIVE, filter).fetch_all(&mut *lane).await;
     let sent_to = lane.done(rows).await.and_then(|rows| rows.iter().map(|row| row.try_get(0)).collect());
     let sent_to: Vec<String> = sent_to.map_err(|error| failed("redrive dead letters", error))?;
-    engine.committed(sent_to.iter().map(String::as_str));
+    engine.committed(sent_to.iter().map(|endpoint| Ring::from(endpoint.as_str())));
     Ok(sent_to.len() as u64)
 }
 

@@ -13,7 +13,10 @@ use sqlx::{
     Connection, PgPool,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
-use wharf::{Clock, Error, ports::Wakeups};
+use wharf::{
+    Clock, Error,
+    ports::{LeftOff, Ring, Wakeups},
+};
 
 use crate::{
     PostgresOptions,
@@ -63,6 +66,7 @@ struct Shared {
     session: Session,
     /// How the listener connects, when not as all others do.
     listen_on: Option<PgConnectOptions>,
+    left_off: LeftOff,
 }
 
 impl Postgres {
@@ -125,6 +129,7 @@ impl Postgres {
             reads,
             listen_on: options.listen_on,
             session,
+            left_off: LeftOff::default(),
         };
         Ok(Self { shared: Arc::new(shared) })
     }
@@ -181,15 +186,19 @@ impl Postgres {
         self.shared.listen_on.clone().or_else(|| (!session.is_pooled()).then(|| session.options()))
     }
 
+    pub(crate) fn left_off(&self) -> &LeftOff {
+        &self.shared.left_off
+    }
+
     pub(crate) fn notifier(&self) -> &Notifier {
         &self.shared.notifier
     }
 
     /// Counts a commit and wakes, here and elsewhere, the endpoints it sent to.
-    pub(crate) fn committed<'a>(&self, sent_to: impl IntoIterator<Item = &'a str> + Clone) {
+    pub(crate) fn committed<'a>(&self, sent: impl IntoIterator<Item = Ring<'a>> + Clone) {
         self.shared.commits.fetch_add(1, Ordering::Relaxed);
-        self.shared.wakeups.wake(sent_to.clone());
-        self.shared.notifier.tell(sent_to);
+        self.shared.wakeups.wake(sent.clone());
+        self.shared.notifier.tell(sent.into_iter().map(|ring| ring.endpoint));
     }
 }
 

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use sqlx::{PgConnection, Row};
 use uuid::Uuid;
 use wharf::{
-    Code, Error, micros,
+    Code, Error, Timestamp, micros,
     ports::{Burial, Ending, Receipt, Round},
 };
 
@@ -43,9 +43,9 @@ const PRUNE: &str = "
 const BURY: &str = "
     INSERT INTO wharf.dead_letters
         (id, died_at, sent_at, message_id, attempt, crashes, redrives, version, tenant, endpoint, name, kind, key, trail,
-         body, code, reason, redrive_to)
+         body, code, reason, redrive_to, rank, expires_at)
     VALUES (nextval(pg_get_serial_sequence('wharf.deliveries', 'id')), (SELECT wharf.wharf_now()), $1, $2, $3, $4, $5, $6,
-            $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)";
+            $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)";
 
 /// Rounds, column by column.
 #[derive(Default)]
@@ -176,6 +176,8 @@ pub(crate) async fn bury(connection: &mut PgConnection, burials: &[Burial]) -> R
             // PostgreSQL stores every character but this one, and an error may quote anything.
             .bind(reason.replace('\0', "\u{fffd}"))
             .bind(&**redrive_to)
+            .bind(envelope.priority.rank())
+            .bind(envelope.expires_at.map(Timestamp::as_micros))
             .execute(&mut *connection)
             .await
             .map_err(|error| failed("bury a message", error))?;

@@ -6,14 +6,14 @@ use async_trait::async_trait;
 use sqlx::PgConnection;
 use wharf::{
     Client, Code, Error, Message, Outgoing, Tenant, UnitOfWork,
-    ports::{Burial, Engine, Lease, Receipt, SagaId, SagaRow, TimerArm, Transaction, Wakeups},
+    ports::{Burial, Engine, Lease, Receipt, Ring, SagaId, SagaRow, TimerArm, Transaction, Wakeups},
 };
 
 use crate::{
     Postgres,
     error::failed,
     inbox, sagas,
-    send::{endpoints, send_within},
+    send::{rings, send_within},
     timers,
 };
 
@@ -171,8 +171,8 @@ impl Transaction for JoinedTransaction {
         // says so only to the statement before.
         send_within(&mut self.transaction, outgoing).await?;
         self.transaction.commit().await.map_err(|error| failed("commit", error))?;
-        let timers = self.arms.then_some(Wakeups::TIMERS);
-        self.engine.committed(endpoints(outgoing).chain(timers));
+        let timers = self.arms.then_some(Ring::from(Wakeups::TIMERS));
+        self.engine.committed(rings(outgoing).chain(timers));
         Ok(())
     }
 

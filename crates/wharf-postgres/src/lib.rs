@@ -38,6 +38,7 @@ mod subscriptions;
 mod timers;
 mod transaction;
 mod transport;
+mod turns;
 
 pub use engine::Postgres;
 pub use join::JoinPostgres;

@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use sqlx::{Row, postgres::PgRow};
 use uuid::Uuid;
-use wharf::{Envelope, Key, Kind, Tenant, Timestamp, Trail};
+use wharf::{Envelope, Key, Kind, Priority, Tenant, Timestamp, Trail};
 
 /// The columns that [`read_message`] reads, in its order.
 macro_rules! message_columns {
     () => {
-        "message_id, name, version, kind, key, tenant, sent_at, attempt, crashes, redrives, trail, body"
+        "message_id, name, version, kind, key, tenant, sent_at, attempt, crashes, redrives, trail, body, rank, expires_at"
     };
 }
 pub(crate) use message_columns;
@@ -30,6 +30,8 @@ pub(crate) fn read_message(row: &PgRow, first: usize) -> Result<(Envelope, Arc<s
         attempt: count(7)?,
         crashes: count(8)?,
         redrives: count(9)?,
+        priority: Priority::from_rank(row.try_get(first + 12)?),
+        expires_at: row.try_get::<Option<i64>, _>(first + 13)?.map(Timestamp::from_micros),
         trail: read_trail(text(10)?),
     };
     Ok((envelope, Arc::from(text(11)?)))

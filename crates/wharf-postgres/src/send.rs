@@ -2,46 +2,61 @@
 
 use sqlx::{Postgres, postgres::PgArguments, query::Query};
 use uuid::Uuid;
-use wharf::{Error, Outgoing, Trail, micros};
+use wharf::{Error, Outgoing, Timestamp, Trail, micros, ports::Ring};
 
 use crate::{error::failed, row::kind_name};
 
-/// Inserts what [`Columns::bind`] binds as `$1` to `$11`, in that order; `$from` may join and restrict the rows `o`.
+/// The rows that [`Columns::bind`] binds as `$1` to `$15`, in their order.
+macro_rules! outgoing_rows {
+    () => {
+        "unnest($1::text[], $2::text[], $3::bigint[], $4::uuid[], $5::text[], $6::int[], $7::text[], $8::text[],
+                $9::bigint[], $10::text[], $11::text[], $12::smallint[], $13::bigint[], $14::bigint[], $15::text[])
+             WITH ORDINALITY
+         AS o(tenant, endpoint, delay, message_id, name, version, kind, key, sent_at, trail, body, rank, expires_in,
+              expires_at, turn, nth)"
+    };
+}
+pub(crate) use outgoing_rows;
+
+/// Inserts the rows `o` of this `FROM` clause, which may join and restrict [`outgoing_rows`].
 macro_rules! insert_outgoing {
-    ($from:literal) => {
+    ($($from:tt)*) => {
         concat!(
             "INSERT INTO wharf.deliveries
-                 (tenant, endpoint, not_before, message_id, name, version, kind, key, sent_at, trail, body)
-             SELECT o.tenant, o.endpoint, (SELECT wharf.wharf_now()) + o.delay, o.message_id, o.name, o.version, o.kind,
-                    o.key, o.sent_at, o.trail, o.body
-             FROM ",
-            $from,
-            " ORDER BY o.place"
+                 (tenant, endpoint, not_before, message_id, name, version, kind, key, sent_at, trail, body, rank,
+                  expires_at, turn, place)
+             SELECT o.tenant, o.endpoint, now.now + o.delay, o.message_id, o.name, o.version, o.kind, o.key, o.sent_at,
+                    o.trail, o.body, o.rank, coalesce(now.now + o.expires_in, o.expires_at), o.turn,
+                    CASE WHEN o.turn IS NOT NULL THEN now.now + o.delay END
+             FROM (SELECT wharf.wharf_now()) AS now(now), ",
+            $($from)*,
+            " ORDER BY o.nth"
         )
     };
 }
 pub(crate) use insert_outgoing;
 
-/// Inserts the one message that [`bind_one`] binds as `$1` to `$11`, once for each row of `$from`.
+/// Inserts the one message that [`bind_one`] binds as `$1` to `$15`, once for each row of `$from`.
 macro_rules! insert_one {
     ($from:literal) => {
         concat!(
             "INSERT INTO wharf.deliveries
-                 (tenant, endpoint, not_before, message_id, name, version, kind, key, sent_at, trail, body)
-             SELECT $1::text, $2::text, (SELECT wharf.wharf_now()) + $3::bigint, $4::uuid, $5::text, $6::int, $7::text,
-                    $8::text, $9::bigint, $10::text, $11::text
-             FROM ",
+                 (tenant, endpoint, not_before, message_id, name, version, kind, key, sent_at, trail, body, rank,
+                  expires_at, turn, place)
+             SELECT $1::text, $2::text, now.now + $3::bigint, $4::uuid, $5::text, $6::int, $7::text, $8::text, $9::bigint,
+                    $10::text, $11::text, $12::smallint, coalesce(now.now + $13::bigint, $14::bigint), $15::text,
+                    CASE WHEN $15::text IS NOT NULL THEN now.now + $3::bigint END
+             FROM (SELECT wharf.wharf_now()) AS now(now), ",
             $from
         )
     };
 }
 pub(crate) use insert_one;
 
-const SEND: &str = insert_outgoing!(
-    "unnest($1::text[], $2::text[], $3::bigint[], $4::uuid[], $5::text[], $6::int[], $7::text[], $8::text[],
-            $9::bigint[], $10::text[], $11::text[]) WITH ORDINALITY
-     AS o(tenant, endpoint, delay, message_id, name, version, kind, key, sent_at, trail, body, place)"
-);
+const SEND: &str = insert_outgoing!(outgoing_rows!());
+
+/// The same for exactly one.
+const SEND_ONE: &str = insert_one!("(SELECT) AS once");
 
 /// Outgoing messages, column by column.
 #[derive(Debug, Default)]
@@ -57,6 +72,10 @@ pub(crate) struct Columns<'a> {
     sent_at: Vec<i64>,
     trail: Vec<String>,
     body: Vec<&'a str>,
+    rank: Vec<i16>,
+    expires_in: Vec<Option<i64>>,
+    expires_at: Vec<Option<i64>>,
+    turn: Vec<Option<&'a str>>,
 }
 
 impl<'a> Columns<'a> {
@@ -80,9 +99,13 @@ impl<'a> Columns<'a> {
         self.key.push(envelope.key.as_str());
         self.sent_at.push(envelope.sent_at.as_micros());
         self.body.push(&one.body);
+        self.rank.push(envelope.priority.rank());
+        self.expires_in.push(one.expires_in.map(micros));
+        self.expires_at.push(envelope.expires_at.map(Timestamp::as_micros));
+        self.turn.push(one.turn.as_deref());
     }
 
-    /// Binds them as the statement's next eleven parameters.
+    /// Binds them as the statement's next fifteen parameters.
     pub(crate) fn bind(self, query: Query<'_, Postgres, PgArguments>) -> Query<'_, Postgres, PgArguments> {
         query
             .bind(self.tenant)
@@ -96,10 +119,14 @@ impl<'a> Columns<'a> {
             .bind(self.sent_at)
             .bind(self.trail)
             .bind(self.body)
+            .bind(self.rank)
+            .bind(self.expires_in)
+            .bind(self.expires_at)
+            .bind(self.turn)
     }
 }
 
-/// Binds one message as the statement's next eleven parameters.
+/// Binds one message as the statement's next fifteen parameters.
 pub(crate) fn bind_one<'q>(
     query: Query<'q, Postgres, PgArguments>,
     one: &Outgoing,
@@ -117,11 +144,15 @@ pub(crate) fn bind_one<'q>(
         .bind(envelope.sent_at.as_micros())
         .bind(write_trail(&envelope.trail))
         .bind(&*one.body)
+        .bind(envelope.priority.rank())
+        .bind(one.expires_in.map(micros))
+        .bind(envelope.expires_at.map(Timestamp::as_micros))
+        .bind(one.turn.as_deref())
 }
 
-/// The endpoints that these messages go to.
-pub(crate) fn endpoints(outgoing: &[Outgoing]) -> impl Iterator<Item = &str> + Clone {
-    outgoing.iter().map(|one| &*one.endpoint)
+/// What is to ring once these messages are committed.
+pub(crate) fn rings(outgoing: &[Outgoing]) -> impl Iterator<Item = Ring<'_>> + Clone {
+    outgoing.iter().map(Ring::from)
 }
 
 /// A trail as it is stored. It is made of texts and ids, all of which JSON has.
@@ -134,11 +165,14 @@ pub(crate) async fn send(engine: &crate::Postgres, batch: &[Outgoing]) -> Result
     if batch.is_empty() {
         return Ok(());
     }
-    let columns = Columns::of(batch);
+    let query = match batch {
+        [one] => bind_one(sqlx::query(SEND_ONE), one),
+        many => Columns::of(many).bind(sqlx::query(SEND)),
+    };
     let mut lane = engine.post().take().await?;
-    let sent = columns.bind(sqlx::query(SEND)).execute(&mut *lane).await;
+    let sent = query.execute(&mut *lane).await;
     lane.done(sent).await.map_err(|error| failed("send", error))?;
-    engine.committed(endpoints(batch));
+    engine.committed(rings(batch));
     Ok(())
 }
 

@@ -3,13 +3,13 @@
 use sqlx::{Acquire, PgConnection, Postgres as Pg, Row, postgres::PgArguments, query::Query};
 use wharf::{
     Error, Outgoing, micros,
-    ports::{Lease, Outcome, Settlement},
+    ports::{Lease, Outcome, Ring, Settlement},
 };
 
 use crate::{
     Postgres,
     error::failed,
-    send::{Columns, bind_one, endpoints, insert_one, insert_outgoing},
+    send::{Columns, bind_one, insert_one, insert_outgoing, outgoing_rows, rings},
     sharing::Member,
 };
 
@@ -17,14 +17,16 @@ use crate::{
 /// two epochs of one delivery may stand in it.
 const SETTLE_DONE: &str = concat!(
     "WITH gone AS (
-         DELETE FROM wharf.deliveries d USING unnest($12::bigint[], $13::bigint[], $14::bigint[]) AS s(id, epoch, place)
+         DELETE FROM wharf.deliveries d USING unnest($16::bigint[], $17::bigint[], $18::bigint[]) AS s(id, epoch, place)
          WHERE d.id = s.id AND d.epoch = s.epoch AND d.held_until > 0
          RETURNING s.place),
      sent AS (",
     insert_outgoing!(
         "unnest($1::text[], $2::text[], $3::bigint[], $4::uuid[], $5::text[], $6::int[], $7::text[], $8::text[],
-                $9::bigint[], $10::text[], $11::text[], $15::bigint[]) WITH ORDINALITY
-         AS o(tenant, endpoint, delay, message_id, name, version, kind, key, sent_at, trail, body, sender, place)
+                $9::bigint[], $10::text[], $11::text[], $12::smallint[], $13::bigint[], $14::bigint[], $15::text[],
+                $19::bigint[]) WITH ORDINALITY
+         AS o(tenant, endpoint, delay, message_id, name, version, kind, key, sent_at, trail, body, rank, expires_in,
+              expires_at, turn, sender, nth)
          WHERE o.sender IN (SELECT place FROM gone)"
     ),
     ")
@@ -40,11 +42,15 @@ const SETTLE_DONE_SILENTLY: &str = "
 /// What failed waits again, or moves to the dead letters where it has a code.
 const SETTLE_FAILED: &str = "
     WITH judged AS MATERIALIZED (
-        SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::int[], $6::text[], $7::text[])
-            AS s(id, epoch, place, delay, attempt, code, reason)),
+        SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::int[], $6::text[], $7::text[],
+                             $8::bool[])
+            AS s(id, epoch, place, delay, attempt, code, reason, unknown)),
     again AS (
         UPDATE wharf.deliveries d
-        SET held_until = 0, alone = false, not_before = (SELECT wharf.wharf_now()) + j.delay,
+        SET held_until = 0, busy = NULL, alone = false,
+            unknown_since = CASE WHEN j.unknown THEN coalesce(d.unknown_since, (SELECT wharf.wharf_now()))
+                                 ELSE d.unknown_since END,
+            not_before = (SELECT wharf.wharf_now()) + j.delay,
             attempt = coalesce(j.attempt, d.attempt)
         FROM judged j
         WHERE d.id = j.id AND d.epoch = j.epoch AND d.held_until > 0 AND j.code IS NULL
@@ -52,16 +58,17 @@ const SETTLE_FAILED: &str = "
     dead AS (
         DELETE FROM wharf.deliveries d USING judged j
         WHERE d.id = j.id AND d.epoch = j.epoch AND d.held_until > 0 AND j.code IS NOT NULL
-        RETURNING j.place, d.id, d.sent_at, d.message_id, j.attempt, d.crashes, d.redrives, d.version, d.tenant,
-                  d.endpoint, d.name, d.kind, d.key, d.trail, d.body, j.code, j.reason),
+        RETURNING j.place AS answers, d.id, d.sent_at, d.message_id, j.attempt, d.crashes, d.redrives, d.version, d.tenant,
+                  d.endpoint, d.name, d.kind, d.key, d.trail, d.body, j.code, j.reason, d.rank, d.expires_at,
+                  d.turn, d.place),
     kept AS (
         INSERT INTO wharf.dead_letters
             (died_at, id, sent_at, message_id, attempt, crashes, redrives, version, tenant, endpoint, name, kind, key,
-             trail, body, code, reason)
+             trail, body, code, reason, rank, expires_at, turn, place)
         SELECT (SELECT wharf.wharf_now()), id, sent_at, message_id, attempt, crashes, redrives, version, tenant,
-               endpoint, name, kind, key, trail, body, code, reason
+               endpoint, name, kind, key, trail, body, code, reason, rank, expires_at, turn, place
         FROM dead)
-    SELECT place FROM again UNION ALL SELECT place FROM dead";
+    SELECT place FROM again UNION ALL SELECT answers FROM dead";
 
 /// A settlement and its place in the batch.
 type Placed<'a> = (usize, &'a Settlement);
@@ -87,7 +94,7 @@ pub(crate) async fn settle(engine: &Postgres, batch: &[Settlement]) -> Result<Ve
             *ours = true;
         }
     }
-    let sent: Vec<&str> = batch.iter().flat_map(|settlement| endpoints(&settlement.outgoing)).collect();
+    let sent: Vec<Ring<'_>> = batch.iter().flat_map(|settlement| rings(&settlement.outgoing)).collect();
     engine.committed(sent);
     Ok(ours)
 }
@@ -134,13 +141,13 @@ async fn settle_done(connection: &mut PgConnection, done: &[Placed<'_>]) -> Resu
 async fn settle_failed(connection: &mut PgConnection, failures: &[Placed<'_>]) -> Result<Vec<i64>, sqlx::Error> {
     let (mut ids, mut epochs, mut places) = (Vec::new(), Vec::new(), Vec::new());
     let (mut delays, mut attempts) = (Vec::new(), Vec::new());
-    let (mut codes, mut reasons) = (Vec::new(), Vec::new());
+    let (mut codes, mut reasons, mut unknown) = (Vec::new(), Vec::new(), Vec::new());
     for (place, settlement) in failures {
         let (delay, attempt, death) = match &settlement.outcome {
             // Settled by the other statement.
             Outcome::Done => continue,
             Outcome::Retry { delay, attempt } => (micros(*delay), Some(*attempt), None),
-            Outcome::Return { delay } => (micros(*delay), None, None),
+            Outcome::Return { delay } | Outcome::Unknown { delay } => (micros(*delay), None, None),
             Outcome::DeadLetter { code, reason, attempt } => (0, Some(*attempt), Some((code, reason))),
         };
         ids.push(settlement.lease.id);
@@ -148,12 +155,13 @@ async fn settle_failed(connection: &mut PgConnection, failures: &[Placed<'_>]) -
         places.push(*place as i64);
         delays.push(delay);
         attempts.push(attempt.map(|attempt| i32::try_from(attempt).unwrap_or(i32::MAX)));
+        unknown.push(matches!(settlement.outcome, Outcome::Unknown { .. }));
         codes.push(death.map(|(code, _)| code.to_string()));
         // PostgreSQL stores every character but this one, and an error may quote anything.
         reasons.push(death.map(|(_, reason)| reason.replace('\0', "\u{fffd}")));
     }
     let query = sqlx::query(SETTLE_FAILED).bind(ids).bind(epochs).bind(places).bind(delays).bind(attempts);
-    let rows = query.bind(codes).bind(reasons).fetch_all(connection).await?;
+    let rows = query.bind(codes).bind(reasons).bind(unknown).fetch_all(connection).await?;
     rows.iter().map(|row| row.try_get(0)).collect()
 }
 
@@ -162,14 +170,10 @@ async fn settle_failed(connection: &mut PgConnection, failures: &[Placed<'_>]) -
 const SETTLE_WITHIN: &str = concat!(
     "WITH gone AS (
          DELETE FROM wharf.deliveries
-         WHERE id = $12 AND epoch = $13 AND held_until > 0 AND current_setting('wharf.transaction', true) = 'open'
+         WHERE id = $16 AND epoch = $17 AND held_until > 0 AND current_setting('wharf.transaction', true) = 'open'
          RETURNING id),
      sent AS (",
-    insert_outgoing!(
-        "gone, unnest($1::text[], $2::text[], $3::bigint[], $4::uuid[], $5::text[], $6::int[], $7::text[], $8::text[],
-                      $9::bigint[], $10::text[], $11::text[]) WITH ORDINALITY
-         AS o(tenant, endpoint, delay, message_id, name, version, kind, key, sent_at, trail, body, place)"
-    ),
+    insert_outgoing!("gone, ", outgoing_rows!()),
     ")
      SELECT EXISTS (SELECT FROM gone), current_setting('wharf.transaction', true)"
 );
@@ -179,7 +183,7 @@ const SETTLE_WITHIN: &str = concat!(
 const SETTLE_AND_SEND_ONE: &str = concat!(
     "WITH gone AS (
          DELETE FROM wharf.deliveries
-         WHERE id = $12 AND epoch = $13 AND held_until > 0 AND current_setting('wharf.transaction', true) = 'open'
+         WHERE id = $16 AND epoch = $17 AND held_until > 0 AND current_setting('wharf.transaction', true) = 'open'
          RETURNING id),
      sent AS (",
     insert_one!("gone"),
@@ -198,12 +202,7 @@ const SETTLE_SILENTLY: &str = "
 /// The same for a unit of work outside any delivery.
 const SEND_WITHIN: &str = concat!(
     "WITH sent AS (",
-    insert_outgoing!(
-        "unnest($1::text[], $2::text[], $3::bigint[], $4::uuid[], $5::text[], $6::int[], $7::text[], $8::text[],
-                $9::bigint[], $10::text[], $11::text[]) WITH ORDINALITY
-         AS o(tenant, endpoint, delay, message_id, name, version, kind, key, sent_at, trail, body, place)
-         WHERE current_setting('wharf.transaction', true) = 'open'"
-    ),
+    insert_outgoing!(outgoing_rows!(), " WHERE current_setting('wharf.transaction', true) = 'open'"),
     ")
      SELECT true, current_setting('wharf.transaction', true)"
 );
@@ -212,17 +211,13 @@ const SEND_WITHIN: &str = concat!(
 /// transaction is rolled back.
 const SETTLE_GROUP: &str = concat!(
     "WITH gone AS (
-         DELETE FROM wharf.deliveries d USING unnest($12::bigint[], $13::bigint[]) AS s(id, epoch)
+         DELETE FROM wharf.deliveries d USING unnest($16::bigint[], $17::bigint[]) AS s(id, epoch)
          WHERE d.id = s.id AND d.epoch = s.epoch AND d.held_until > 0
          RETURNING d.id),
      sent AS (",
-    insert_outgoing!(
-        "unnest($1::text[], $2::text[], $3::bigint[], $4::uuid[], $5::text[], $6::int[], $7::text[], $8::text[],
-                $9::bigint[], $10::text[], $11::text[]) WITH ORDINALITY
-         AS o(tenant, endpoint, delay, message_id, name, version, kind, key, sent_at, trail, body, place)"
-    ),
+    insert_outgoing!(outgoing_rows!()),
     ")
-     SELECT (SELECT count(*) FROM gone) = cardinality($12), current_setting('wharf.transaction', true)"
+     SELECT (SELECT count(*) FROM gone) = cardinality($16), current_setting('wharf.transaction', true)"
 );
 
 /// How the last statement of a transaction went.

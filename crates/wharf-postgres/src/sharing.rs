@@ -15,7 +15,7 @@ use sqlx::{SqlSafeStr, raw_sql};
 use tokio::sync::oneshot;
 use wharf::{
     Code, Error, Outgoing,
-    ports::{Lease, Wakeups},
+    ports::{Lease, Ring, Wakeups},
 };
 
 use crate::{
@@ -23,7 +23,7 @@ use crate::{
     error::{failed, is_broken, is_of_failed_transaction, sqlstate},
     lanes::Lane,
     options::ShareCommits,
-    send::endpoints,
+    send::rings,
     settle::{Settled, settle_group},
     transaction::{COMMIT_GROUP_AND_BEGIN, Mode},
 };
@@ -145,8 +145,8 @@ async fn commit(engine: &Postgres, mut lane: Lane) {
     };
     match committed {
         Ok(wanted) => {
-            let arms = members.iter().any(|member| member.arms).then_some(Wakeups::TIMERS);
-            engine.committed(members.iter().flat_map(|member| endpoints(&member.outgoing)).chain(arms));
+            let arms = members.iter().any(|member| member.arms).then_some(Ring::from(Wakeups::TIMERS));
+            engine.committed(members.iter().flat_map(|member| rings(&member.outgoing)).chain(arms));
             // First the connection, then the news: who hears it may be who wants it.
             if wanted {
                 lane.give_back_begun(Mode::Shared);

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use sqlx::{Acquire, PgConnection, PgExecutor, Row, postgres::PgRow};
 use wharf::{
     Code, Error, Timestamp,
-    ports::{Declaration, Declared, Replacement, StoredSubscription, Subscription, TimerFiring, Wakeups},
+    ports::{Declaration, Declared, Replacement, Ring, StoredSubscription, Subscription, TimerFiring, Wakeups},
 };
 
 use crate::{
@@ -52,9 +52,9 @@ const RETIRE: &str = "
             ORDER BY id LIMIT $3 FOR UPDATE SKIP LOCKED))
         RETURNING *)
     INSERT INTO wharf.dead_letters (id, died_at, sent_at, message_id, attempt, crashes, redrives, version, tenant,
-                                    endpoint, name, kind, key, trail, body, code, reason)
+                                    endpoint, name, kind, key, trail, body, code, reason, rank, expires_at, turn, place)
     SELECT id, (SELECT wharf.wharf_now()), sent_at, message_id, attempt, crashes, redrives, version, tenant, endpoint,
-           name, kind, key, trail, body, $4, $5
+           name, kind, key, trail, body, $4, $5, rank, expires_at, turn, place
     FROM gone";
 
 /// See [`Store::subscriptions`](wharf::ports::Store::subscriptions).
@@ -94,7 +94,7 @@ pub(crate) async fn declare(engine: &Postgres, declaration: &Declaration) -> Res
     transaction.commit().await.map_err(what)?;
     lane.finish().await.map_err(what)?;
     let replaced = declaration.replacements.iter().map(|replacement| &*replacement.new);
-    engine.committed(replaced.chain([Wakeups::ROUTES, Wakeups::TIMERS]));
+    engine.committed(replaced.chain([Wakeups::ROUTES, Wakeups::TIMERS]).map(Ring::from));
     Ok(Declared::Accepted)
 }
 
@@ -135,7 +135,7 @@ pub(crate) async fn retire(engine: &Postgres, endpoint: &str, message: &str, max
         .execute(&mut *lane)
         .await;
     let retired = lane.done(retired).await.map_err(|error| failed("retire a subscription", error))?;
-    engine.committed([Wakeups::ROUTES]);
+    engine.committed([Ring::from(Wakeups::ROUTES)]);
     Ok(retired.rows_affected())
 }
 

@@ -12,15 +12,15 @@ use crate::{
     Postgres,
     error::failed,
     row::read_trail,
-    send::{endpoints, send_within, write_trail},
+    send::{rings, send_within, write_trail},
 };
 
 const ARM: &str = "
-    INSERT INTO wharf.timers (tenant, saga, key, name, generation, due_at, endpoint, trail)
-    VALUES ($1, $2, $3, $4, $5, wharf.wharf_now() + $6, $7, $8)
+    INSERT INTO wharf.timers (tenant, saga, key, name, generation, due_at, endpoint, trail, takes_turns)
+    VALUES ($1, $2, $3, $4, $5, wharf.wharf_now() + $6, $7, $8, $9)
     ON CONFLICT (tenant, saga, key, name) DO UPDATE
     SET generation = excluded.generation, due_at = excluded.due_at, fired = false, endpoint = excluded.endpoint,
-        trail = excluded.trail";
+        trail = excluded.trail, takes_turns = excluded.takes_turns";
 
 const DISARM: &str = "
     DELETE FROM wharf.timers WHERE tenant = $1 AND saga = $2 AND key = $3 AND name = $4 RETURNING generation";
@@ -38,7 +38,7 @@ const FIRE: &str = "
             SELECT ctid FROM wharf.timers
             WHERE NOT fired AND due_at <= (SELECT now FROM clock)
             ORDER BY due_at LIMIT $1 FOR UPDATE SKIP LOCKED))
-        RETURNING due_at, tenant, saga, key, name, generation, endpoint, trail)
+        RETURNING due_at, tenant, saga, key, name, generation, endpoint, trail, takes_turns)
     SELECT next.wait, fired.*
     FROM (SELECT (SELECT due_at FROM wharf.timers
                   WHERE NOT fired AND due_at > (SELECT now FROM clock)
@@ -57,6 +57,7 @@ pub(crate) async fn arm(connection: &mut PgConnection, timer: &TimerArm) -> Resu
         .bind(micros(timer.delay))
         .bind(&*timer.endpoint)
         .bind(write_trail(&timer.trail))
+        .bind(timer.takes_turns)
         .execute(connection)
         .await;
     armed.map_err(|error| failed("arm a timer", error))?;
@@ -98,7 +99,7 @@ pub(crate) async fn fire(engine: &Postgres, max: usize) -> Result<Fired, Error> 
     transaction.commit().await.map_err(what)?;
     lane.finish().await.map_err(what)?;
     if !outgoing.is_empty() {
-        engine.committed(endpoints(&outgoing));
+        engine.committed(rings(&outgoing));
     }
     let wait: Option<i64> = rows.first().map_or(Ok(None), |row| row.try_get(0)).map_err(what)?;
     let next_due = wait.map(|wait| engine.clock().now() + Duration::from_micros(u64::try_from(wait).unwrap_or(0)));
@@ -121,6 +122,7 @@ fn read_fired(engine: &Postgres, rows: &[PgRow]) -> Result<Vec<Outgoing>, sqlx::
             generation: row.try_get(6)?,
             delay: Duration::ZERO,
             endpoint: Arc::from(row.try_get::<&str, _>(7)?),
+            takes_turns: row.try_get(9)?,
             trail: read_trail(row.try_get(8)?),
         };
         fired.push((due_at, TimerFiring::outgoing(&timer, now)));

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use sqlx::{Connection, PgConnection, SqlSafeStr, raw_sql};
 use wharf::{
     Code, Error, Outgoing, Tx,
-    ports::{Burial, Lease, Receipt, SagaId, SagaRow, TimerArm, Transaction, Wakeups},
+    ports::{Burial, Lease, Receipt, Ring, SagaId, SagaRow, TimerArm, Transaction, Wakeups},
 };
 
 use crate::{
@@ -16,7 +16,7 @@ use crate::{
     join::JoinedTransaction,
     lanes::Lane,
     sagas,
-    send::endpoints,
+    send::rings,
     settle::{Settled, settle_within},
     sharing, timers,
 };
@@ -167,8 +167,8 @@ impl PostgresTransaction {
             false => self.mode.commit().into_sql_str(),
         };
         raw_sql(commit).execute(&mut *self.lane).await.map_err(|error| failed("commit", error))?;
-        let timers = self.arms.then_some(Wakeups::TIMERS);
-        self.engine.committed(endpoints(outgoing).chain(timers));
+        let timers = self.arms.then_some(Ring::from(Wakeups::TIMERS));
+        self.engine.committed(rings(outgoing).chain(timers));
         if wanted {
             self.lane.give_back_begun(self.mode);
         } else {

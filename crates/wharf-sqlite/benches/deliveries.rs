@@ -143,7 +143,7 @@ async fn settled(client: &Client, messages: u64) {
 async fn raw_dequeue(path: &Path, taken: u64) -> f64 {
     let mut connection = connect(path).await;
     let dequeue = "DELETE FROM wharf_deliveries WHERE id IN (
-                       SELECT id FROM wharf_deliveries WHERE endpoint = $1 AND not_before <= $2
+                       SELECT id FROM wharf_deliveries WHERE endpoint = $1 AND rank = 1 AND not_before <= $2
                        ORDER BY not_before, id LIMIT 100)
                    RETURNING id, body";
     let (start, mut dequeued) = (Instant::now(), 0);

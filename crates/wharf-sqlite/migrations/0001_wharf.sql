@@ -14,9 +14,17 @@ CREATE TABLE wharf_deliveries (
     held INTEGER NOT NULL DEFAULT 0,
     alone INTEGER NOT NULL DEFAULT 0,
     lost_leases INTEGER NOT NULL DEFAULT 0,
-    attempt INTEGER NOT NULL,
-    crashes INTEGER NOT NULL,
-    redrives INTEGER NOT NULL,
+    -- The priority: what sorts first is claimed first. Each rank there is costs every claim a look.
+    rank INTEGER NOT NULL DEFAULT 1 CHECK (rank BETWEEN 0 AND 2),
+    expires_at INTEGER,
+    -- When a worker first said that it knows no such message.
+    unknown_since INTEGER,
+    -- With whom it takes turns within its endpoint, and when it became due for the first time, its place among those.
+    turn TEXT,
+    place INTEGER,
+    attempt INTEGER NOT NULL DEFAULT 0,
+    crashes INTEGER NOT NULL DEFAULT 0,
+    redrives INTEGER NOT NULL DEFAULT 0,
     message_id TEXT NOT NULL,
     name TEXT NOT NULL,
     version INTEGER NOT NULL,
@@ -27,9 +35,13 @@ CREATE TABLE wharf_deliveries (
     body TEXT NOT NULL
 ) STRICT;
 
--- Claims walk it: the due rows of an endpoint, oldest first, however many others wait. Leases that ran out are found by
+-- Claims walk it: for each rank the due rows of an endpoint, oldest first, however many others wait. Leases that ran out are found by
 -- the same walk. It does not begin with the tenant: a worker takes its endpoint's deliveries of every tenant.
-CREATE INDEX wharf_deliveries_due ON wharf_deliveries (endpoint, not_before, id);
+CREATE INDEX wharf_deliveries_due ON wharf_deliveries (endpoint, rank, not_before, id);
+
+-- Which of a turn is first, and which turns there are; and whose turn it is.
+CREATE INDEX wharf_deliveries_turn ON wharf_deliveries (endpoint, turn, place, id) WHERE turn IS NOT NULL;
+CREATE INDEX wharf_deliveries_busy ON wharf_deliveries (endpoint, turn) WHERE turn IS NOT NULL AND held = 1;
 
 -- Dead letters: deliveries that were given up, under the id they had. Listed by id, which is also their order of
 -- sending; there are few, so that other filters may look at each. One that came by another transport is redriven to
@@ -52,8 +64,16 @@ CREATE TABLE wharf_dead_letters (
     code TEXT NOT NULL,
     reason TEXT NOT NULL,
     died_at INTEGER NOT NULL,
-    redrive_to TEXT
+    redrive_to TEXT,
+    rank INTEGER NOT NULL,
+    expires_at INTEGER,
+    turn TEXT,
+    place INTEGER
 ) STRICT;
+
+-- Those that keep others of their turn waiting, and which of them is first.
+CREATE INDEX wharf_dead_letters_of_turn ON wharf_dead_letters (endpoint, turn, place, id)
+    WHERE turn IS NOT NULL AND code <> 'W0029';
 
 -- Sagas: one row for each instance; finished ones stay as tombstones. Found by primary key only.
 CREATE TABLE wharf_sagas (
@@ -82,6 +102,7 @@ CREATE TABLE wharf_timers (
     due_at INTEGER NOT NULL,
     fired INTEGER NOT NULL DEFAULT 0,
     endpoint TEXT NOT NULL,
+    takes_turns INTEGER NOT NULL,
     trail TEXT NOT NULL,
     PRIMARY KEY (tenant, saga, key, name)
 ) STRICT, WITHOUT ROWID;

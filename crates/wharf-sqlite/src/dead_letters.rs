@@ -1,15 +1,16 @@
 //! Dead letters: listed, sent round again, discarded.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::collections::BTreeSet;
 
 use serde::Deserialize;
 use wharf::{DeadLetter, DeadLetterFilter, Error, Timestamp};
 
 use crate::{
-    deliveries::{Stored, column, rows, stored},
+    deliveries::{Stored, column, document, rows, stored},
     engine::Sqlite,
     error::failed,
     script::Script,
+    turn::at_once,
 };
 
 /// The letters a filter means, oldest first.
@@ -38,9 +39,10 @@ pub(crate) async fn list(engine: &Sqlite, filter: &DeadLetterFilter) -> Result<V
     const DOING: &str = "list dead letters";
     let mut reader = engine.read_pool().acquire().await.map_err(|error| failed(DOING, error))?;
     let ran = bind(Script::new().read(LIST), filter).run(&mut reader).await.map_err(|error| failed(DOING, error))?;
-    let mut letters: Vec<Letter<'_>> = rows(ran.first())?;
+    let document = document(ran.first())?;
+    let mut letters: Vec<Letter<'_>> = rows(&document)?;
     letters.sort_unstable_by_key(|letter| letter.id);
-    letters.into_iter().map(Letter::open).collect()
+    Ok(letters.into_iter().map(Letter::open).collect())
 }
 
 const LIST: &str = concat!(
@@ -64,10 +66,10 @@ struct Letter<'a> {
 }
 
 impl Letter<'_> {
-    fn open(self) -> Result<DeadLetter, Error> {
+    fn open(self) -> DeadLetter {
         let Self { id, endpoint, code, reason, died_at, message } = self;
-        let (envelope, body) = message.open()?;
-        Ok(DeadLetter { id, endpoint, envelope, body, code, reason, died_at })
+        let (envelope, body) = message.open();
+        DeadLetter { id, endpoint, envelope, body, code, reason, died_at }
     }
 }
 
@@ -80,14 +82,17 @@ pub(crate) async fn redrive(engine: &Sqlite, filter: &DeadLetterFilter) -> Resul
     let ran = script.run(turn.connection()?).await.map_err(|error| failed(DOING, error))?;
     let endpoints: BTreeSet<String> =
         ran.iter().flat_map(|ran| &ran.rows).map(|row| column(row, 0)).collect::<Result<_, Error>>()?;
-    turn.end(DOING, Script::new(), endpoints.into_iter().map(Arc::from).collect()).await?.committed()?;
+    let bells = endpoints.iter().map(|endpoint| at_once(endpoint)).collect();
+    turn.end(DOING, Script::new(), bells).await?.committed()?;
     Ok(ran.first().map_or(0, |revived| revived.changed))
 }
 
+/// In its turn it comes before those that were sent with it, though its id is now a later one.
 const REVIVE: &str = concat!(
     "INSERT INTO wharf_deliveries (endpoint, not_before, tenant, attempt, crashes, redrives, message_id, name, version,
-                                   kind, key, sent_at, trail, body)
-     SELECT coalesce(redrive_to, endpoint), $7, tenant, 0, 0, redrives + 1, message_id, name, version, kind, key, sent_at, trail, body ",
+                                   kind, key, sent_at, trail, body, rank, turn, place)
+     SELECT coalesce(redrive_to, endpoint), $7, tenant, 0, 0, redrives + 1, message_id, name, version, kind, key, sent_at,
+            trail, body, rank, turn, place - 1 ",
     matching!()
 );
 

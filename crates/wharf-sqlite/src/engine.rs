@@ -3,7 +3,10 @@
 use std::{path::Path, sync::Arc};
 
 use sqlx::sqlite::{SqlitePool, SqlitePoolOptions};
-use wharf::{Clock, Error, Timestamp, ports::Wakeups};
+use wharf::{
+    Clock, Error, Timestamp,
+    ports::{LeftOff, Wakeups},
+};
 
 use crate::{
     error::failed,
@@ -25,6 +28,7 @@ struct Shared {
     writer: Writer,
     readers: SqlitePool,
     wakeups: Arc<Wakeups>,
+    left_off: LeftOff,
     clock: Arc<dyn Clock>,
 }
 
@@ -65,7 +69,8 @@ impl Sqlite {
         // Opened at first use, and after the writer, which made the file.
         let readers =
             SqlitePoolOptions::new().max_connections(options.read_pool_size_max()).connect_lazy_with(options.reader());
-        Ok(Self { shared: Arc::new(Shared { writer, readers, wakeups, clock: options.time() }) })
+        let (left_off, clock) = (LeftOff::default(), options.time());
+        Ok(Self { shared: Arc::new(Shared { writer, readers, wakeups, left_off, clock }) })
     }
 
     /// Migrates, then takes over: what was held was held by a process that is no more.
@@ -108,6 +113,10 @@ impl Sqlite {
 
     pub(crate) fn writer(&self) -> &Writer {
         &self.shared.writer
+    }
+
+    pub(crate) fn left_off(&self) -> &LeftOff {
+        &self.shared.left_off
     }
 
     pub(crate) fn bells(&self) -> &Wakeups {

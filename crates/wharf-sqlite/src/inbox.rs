@@ -110,7 +110,8 @@ pub(crate) async fn bury(transaction: &mut SqliteTransaction, burials: &[Burial]
 /// The delivery inserted last.
 const BURY: &str = "
 INSERT INTO wharf_dead_letters (id, tenant, endpoint, attempt, crashes, redrives, message_id, name, version, kind, key,
-                                sent_at, trail, body, redrive_to, code, reason, died_at)
-SELECT id, tenant, ?, attempt, crashes, redrives, message_id, name, version, kind, key, sent_at, trail, body, endpoint,
+                                sent_at, trail, body, rank, expires_at, redrive_to, code, reason, died_at)
+SELECT id, tenant, ?, attempt, crashes, redrives, message_id, name, version, kind, key, sent_at, trail, body, rank,
+       expires_at, endpoint,
        ?, ?, ?
 FROM wharf_deliveries WHERE id = last_insert_rowid()";

@@ -16,6 +16,7 @@
 //! so there is no joining of your transactions here: begin with [`wharf::Client::begin`] and write through
 //! [`work.tx.sqlite()`](SqliteTx).
 
+mod claim;
 mod dead_letters;
 mod deliveries;
 mod engine;
@@ -33,6 +34,7 @@ mod timers;
 mod transaction;
 mod transport;
 mod turn;
+mod turns;
 mod writer;
 
 pub use engine::Sqlite;

@@ -9,10 +9,11 @@ use wharf::{
 };
 
 use crate::{
-    deliveries::{json, rows},
+    deliveries::{document, json, rows},
     engine::Sqlite,
     error::failed,
     script::{Ran, Script},
+    turn::at_once,
 };
 
 const ALL: &str = "
@@ -35,7 +36,7 @@ struct Row {
 struct Ours<'a>(&'a str, &'a str, Kind, u8);
 
 fn read(ran: Option<&Ran>, now: Timestamp) -> Result<Vec<StoredSubscription>, Error> {
-    let mut rows: Vec<Row> = rows(ran)?;
+    let mut rows: Vec<Row> = rows(&document(ran)?)?;
     rows.sort_unstable_by(|one, other| (&one.message, &one.endpoint).cmp(&(&other.message, &other.endpoint)));
     let stored = |row: Row| StoredSubscription {
         subscription: Subscription {
@@ -75,11 +76,11 @@ pub(crate) async fn declare(engine: &Sqlite, declaration: &Declaration) -> Resul
         turn.undo().await;
         return Ok(Declared::Refused(problems));
     }
-    let mut bells: Vec<Arc<str>> = vec![Arc::from(Wakeups::ROUTES), Arc::from(Wakeups::TIMERS)];
+    let mut bells = [Wakeups::ROUTES, Wakeups::TIMERS].map(at_once).to_vec();
     let mut script = Script::new();
     for replacement in &declaration.replacements {
         script = replace(script, replacement, now)?;
-        bells.push(Arc::clone(&replacement.new));
+        bells.push(at_once(&replacement.new));
     }
     script = script.write(DECLARE).bind(now.as_micros()).bind(now.as_micros()).bind(ours(&declaration.subscriptions)?);
     turn.end(DOING, script, bells).await?.committed()?;
@@ -137,7 +138,7 @@ pub(crate) async fn retire(engine: &Sqlite, endpoint: &str, message: &str, max: 
     let script = Script::new().write(FORGET).bind(endpoint).bind(message);
     let script = waiting(script.write(BURY).bind(code.to_string()).bind(code.meaning).bind(now));
     let script = waiting(script.write(DELETE));
-    let bells = vec![Arc::from(Wakeups::ROUTES)];
+    let bells = vec![at_once(Wakeups::ROUTES)];
     let ran = engine.writer().run("retire a subscription", script, bells).await?.committed()?;
     Ok(ran.get(1).map_or(0, |buried| buried.changed))
 }
@@ -154,9 +155,9 @@ macro_rules! waiting {
 
 const BURY: &str = concat!(
     "INSERT INTO wharf_dead_letters (code, reason, died_at, id, tenant, endpoint, attempt, crashes, redrives, message_id,
-                                     name, version, kind, key, sent_at, trail, body)
+                                     name, version, kind, key, sent_at, trail, body, rank, expires_at, turn, place)
      SELECT ?, ?, ?, id, tenant, endpoint, attempt, crashes, redrives, message_id, name, version, kind, key, sent_at,
-            trail, body
+            trail, body, rank, expires_at, turn, place
      FROM wharf_deliveries WHERE id IN ",
     waiting!()
 );

@@ -9,9 +9,9 @@ use wharf::{
 };
 
 use crate::{
-    deliveries::{self, column, json},
+    deliveries::{self, column, json, read_trail},
     engine::Sqlite,
-    error::{failed, unreadable},
+    error::failed,
     script::{Ran, Script},
     transaction::SqliteTransaction,
 };
@@ -22,14 +22,15 @@ pub(crate) fn arm(script: Script, timer: &TimerArm, now: Timestamp) -> Result<Sc
         .bind(timer.generation)
         .bind((now + timer.delay).as_micros())
         .bind(Arc::clone(&timer.endpoint))
-        .bind(json(&timer.trail)?))
+        .bind(json(&timer.trail)?)
+        .bind(timer.takes_turns))
 }
 
 const ARM: &str = "
-INSERT INTO wharf_timers (tenant, saga, key, name, generation, due_at, endpoint, trail)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+INSERT INTO wharf_timers (tenant, saga, key, name, generation, due_at, endpoint, trail, takes_turns)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT DO UPDATE SET generation = excluded.generation, due_at = excluded.due_at, fired = 0,
-                          endpoint = excluded.endpoint, trail = excluded.trail";
+                          endpoint = excluded.endpoint, trail = excluded.trail, takes_turns = excluded.takes_turns";
 
 /// Takes a timer back; returns its generation if there was one.
 pub(crate) async fn disarm(transaction: &mut SqliteTransaction, id: &SagaId, name: &str) -> Result<Option<i64>, Error> {
@@ -96,7 +97,7 @@ pub(crate) async fn fire(engine: &Sqlite, max: usize) -> Result<Fired, Error> {
 const NEXT_DUE: &str = "SELECT min(due_at) FROM wharf_timers WHERE fired = 0";
 
 const DUE: &str = "
-SELECT tenant, saga, key, name, generation, endpoint, trail FROM wharf_timers
+SELECT tenant, saga, key, name, generation, endpoint, trail, takes_turns FROM wharf_timers
 WHERE fired = 0 AND due_at <= ? ORDER BY due_at, tenant, saga, key, name LIMIT ?";
 
 /// Those that [`DUE`] returned: same condition, same order, same transaction.
@@ -117,6 +118,7 @@ fn timer(row: &SqliteRow) -> Result<TimerArm, Error> {
         generation: column(row, 4)?,
         delay: std::time::Duration::ZERO,
         endpoint: Arc::from(column::<&str>(row, 5)?),
-        trail: serde_json::from_str(column(row, 6)?).map_err(|error| unreadable("a trail", error))?,
+        takes_turns: column(row, 7)?,
+        trail: read_trail(column(row, 6)?),
     })
 }

@@ -1,6 +1,6 @@
 //! A delivery's transaction: a turn at the writer's connection.
 
-use std::{any::Any, fmt, sync::Arc};
+use std::{any::Any, fmt};
 
 use async_trait::async_trait;
 use sqlx::SqliteConnection;
@@ -16,7 +16,7 @@ use crate::{
     inbox, sagas,
     script::{Ran, Script},
     timers,
-    turn::{Ended, Turn},
+    turn::{Ended, Turn, at_once},
 };
 
 /// Opens a [`Tx`] as one of SQLite.
@@ -81,7 +81,7 @@ impl SqliteTransaction {
         let script = deliveries::send(self.arm_all(script)?, outgoing, self.now())?;
         let mut bells = deliveries::bells(outgoing);
         if self.armed {
-            bells.push(Arc::from(Wakeups::TIMERS));
+            bells.push(at_once(Wakeups::TIMERS));
         }
         self.turn.end(doing, script, bells).await
     }

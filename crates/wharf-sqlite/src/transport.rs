@@ -2,56 +2,28 @@
 
 use std::{
     collections::{BTreeMap, HashSet},
-    sync::Arc,
     time::Duration,
 };
 
 use async_trait::async_trait;
-use serde::Deserialize;
 use sqlx::sqlite::SqliteRow;
 use wharf::{
-    Delivery, Depth, Error, Outgoing, Timestamp,
+    Depth, Error, Outgoing, Timestamp,
     ports::{Claim, Claimed, Lease, Outcome, Settlement, Transport, Wakeups},
 };
 
 use crate::{
-    deliveries::{self, Stored, column, json, rows, stored},
+    deliveries::{self, column, json},
     engine::Sqlite,
     error::failed,
     script::{Ran, Script},
-    turn::Ended,
+    turn::{Bell, Ended},
 };
 
 #[async_trait]
 impl Transport for Sqlite {
     async fn claim(&self, claim: &Claim<'_>) -> Result<Claimed, Error> {
-        let (endpoint, now) = (Arc::<str>::from(claim.endpoint), self.now());
-        let max = i64::try_from(claim.max).unwrap_or(i64::MAX);
-        let script = Script::new()
-            .read(DUE)
-            .bind(Arc::clone(&endpoint))
-            .bind(now.as_micros())
-            .bind(claim.survivors)
-            .bind(max)
-            .read(NEXT_DUE)
-            .bind(Arc::clone(&endpoint))
-            .bind(now.as_micros())
-            .write(HOLD)
-            .bind(endpoint)
-            .bind(now.as_micros())
-            .bind(claim.survivors)
-            .bind(max)
-            .bind((now + claim.lease).as_micros());
-        let ran = self.writer().run("claim deliveries", script, Vec::new()).await?.committed()?;
-        let mut due: Vec<Due<'_>> = rows(ran.first())?;
-        due.sort_unstable_by_key(|row| (row.not_before, row.id));
-        if let Some(survivor) = due.iter().position(|row| row.held == 1) {
-            due = vec![due.swap_remove(survivor)];
-        }
-        let deliveries = due.into_iter().map(Due::claimed).collect::<Result<_, Error>>()?;
-        let next_due = ran.get(1).and_then(|next| next.rows.first());
-        let next_due: Option<i64> = next_due.map(|row| column(row, 0)).transpose()?.flatten();
-        Ok(Claimed { deliveries, next_due: next_due.map(Timestamp::from_micros) })
+        crate::claim::claim(self, claim).await
     }
 
     async fn settle(&self, batch: &[Settlement]) -> Result<Vec<bool>, Error> {
@@ -98,76 +70,19 @@ impl Transport for Sqlite {
     }
 }
 
-/// The rows that a claim may take, in their order. With the index named, no statistics can lead the planner astray. What
-/// is held and due has lost its lease: a survivor.
-macro_rules! due {
-    () => {
-        "FROM wharf_deliveries INDEXED BY wharf_deliveries_due
-         WHERE endpoint = ? AND not_before <= ? AND held <= ? ORDER BY not_before, id LIMIT ?"
-    };
-}
-
-/// What a claim will take: all of it, or the first survivor alone.
-const DUE: &str = concat!(
-    "SELECT json_group_array(json_array(id, epoch, held, alone, lost_leases, not_before, ",
-    stored!(),
-    ")) FROM (SELECT * ",
-    due!(),
-    ")"
-);
-
-/// A row that [`DUE`] returned.
-#[derive(Deserialize)]
-struct Due<'a> {
-    id: i64,
-    epoch: i64,
-    held: u32,
-    alone: u32,
-    lost_leases: u32,
-    not_before: Timestamp,
-    #[serde(borrow)]
-    message: Stored<'a>,
-}
-
-impl Due<'_> {
-    /// The delivery as [`HOLD`] leaves its row.
-    fn claimed(self) -> Result<Delivery, Error> {
-        let lease = Lease { id: self.id, epoch: self.epoch + 1 };
-        let (mut envelope, body) = self.message.open()?;
-        envelope.crashes += self.alone;
-        let mut delivery = Delivery::new(lease, envelope, body);
-        delivery.is_survivor = self.held == 1;
-        delivery.lost_leases = self.lost_leases + self.held;
-        Ok(delivery)
-    }
-}
-
-const NEXT_DUE: &str = "
-SELECT min(not_before) FROM wharf_deliveries INDEXED BY wharf_deliveries_due WHERE endpoint = ? AND not_before > ?";
-
-/// Takes what [`DUE`] returned: same condition, same order, same transaction. A row still held has seen its holder crash.
-const HOLD: &str = concat!(
-    "WITH due AS MATERIALIZED (SELECT id, not_before, held ",
-    due!(),
-    ")
-UPDATE wharf_deliveries
-SET not_before = ?, epoch = epoch + 1, lost_leases = lost_leases + held, crashes = crashes + alone, alone = held, held = 1
-WHERE id IN (SELECT id FROM due
-             WHERE id = coalesce((SELECT id FROM due WHERE held = 1 ORDER BY not_before, id LIMIT 1), id))"
-);
-
 const SETTLING: &str = "settle deliveries";
 
 /// Statements that settle all of these, provided that each is still held under its lease.
-fn settle(batch: &[&Settlement], now: Timestamp) -> Result<(Script, Vec<Arc<str>>), Error> {
+fn settle(batch: &[&Settlement], now: Timestamp) -> Result<(Script, Vec<Bell>), Error> {
     let (mut gone, mut dead, mut back) = (Vec::new(), Vec::new(), Vec::new());
     for Settlement { lease, outcome, .. } in batch {
         match outcome {
             Outcome::Done => gone.push(*lease),
             Outcome::Retry { delay, attempt } => {
-                back.push((lease.id, lease.epoch, (now + *delay).as_micros(), Some(*attempt)));
+                back.push((lease.id, lease.epoch, now + *delay, Some(*attempt), None));
             }
-            Outcome::Return { delay } => back.push((lease.id, lease.epoch, (now + *delay).as_micros(), None)),
+            Outcome::Return { delay } => back.push((lease.id, lease.epoch, now + *delay, None, None)),
+            Outcome::Unknown { delay } => back.push((lease.id, lease.epoch, now + *delay, None, Some(now))),
             Outcome::DeadLetter { code, reason, attempt } => {
                 gone.push(*lease);
                 dead.push((lease.id, lease.epoch, attempt, code.to_string(), reason));
@@ -232,18 +147,19 @@ const HELD: &str = held!("d.id, d.epoch");
 const DELETE: &str = concat!("DELETE FROM wharf_deliveries WHERE id IN (", held!("d.id"), ")");
 const RENEW: &str = concat!("UPDATE wharf_deliveries SET not_before = ? WHERE id IN (", held!("d.id"), ")");
 
-/// A column of `json_each` arrays: id, epoch, not_before, attempt or null.
+/// A column of `json_each` arrays: id, epoch, not_before, attempt or null, since when it is unknown or null.
 const PUT_BACK: &str = "
-UPDATE wharf_deliveries AS d SET held = 0, alone = 0, not_before = s.value ->> 2, attempt = coalesce(s.value ->> 3, d.attempt)
+UPDATE wharf_deliveries AS d SET held = 0, alone = 0, not_before = s.value ->> 2, attempt = coalesce(s.value ->> 3, d.attempt),
+                                  unknown_since = coalesce(d.unknown_since, s.value ->> 4)
 FROM json_each(?) AS s
 WHERE d.id = s.value ->> 0 AND d.epoch = s.value ->> 1 AND d.held = 1";
 
 /// Arrays of id, epoch, attempt, code, reason. The rows themselves are deleted by [`DELETE`].
 const BURY: &str = "
 INSERT INTO wharf_dead_letters (id, tenant, endpoint, attempt, crashes, redrives, message_id, name, version, kind, key,
-                                sent_at, trail, body, code, reason, died_at)
+                                sent_at, trail, body, code, reason, died_at, rank, expires_at, turn, place)
 SELECT d.id, d.tenant, d.endpoint, s.value ->> 2, d.crashes, d.redrives, d.message_id, d.name, d.version, d.kind, d.key,
-       d.sent_at, d.trail, d.body, s.value ->> 3, s.value ->> 4, ?
+       d.sent_at, d.trail, d.body, s.value ->> 3, s.value ->> 4, ?, d.rank, d.expires_at, d.turn, d.place
 FROM json_each(?) AS s CROSS JOIN wharf_deliveries AS d
 WHERE d.id = s.value ->> 0 AND d.epoch = s.value ->> 1 AND d.held = 1";
 

@@ -1,6 +1,6 @@
 //! A turn at the one connection that writes.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use sqlx::SqliteConnection;
 use tokio::sync::oneshot;
@@ -44,9 +44,17 @@ pub(crate) struct Ending {
     pub(crate) doing: &'static str,
     pub(crate) script: Script,
     /// Rung once committed.
-    pub(crate) bells: Vec<Arc<str>>,
+    pub(crate) bells: Vec<Bell>,
     /// Hears of the end only after the COMMIT.
     pub(crate) told: oneshot::Sender<Result<Ended, Error>>,
+}
+
+/// The name of a bell, and how long it is until what it is rung for is due.
+pub(crate) type Bell = (Arc<str>, Duration);
+
+/// A bell rung for what is due at once.
+pub(crate) fn at_once(endpoint: &str) -> Bell {
+    (Arc::from(endpoint), Duration::ZERO)
 }
 
 /// What became of a turn.
@@ -82,12 +90,7 @@ impl Turn {
     }
 
     /// Runs the last statements and commits. Resolves once that is durable, or undone.
-    pub(crate) async fn end(
-        mut self,
-        doing: &'static str,
-        script: Script,
-        bells: Vec<Arc<str>>,
-    ) -> Result<Ended, Error> {
+    pub(crate) async fn end(mut self, doing: &'static str, script: Script, bells: Vec<Bell>) -> Result<Ended, Error> {
         let (told, heard) = oneshot::channel();
         self.give_back(How::End(Ending { doing, script, bells, told }));
         heard.await.unwrap_or_else(|_| Err(Error::new(Code::ENGINE_UNREACHABLE, format!("could not {doing}: closed"))))

@@ -18,14 +18,17 @@ use sqlx::{
 };
 use sqlx_core::transaction::TransactionManager;
 use tokio::sync::{mpsc, oneshot};
-use wharf::{Code, Error, ports::Wakeups};
+use wharf::{
+    Code, Error,
+    ports::{Ring, Wakeups},
+};
 
 use crate::{
     error::{Trouble, failed},
     guard::Guard,
     lock::Lock,
     script::{Ran, Script},
-    turn::{Ended, Ending, How, Returned, Turn},
+    turn::{Bell, Ended, Ending, How, Returned, Turn},
 };
 
 /// How many may wait in line before those who come have to wait outside of it.
@@ -87,7 +90,7 @@ impl Writer {
     }
 
     /// Runs a script in a turn of its own.
-    pub(crate) async fn run(&self, doing: &'static str, script: Script, bells: Vec<Arc<str>>) -> Result<Ended, Error> {
+    pub(crate) async fn run(&self, doing: &'static str, script: Script, bells: Vec<Bell>) -> Result<Ended, Error> {
         let (told, heard) = oneshot::channel();
         self.ask(Request::Join(Member::Run(Ending { doing, script, bells, told })), heard).await
     }
@@ -284,7 +287,7 @@ struct Done {
     ran: Vec<Ran>,
     /// Whether it changed anything; what a handler did on the connection is taken to have.
     wrote: bool,
-    bells: Vec<Arc<str>>,
+    bells: Vec<Bell>,
     told: oneshot::Sender<Result<Ended, Error>>,
 }
 
@@ -373,7 +376,7 @@ impl Group {
             commits.fetch_add(1, Ordering::Relaxed);
         }
         for Done { ran, bells, told, .. } in self.done {
-            wakeups.wake(bells.iter().map(|bell| &**bell));
+            wakeups.wake(bells.iter().map(|(endpoint, delay)| Ring { endpoint, delay: *delay }));
             let _ = told.send(Ok(Ended::Committed(ran)));
         }
         Some(Guarded { connection, guard })

@@ -1,12 +1,12 @@
 //! A table is held for half an hour, then given away: `cargo run -p wharf --example saga`.
 //!
-//! The half hour takes a millisecond, as the harness winds the clock; it prints what happened.
+//! The half hour takes a millisecond, as the harness winds the clock; it prints what happened, and a drawing of the saga.
 #![expect(clippy::print_stdout, reason = "an example shows what it does")]
 
 use std::{convert::Infallible, time::Duration};
 
 use serde::{Deserialize, Serialize};
-use wharf::testing::{Harness, ManualClock};
+use wharf::testing::{Harness, ManualClock, explore};
 use wharf::{Key, Memory, Message, Module, Msg, Result, Saga, SagaConsumer, Start, Step, Worker};
 use wharf::{begin, finish, stay, to};
 
@@ -37,7 +37,7 @@ enum State {
     GivenAway,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 enum Event {
     Reserved(u8),
     GuestsCame,
@@ -103,4 +103,9 @@ async fn main() {
     println!("{}", app.transcript());
     println!("table 7: {:?}", app.saga::<Reservation>(&Key::new("table", 7)).await);
     app.finish().await;
+
+    match explore::<Reservation>([Event::Reserved(7), Event::GuestsCame], 100) {
+        Ok(drawing) => println!("\n{drawing}"),
+        Err(endless) => println!("\n{endless}"),
+    }
 }

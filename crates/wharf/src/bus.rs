@@ -9,9 +9,10 @@ use std::{
 use uuid::Uuid;
 
 use crate::{
-    Clock, Draft, Envelope, Error, Kind, Message, Outgoing, Tenant, Trail,
+    Clock, Code, Draft, Envelope, Error, Journey, Kind, Message, Outgoing, Tenant, Trail,
     failure::{Failure, Verdict},
-    routes::CurrentRoutes,
+    ports::Outbox,
+    routes::{CurrentRoutes, Destination},
 };
 
 /// Collects what a handler, or a unit of work outside one, sends. Cheap to clone; clones collect together.
@@ -44,6 +45,8 @@ pub(crate) struct PostOffice {
     pub(crate) routes: CurrentRoutes,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) body_size_max_bytes: usize,
+    /// Whether messages go to endpoints directly, or wait in the outbox for a transport of another kind.
+    pub(crate) joined: bool,
 }
 
 impl Bus {
@@ -73,8 +76,16 @@ impl Bus {
         self.post(&Draft::of(&command).after(delay));
     }
 
-    /// Sends or publishes, whichever the message is.
-    pub(crate) fn post(&self, draft: &Draft) {
+    /// Sends or publishes a message as it was written down: with a delay, a priority or an expiry of its own.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use wharf::{Bus, Draft, Message, Priority};
+    /// # fn example<M: Message>(bus: &Bus, offer: &M) {
+    /// bus.post(&Draft::of(offer).priority(Priority::High).expires_in(Duration::from_secs(60)));
+    /// # }
+    /// ```
+    pub fn post(&self, draft: &Draft) {
         let posted = self.shared.post.address(draft, &self.shared.tenant, &self.shared.trail);
         let mut collected = self.collected();
         if collected.closed {
@@ -85,6 +96,16 @@ impl Bus {
             Ok(outgoing) => collected.outgoing.extend(outgoing),
             Err(error) => collected.error = collected.error.take().or(Some(error)),
         }
+    }
+
+    /// Where a message for this endpoint is put.
+    pub(crate) fn way_to(&self, endpoint: &Arc<str>) -> Arc<str> {
+        self.shared.post.way_to(endpoint)
+    }
+
+    /// Whether a message takes turns with those of its key where it is put, if it does so at its endpoint.
+    pub(crate) fn takes_turns_on_the_way(&self, at_its_endpoint: bool) -> bool {
+        self.shared.post.takes_turns_on_the_way(at_its_endpoint)
     }
 
     /// The chain of messages this bus continues.
@@ -118,7 +139,11 @@ impl PostOffice {
         if endpoints.is_empty() {
             return Ok(Vec::new());
         }
+        check_text(draft, tenant)?;
         let body = draft.checked_body(self.body_size_max_bytes)?;
+        let now = self.clock.now();
+        // One that waits before it is put on the transport says until when.
+        let journey = (!self.joined && !draft.delay.is_zero()).then(|| Journey::begin(now + draft.delay));
         let envelope = Envelope {
             id: Uuid::now_v7(),
             name: Arc::from(draft.name),
@@ -126,16 +151,44 @@ impl PostOffice {
             kind: draft.kind,
             key: draft.key.clone(),
             tenant: tenant.clone(),
-            sent_at: self.clock.now(),
+            sent_at: now,
             attempt: 0,
             crashes: 0,
             redrives: 0,
-            trail: trail.clone(),
+            priority: draft.priority,
+            expires_at: None,
+            trail: Trail { journey, ..trail.clone() },
         };
         Ok(endpoints
             .iter()
-            .map(|endpoint| Outgoing::new(Arc::clone(endpoint), envelope.clone(), Arc::clone(body)).after(draft.delay))
+            .map(|Destination { endpoint, takes_turns }| {
+                let mut outgoing = Outgoing::new(self.way_to(endpoint), envelope.clone(), Arc::clone(body));
+                (outgoing.delay, outgoing.expires_in) = (draft.delay, draft.expires_in);
+                if self.takes_turns_on_the_way(*takes_turns) { outgoing.in_turn() } else { outgoing }
+            })
             .collect())
+    }
+
+    /// Where a message for this endpoint is put: there, or in its outbox.
+    pub(crate) fn way_to(&self, endpoint: &Arc<str>) -> Arc<str> {
+        if self.joined { Arc::clone(endpoint) } else { Outbox::endpoint(endpoint) }
+    }
+
+    /// Whether a message takes turns with those of its key where it is put. An outbox keeps the order of every key.
+    pub(crate) fn takes_turns_on_the_way(&self, at_its_endpoint: bool) -> bool {
+        at_its_endpoint || !self.joined
+    }
+}
+
+/// PostgreSQL cannot store a NUL; so no engine is given one, and code that works on one works on all.
+fn check_text(draft: &Draft, tenant: &Tenant) -> Result<(), Error> {
+    let texts = [("key", draft.key.as_str()), ("tenant", tenant.as_str())];
+    match texts.into_iter().find(|(_, text)| text.contains('\0')) {
+        Some((what, text)) => {
+            let message = format!("message `{}`: the {what} {text:?} contains a NUL", draft.name);
+            Err(Error::new(Code::TEXT_UNSTORABLE, message))
+        }
+        None => Ok(()),
     }
 }
 

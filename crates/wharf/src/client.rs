@@ -5,8 +5,7 @@ use std::sync::{Arc, atomic::AtomicBool};
 use crate::{
     Bus, DeadLetter, DeadLetterFilter, Depth, Error, Message, Outgoing, SagaId, SagaRow, Tenant, Timestamp, Trail, Tx,
     Vitals,
-    ports::StoredSubscription,
-    ports::{Engine, Transaction},
+    ports::{Engine, Outbox, StoredSubscription, Transaction},
     runtime::Runtime,
     tx::SlotOwner,
 };
@@ -130,6 +129,15 @@ impl Client {
     /// # Errors
     /// When the engine does not answer. Then part of it may be done; call it again.
     pub async fn retire(&self, endpoint: &str, message: &str) -> Result<u64, Error> {
+        let carried = self.runtime.via.as_ref().map(|_| Outbox::endpoint(endpoint));
+        let mut all = self.retire_one(endpoint, message).await?;
+        if let Some(outbox) = carried {
+            all += self.retire_one(&outbox, message).await?;
+        }
+        Ok(all)
+    }
+
+    async fn retire_one(&self, endpoint: &str, message: &str) -> Result<u64, Error> {
         let max = self.runtime.limits.retire_batch_max_rows;
         let mut all = 0;
         loop {
@@ -157,12 +165,20 @@ impl Client {
         self.runtime.engine.saga(id).await
     }
 
-    /// How much waits at each endpoint.
+    /// How much waits at each endpoint. With a transport of another kind than the store, what waits for it stands under
+    /// `outbox:` and the destination's name; while it does not answer, that is all that can be told.
     ///
     /// # Errors
     /// When the engine does not answer.
     pub async fn depth(&self) -> Result<Vec<Depth>, Error> {
-        self.runtime.engine.depth().await
+        let mut depths = self.runtime.engine.depth().await?;
+        if let Some(transport) = &self.runtime.via {
+            match transport.depth().await {
+                Ok(carried) => depths.extend(carried),
+                Err(error) => tracing::warn!(error = error.chain(), "the transport did not say how much waits there"),
+            }
+        }
+        Ok(depths)
     }
 
     /// Whether the engine answers.

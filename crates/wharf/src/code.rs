@@ -79,10 +79,20 @@ codes! {
         "The message names the limit and its allowed range.";
     QUARANTINED = 28, "A delivery was lost again and again while it was claimed alone: it kills or stalls its process.",
         "Look in the process's log for what ended it (out of memory, stack overflow, abort), mend it, then redrive.";
+    EXPIRED = 29, "A message was taken up only after it had expired.",
+        "Redrive it if it is still of use: a redriven message no longer expires. Else discard it.";
+    TEXT_UNSTORABLE = 30, "A message's key or tenant contains a NUL character, which not every engine can store.",
+        "Make keys and tenants of printable text.";
     SUBSCRIPTION_RETIRED = 34, "The message waited for an endpoint whose subscription was retired.",
         "Discard it; or redrive it once an endpoint of this name consumes it again.";
     KIND_CONTRADICTED = 35, "One takes a message for a command and another for an event.",
         "Deploy the same version of the message's type everywhere; give it a new name if its kind must change.";
+    TOO_OLD = 40, "The message was put on the transport so long ago that nobody knows any more whether it was handled.",
+        "Find out whether it was; redrive it if it was not, else discard it. A backlog this old wants a longer `Limits::redelivery_horizon`, and `inbox_retention` with it.";
+    OUTBOX_NAME_TAKEN = 41, "An endpoint's name begins with `outbox:`, which is kept for messages that wait for a transport.",
+        "Give the endpoint another name.";
+    ORDER_LOST = 42, "An endpoint handles each key in order, which a transport of another kind cannot keep for it.",
+        "Use `one_at_a_time`, or let the store be the transport; or drop `ordered`, and let the handler tell old from new.";
     SAGA_ENDLESS = 46, "Exploring a saga met more states than its bound.",
         "Give it fewer events or facts that do not grow with each of them, or raise the bound.";
     SHARED_COMMIT_LOST = 49, "The commit that this delivery shared with others failed, through no fault of its own.",

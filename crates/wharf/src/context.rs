@@ -10,6 +10,8 @@ pub struct Context {
     pub(crate) delivery: Arc<Delivery>,
     /// Failed attempts before this one, those made in place included.
     pub(crate) failed_attempts: u32,
+    /// Whether deliveries of its endpoint take turns.
+    pub(crate) takes_turns: bool,
     pub(crate) slot: SlotOwner,
     pub(crate) bus: Bus,
     pub(crate) cancel: Cancel,

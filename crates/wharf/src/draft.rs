@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use crate::{Code, Error, Key, Kind, Message};
+use crate::{Code, Error, Key, Kind, Message, Priority};
 
 /// A message as it will travel, before anybody knows which endpoints get it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,6 +20,10 @@ pub struct Draft {
     pub body: Result<Arc<str>, String>,
     /// Nobody takes it before this much time has passed.
     pub delay: Duration,
+    /// What is taken up first.
+    pub priority: Priority,
+    /// Once this much time has passed, it is dead-lettered instead of handled.
+    pub expires_in: Option<Duration>,
 }
 
 impl Draft {
@@ -32,6 +36,8 @@ impl Draft {
             key: message.key(),
             body: serde_json::to_string(message).map(Arc::from).map_err(|error| error.to_string()),
             delay: Duration::ZERO,
+            priority: M::PRIORITY,
+            expires_in: None,
         }
     }
 
@@ -39,6 +45,21 @@ impl Draft {
     #[must_use]
     pub fn after(mut self, delay: Duration) -> Self {
         self.delay = delay;
+        self
+    }
+
+    /// The same, taken up before or after others.
+    #[must_use]
+    pub fn priority(mut self, priority: Priority) -> Self {
+        self.priority = priority;
+        self
+    }
+
+    /// The same, of no use once this much time has passed since it was sent: it is then dead-lettered with `W0029`
+    /// instead of handled, at once and without a try. A handler that has begun by then is left to end.
+    #[must_use]
+    pub fn expires_in(mut self, time: Duration) -> Self {
+        self.expires_in = Some(time);
         self
     }
 

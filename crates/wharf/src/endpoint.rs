@@ -6,10 +6,12 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use crate::{
-    Arrival, Handling, Retry, Saga,
+    Arrival, Handling, Retry, Saga, Timestamp,
     failure::Failure,
     handler::{Answer, Consumer, Handler, Parameters},
     layer::Layers,
+    ports::Turns,
+    runtime::Relay,
     saga::SagaConsumer,
 };
 
@@ -27,28 +29,18 @@ pub(crate) struct EndpointDefinition {
     pub(crate) concurrency: usize,
     pub(crate) prefetch: usize,
     pub(crate) timeout: Duration,
+    pub(crate) turns: Turns,
     pub(crate) permanent: Vec<fn(&Failure) -> bool>,
     /// Endpoints whose place it takes.
     pub(crate) replaces: Vec<Arc<str>>,
     pub(crate) layers: Option<Arc<Layers>>,
+    /// What it forwards through, when it is an outbox.
+    pub(crate) relay: Option<Arc<Relay>>,
 }
 
 impl<S: Clone + Send + Sync + 'static> Endpoint<S> {
     pub(crate) fn new(name: &str, state: S) -> Self {
-        Self {
-            state,
-            definition: EndpointDefinition {
-                name: Arc::from(name),
-                consumers: Vec::new(),
-                retry: Retry::default(),
-                concurrency: 16,
-                prefetch: 64,
-                timeout: Duration::from_secs(60),
-                permanent: Vec::new(),
-                replaces: Vec::new(),
-                layers: None,
-            },
-        }
+        Self { state, definition: EndpointDefinition::new(name) }
     }
 
     /// Adds a handler under a stable id, which names it in logs and metrics and survives a rename of the function.
@@ -97,6 +89,33 @@ impl<S: Clone + Send + Sync + 'static> Endpoint<S> {
     #[must_use]
     pub fn timeout(mut self, limit: Duration) -> Self {
         self.definition.timeout = limit;
+        self
+    }
+
+    /// Handles one delivery of a tenant and key at a time, whichever worker has it. One that waits for a retry lets the
+    /// others of its key pass. A worker whose lease was taken over is the one exception: it may still be at work when
+    /// the next begins, but nothing of it is committed.
+    #[must_use]
+    pub fn one_at_a_time(mut self) -> Self {
+        self.definition.turns = Turns::OneAtATime;
+        self
+    }
+
+    /// Handles the deliveries of a tenant and key one after another, first in, first out: in the order in which they
+    /// became due for the first time, and those sent together in the order they were sent. One that waits for a retry
+    /// keeps those behind it waiting, while other keys go on; a dead letter lets them pass. One that is redriven comes
+    /// before those that wait.
+    #[must_use]
+    pub fn ordered(mut self) -> Self {
+        self.definition.turns = Turns::Ordered { dead_letters_hold: false };
+        self
+    }
+
+    /// As [`Endpoint::ordered`], but a dead letter too keeps those of its key behind it waiting, until it is redriven or
+    /// discarded. Only one that had expired holds nobody up.
+    #[must_use]
+    pub fn ordered_holding_dead_letters(mut self) -> Self {
+        self.definition.turns = Turns::Ordered { dead_letters_hold: true };
         self
     }
 
@@ -162,6 +181,27 @@ impl<S: Clone + Send + Sync + 'static> Endpoint<S> {
 }
 
 impl EndpointDefinition {
+    pub(crate) fn new(name: &str) -> Self {
+        Self {
+            name: Arc::from(name),
+            consumers: Vec::new(),
+            retry: Retry::default(),
+            concurrency: 16,
+            prefetch: 64,
+            timeout: Duration::from_secs(60),
+            turns: Turns::Free,
+            permanent: Vec::new(),
+            replaces: Vec::new(),
+            layers: None,
+            relay: None,
+        }
+    }
+
+    /// Until when it takes no work, as the work could not be done.
+    pub(crate) fn closed_until(&self) -> Option<Timestamp> {
+        self.relay.as_ref()?.away_until()
+    }
+
     pub(crate) fn judges_permanent(&self, failure: &Failure) -> bool {
         self.permanent.iter().any(|is| is(failure))
     }

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt, sync::Arc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::{Key, Kind, Timestamp};
+use crate::{Key, Kind, Priority, Timestamp};
 
 /// Everything known about a message besides its body. Engines take it apart and put it together again, so a new field
 /// is one that each of them must store.
@@ -32,6 +32,10 @@ pub struct Envelope {
     pub crashes: u32,
     /// How often an operator sent it round again from the dead letters.
     pub redrives: u32,
+    /// What is taken up first.
+    pub priority: Priority,
+    /// From then on it is dead-lettered instead of handled, by the engine's clock.
+    pub expires_at: Option<Timestamp>,
     /// The rest, which engines store as one JSON document.
     pub trail: Trail,
 }
@@ -74,6 +78,11 @@ pub struct Journey {
     pub attempt: u32,
     /// Crashes in earlier rounds.
     pub crashes: u32,
+    /// How often an operator sent it round again.
+    pub redrives: u32,
+    /// When it was first [unknown](crate::ports::Outcome::Unknown) to the workers of its endpoint, if it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unknown_since: Option<Timestamp>,
     /// It was not put on the transport before this, by the clock of the process that put it there.
     pub since: Timestamp,
 }
@@ -81,7 +90,7 @@ pub struct Journey {
 impl Journey {
     /// The first round of a message that was not put on the transport before `since`.
     pub(crate) fn begin(since: Timestamp) -> Self {
-        Self { round: 0, attempt: 0, crashes: 0, since }
+        Self { round: 0, attempt: 0, crashes: 0, redrives: 0, unknown_since: None, since }
     }
 }
 

@@ -178,6 +178,9 @@ pub(crate) struct Consumer {
 type Call = dyn Fn(&Context) -> BoxFuture<'static, Result> + Send + Sync;
 
 impl Consumer {
+    /// The name of a consumer that takes every message.
+    pub(crate) const ANY: &'static str = "*";
+
     pub(crate) fn of<S, P, H>(id: &str, handler: H, state: S) -> Self
     where
         S: Send + Sync + 'static,
@@ -219,6 +222,6 @@ impl Consumer {
     }
 
     pub(crate) fn accepts(&self, envelope: &Envelope) -> bool {
-        *self.name == *envelope.name && envelope.version <= self.version
+        self.name == Self::ANY || (*self.name == *envelope.name && envelope.version <= self.version)
     }
 }

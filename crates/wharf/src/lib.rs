@@ -93,7 +93,7 @@ pub use handler::{Answer, Handler, Parameters, Reply};
 pub use layer::{Arrival, Handling, Unhandled};
 pub use limits::Limits;
 pub use memory::{Memory, MemoryTransaction, MemoryTx};
-pub use message::{Key, Kind, Message};
+pub use message::{Key, Kind, Message, Priority};
 pub use module::Module;
 pub use outgoing::Outgoing;
 pub use outside::outside;

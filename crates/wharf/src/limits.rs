@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use crate::{Code, Error};
 
+const DAY: Duration = Duration::from_secs(24 * 3600);
+
 /// Bounds of a worker. The defaults suit most; a wrong value is refused at start.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
@@ -20,7 +22,8 @@ pub struct Limits {
     /// second, which costs no attempt. A stop waits as long, so keep it short.
     pub layer_wait: Duration,
     /// How long a message of an unknown name or version, or an event of a saga instance that this code cannot read, is
-    /// tried again, for rolling deploys.
+    /// tried again, for rolling deploys. So long, too, after its retries, is an event of an instance that does not exist:
+    /// the event that starts it may still be held by a worker that crashed.
     pub unknown_message_grace: Duration,
     /// How often a delivery may be lost while it is claimed alone. At this many crashes it is dead-lettered unrun.
     pub crashes_max: u32,
@@ -30,6 +33,20 @@ pub struct Limits {
     pub settle_batch_max_rows: usize,
     /// Messages given to the dead letters in one transaction, when their subscription is retired.
     pub retire_batch_max_rows: usize,
+    /// Messages to one destination that a worker relays at once: claimed from the outbox and not yet confirmed by the
+    /// transport.
+    pub relay_window_max_messages: usize,
+    /// Messages put on the transport in one call.
+    pub relay_batch_max_messages: usize,
+    /// How long the transport may take to confirm what is put on it. Then it counts as not answering.
+    pub relay_confirm_timeout: Duration,
+    /// How old a message may be, counted from when it was put on the transport, and still be handled. An older one goes
+    /// to the dead letters: the inbox might have forgotten that it was handled before.
+    pub redelivery_horizon: Duration,
+    /// How long the inbox remembers a message after it last ended. Longer than the horizon by what clocks may differ.
+    pub inbox_retention: Duration,
+    /// Messages the inbox forgets in one transaction.
+    pub inbox_prune_max_rows: usize,
 }
 
 impl Default for Limits {
@@ -45,6 +62,12 @@ impl Default for Limits {
             timer_batch_max_rows: 500,
             settle_batch_max_rows: 500,
             retire_batch_max_rows: 500,
+            relay_window_max_messages: 64,
+            relay_batch_max_messages: 500,
+            relay_confirm_timeout: Duration::from_secs(30),
+            redelivery_horizon: DAY * 7,
+            inbox_retention: DAY * 8,
+            inbox_prune_max_rows: 1_000,
         }
     }
 }
@@ -64,6 +87,17 @@ impl Limits {
         let batches = [self.timer_batch_max_rows, self.settle_batch_max_rows, self.retire_batch_max_rows];
         if self.body_size_max_bytes == 0 || batches.contains(&0) {
             return refuse("limits: body_size_max_bytes and the batch sizes must be above zero");
+        }
+        if self.relay_window_max_messages == 0 || self.relay_batch_max_messages == 0 || self.inbox_prune_max_rows == 0 {
+            return refuse(
+                "limits: relay_window_max_messages, relay_batch_max_messages, inbox_prune_max_rows: above zero",
+            );
+        }
+        if self.relay_confirm_timeout.is_zero() {
+            return refuse("limits.relay_confirm_timeout: above zero");
+        }
+        if self.inbox_retention <= self.redelivery_horizon {
+            return refuse("limits.inbox_retention: longer than redelivery_horizon, or a late copy is handled twice");
         }
         Ok(())
     }

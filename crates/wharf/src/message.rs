@@ -34,8 +34,76 @@ pub trait Message: Serialize + DeserializeOwned + Send + Sync + 'static {
     const VERSION: u16 = 1;
     /// Whether one consumer must exist, or any number may.
     const KIND: Kind = Kind::Event;
+    /// What is taken up first where more waits than can be handled. [`Draft::priority`](crate::Draft::priority) says
+    /// otherwise for one message.
+    const PRIORITY: Priority = Priority::Normal;
     /// What the message is about. It finds the saga, and orders deliveries where that is asked for.
     fn key(&self) -> Key;
+
+    /// Lifts a body of this older version to the next. Applied step by step until [`VERSION`](Message::VERSION); `None`
+    /// says that it cannot be lifted, and the message is dead-lettered with `W0006`.
+    ///
+    /// ```
+    /// # use serde::{Deserialize, Serialize};
+    /// # use wharf::{Key, Message};
+    /// #[derive(Serialize, Deserialize)]
+    /// struct Moved { order: i64, street: String }
+    ///
+    /// impl Message for Moved {
+    ///     const NAME: &'static str = "shop.moved";
+    ///     const VERSION: u16 = 2;
+    ///     fn key(&self) -> Key { Key::new("order", self.order) }
+    ///     fn upcast(version: u16, mut body: serde_json::Value) -> Option<serde_json::Value> {
+    ///         match version {
+    ///             1 => { // `address` became `street`
+    ///                 let address = body.as_object_mut()?.remove("address")?;
+    ///                 body["street"] = address;
+    ///                 Some(body)
+    ///             }
+    ///             _ => None,
+    ///         }
+    ///     }
+    /// }
+    /// ```
+    fn upcast(_version: u16, _body: serde_json::Value) -> Option<serde_json::Value> {
+        None
+    }
+}
+
+/// What is taken up first where more waits than can be handled.
+///
+/// It is strict: as long as due messages of a higher priority fill an endpoint's workers, those of a lower one wait. Keep
+/// `High` for what is rare. Where keys take their turns in order, the order of a key comes before any priority.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Priority {
+    /// Before all others.
+    High,
+    /// As most messages are.
+    #[default]
+    Normal,
+    /// When nothing else is due.
+    Low,
+}
+
+impl Priority {
+    /// As engines store it: what sorts first is taken first.
+    pub fn rank(self) -> i16 {
+        match self {
+            Self::High => 0,
+            Self::Normal => 1,
+            Self::Low => 2,
+        }
+    }
+
+    /// Reads back what [`Priority::rank`] gave. Nothing else is ever claimed.
+    pub fn from_rank(rank: i16) -> Self {
+        match rank {
+            ..=0 => Self::High,
+            1 => Self::Normal,
+            2.. => Self::Low,
+        }
+    }
 }
 
 /// A command is for exactly one consumer; an event for whoever listens, perhaps nobody.

@@ -12,6 +12,10 @@ pub struct Outgoing {
     pub endpoint: Arc<str>,
     /// Nobody takes it before this much time has passed since the commit's own now.
     pub delay: Duration,
+    /// How long after the commit's own now it expires. Without, it keeps the envelope's `expires_at`.
+    pub expires_in: Option<Duration>,
+    /// With whom it takes turns at an endpoint where deliveries do; `None` takes none.
+    pub turn: Option<Arc<str>>,
     /// What surrounds it.
     pub envelope: Envelope,
     /// Plain JSON.
@@ -21,7 +25,16 @@ pub struct Outgoing {
 impl Outgoing {
     /// A message for one endpoint, due at once.
     pub fn new(endpoint: Arc<str>, envelope: Envelope, body: Arc<str>) -> Self {
-        Self { endpoint, delay: Duration::ZERO, envelope, body }
+        Self { endpoint, delay: Duration::ZERO, expires_in: None, turn: None, envelope, body }
+    }
+
+    /// The same, taking turns with all of its tenant and key.
+    #[must_use]
+    pub fn in_turn(mut self) -> Self {
+        let (tenant, key) = (self.envelope.tenant.as_str(), self.envelope.key.as_str());
+        // The length keeps `a` with `b:c` apart from `a:b` with `c`.
+        self.turn = Some(Arc::from(format!("{}:{tenant}:{key}", tenant.len())));
+        self
     }
 
     /// The same, due only after `delay`.

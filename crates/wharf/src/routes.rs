@@ -16,7 +16,14 @@ pub(crate) struct Routes {
 #[derive(Debug)]
 struct Route {
     kind: Kind,
-    endpoints: Vec<Arc<str>>,
+    endpoints: Vec<Destination>,
+}
+
+/// An endpoint that gets a message.
+#[derive(Debug)]
+pub(crate) struct Destination {
+    pub(crate) endpoint: Arc<str>,
+    pub(crate) takes_turns: bool,
 }
 
 impl Routes {
@@ -27,22 +34,29 @@ impl Routes {
         for subscription in subscriptions.into_iter().collect::<BTreeSet<_>>() {
             let new = || Route { kind: subscription.kind, endpoints: Vec::new() };
             let route = by_name.entry(Arc::clone(&subscription.message)).or_insert_with(new);
-            if !route.endpoints.contains(&subscription.endpoint) {
-                route.endpoints.push(Arc::clone(&subscription.endpoint));
+            if !route.endpoints.iter().any(|destination| destination.endpoint == subscription.endpoint) {
+                let (endpoint, takes_turns) = (Arc::clone(&subscription.endpoint), subscription.takes_turns);
+                route.endpoints.push(Destination { endpoint, takes_turns });
             }
         }
         Self { by_name }
     }
 
+    /// Every endpoint that messages go to, some more than once.
+    pub(crate) fn endpoints(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.by_name.values().flat_map(|route| &route.endpoints).map(|destination| &destination.endpoint)
+    }
+
     /// Where a message goes. An event nobody listens to goes nowhere; a command nobody consumes is an error.
-    pub(crate) fn find(&self, name: &str, kind: Kind) -> Result<&[Arc<str>], Error> {
+    pub(crate) fn find(&self, name: &str, kind: Kind) -> Result<&[Destination], Error> {
         match (self.by_name.get(name), kind) {
             (Some(route), _) if route.kind == kind => Ok(&route.endpoints),
             (Some(route), _) => {
+                let takers: Vec<_> = route.endpoints.iter().map(|destination| &*destination.endpoint).collect();
                 let message = format!(
                     "`{name}` is sent as {}, but {} take it for {}",
                     words(kind),
-                    route.endpoints.join(", "),
+                    takers.join(", "),
                     words(route.kind)
                 );
                 Err(Error::new(Code::KIND_CONTRADICTED, message))

@@ -6,7 +6,7 @@ use crate::{
     Code, Error, Limits,
     endpoint::EndpointDefinition,
     module::Tick,
-    ports::{Declaration, Declared, Engine, Replacement, StoredSubscription, Subscription, TimerFiring},
+    ports::{Declaration, Declared, Engine, Outbox, Replacement, StoredSubscription, Subscription, TimerFiring, Turns},
     routes::Routes,
 };
 
@@ -23,6 +23,10 @@ pub(crate) fn check(limits: &Limits, endpoints: &[EndpointDefinition], ticks: &[
         if !names.insert(&endpoint.name) {
             let message = format!("two endpoints are called `{}`", endpoint.name);
             problems.push(Error::new(Code::DUPLICATE_ENDPOINT, message));
+        }
+        if Outbox::destination(&endpoint.name).is_some() {
+            let message = format!("endpoint `{}`: its name is that of an outbox", endpoint.name);
+            problems.push(Error::new(Code::OUTBOX_NAME_TAKEN, message));
         }
         problems.extend(endpoint.retry.check().err());
         if endpoint.concurrency == 0 || endpoint.prefetch < endpoint.concurrency {
@@ -48,6 +52,16 @@ pub(crate) fn check(limits: &Limits, endpoints: &[EndpointDefinition], ticks: &[
     problems
 }
 
+/// What a transport of another kind than the store cannot keep: on the way back from a retry a message goes through the
+/// outbox once more, and those of its key that are on the transport already pass it.
+pub(crate) fn orders_lost(endpoints: &[EndpointDefinition]) -> impl Iterator<Item = Error> {
+    endpoints.iter().filter(|endpoint| matches!(endpoint.turns, Turns::Ordered { .. })).map(|endpoint| {
+        let message =
+            format!("endpoint `{}` is ordered, but the transport is of another kind than the store", endpoint.name);
+        Error::new(Code::ORDER_LOST, message)
+    })
+}
+
 /// What these endpoints consume.
 pub(crate) fn declaration(endpoints: &[EndpointDefinition]) -> Declaration {
     let mut declaration = Declaration::default();
@@ -63,10 +77,22 @@ pub(crate) fn declaration(endpoints: &[EndpointDefinition]) -> Declaration {
             message: Arc::from(consumer.name),
             endpoint: Arc::clone(&endpoint.name),
             kind: consumer.kind,
-            takes_turns: false,
+            takes_turns: endpoint.turns != Turns::Free,
         }));
     }
     declaration
+}
+
+/// Where there is a transport of another kind, what waits in the store for an endpoint, its timers included, waits in its
+/// outbox: whoever takes the endpoint's place takes that, too.
+pub(crate) fn replace_outboxes(declaration: &mut Declaration) {
+    let outboxes = declaration.replacements.iter().map(|replacement| Replacement {
+        old: Outbox::endpoint(&replacement.old),
+        new: Outbox::endpoint(&replacement.new),
+        messages: replacement.messages.clone(),
+    });
+    let outboxes: Vec<_> = outboxes.collect();
+    declaration.replacements.extend(outboxes);
 }
 
 /// Adds what is wrong beside what others have declared; if there is nothing wrong at all, declares. Returns the routes

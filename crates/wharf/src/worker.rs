@@ -1,6 +1,6 @@
 //! Runs modules on an engine.
 
-use std::{fmt, future::Future, sync::Arc};
+use std::{collections::BTreeSet, fmt, future::Future, sync::Arc};
 
 use tokio::{
     sync::watch,
@@ -12,9 +12,9 @@ use crate::{
     bus::PostOffice,
     endpoint::EndpointDefinition,
     module::{Module, Tick},
-    ports::{Engine, Subscription},
+    ports::{Engine, Subscription, Transport},
     routes::CurrentRoutes,
-    runtime::{Phase, Runtime, Survivors, Vitals, fire_timers, keep_routes, pump, supervise, tick},
+    runtime::{Phase, Relay, Runtime, Survivors, Vitals, fire_timers, keep_routes, prune_inbox, pump, supervise, tick},
     start,
 };
 
@@ -33,6 +33,7 @@ use crate::{
 /// ```
 pub struct Worker {
     engine: Arc<dyn Engine>,
+    via: Option<Arc<dyn Transport>>,
     limits: Limits,
     endpoints: Vec<EndpointDefinition>,
     ticks: Vec<Tick>,
@@ -48,6 +49,8 @@ pub struct Refused(pub Vec<Error>);
 pub struct ReadyWorker {
     pub(crate) runtime: Runtime,
     pub(crate) endpoints: Vec<Arc<EndpointDefinition>>,
+    /// The outboxes, where there is a transport of another kind than the store.
+    pub(crate) outboxes: Vec<Arc<EndpointDefinition>>,
     pub(crate) ticks: Vec<Arc<Tick>>,
     consumes: Vec<Subscription>,
     /// Ends what draws the routes anew.
@@ -59,11 +62,33 @@ impl Worker {
     pub fn new(engine: impl Engine) -> Self {
         Self {
             engine: Arc::new(engine),
+            via: None,
             limits: Limits::default(),
             endpoints: Vec::new(),
             ticks: Vec::new(),
             modules: Vec::new(),
         }
+    }
+
+    /// Carries messages by a transport of another kind than the engine, which then only keeps state: an outbox of what is
+    /// to be sent, and an inbox of what was handled.
+    ///
+    /// What is sent is committed with the handler's writes, as rows of the outbox. A relay in every worker puts them on
+    /// the transport, and deletes them once it has confirmed. While the transport does not answer, the outbox grows and
+    /// everything else goes on; [`Client::depth`] shows it as endpoints called `outbox:` and their destination. A process
+    /// that only has a [`Client`] relays nothing: its messages wait for a worker, which may be one without modules.
+    ///
+    /// A delivery is acknowledged on the transport once its effects are committed. It may come again; the inbox, which
+    /// knows what was handled, then drops it. Delays, retries that wait and dead letters live in the store, so the
+    /// transport need not know of them. A handler that neither opens its [`Tx`](crate::Tx) nor sends has no effects that
+    /// the store could tell, and runs again with every copy.
+    ///
+    /// Before a worker that was joined gets a transport, let it empty its queues: what waits in the store under an
+    /// endpoint's own name is not relayed.
+    #[must_use]
+    pub fn via(mut self, transport: impl Transport) -> Self {
+        self.via = Some(Arc::new(transport));
+        self
     }
 
     /// Adds a module.
@@ -100,22 +125,41 @@ impl Worker {
     /// As [`Worker::ready`], with nothing in the background.
     pub(crate) async fn prepare(self) -> Result<ReadyWorker, Refused> {
         let mut problems = start::check(&self.limits, &self.endpoints, &self.ticks);
-        let declaration = start::declaration(&self.endpoints);
+        let mut declaration = start::declaration(&self.endpoints);
+        if self.via.is_some() {
+            start::replace_outboxes(&mut declaration);
+            problems.extend(start::orders_lost(&self.endpoints));
+        }
         let routes = start::declare(&*self.engine, &declaration, &self.ticks, &mut problems).await;
         if !problems.is_empty() {
             return Err(Refused(problems));
         }
-        let (routes, clock) = (CurrentRoutes::new(routes), self.engine.clock());
-        let post = PostOffice { routes, clock, body_size_max_bytes: self.limits.body_size_max_bytes };
+        let mut destinations: BTreeSet<Arc<str>> = routes.endpoints().map(Arc::clone).collect();
+        destinations.extend(self.endpoints.iter().map(|endpoint| Arc::clone(&endpoint.name)));
+        let post = PostOffice {
+            routes: CurrentRoutes::new(routes),
+            clock: self.engine.clock(),
+            body_size_max_bytes: self.limits.body_size_max_bytes,
+            joined: self.via.is_none(),
+        };
         let runtime = Runtime {
             engine: self.engine,
+            via: self.via,
             post: Arc::new(post),
             limits: Arc::new(self.limits),
             vitals: Vitals::default(),
             survivors: Arc::new(Survivors::default()),
         };
+        let outboxes = match &runtime.via {
+            Some(transport) => {
+                let relay = Relay::new(runtime.of_the_store(), Arc::clone(transport));
+                destinations.iter().map(|destination| Arc::new(relay.outbox(destination))).collect()
+            }
+            None => Vec::new(),
+        };
         Ok(ReadyWorker {
             runtime,
+            outboxes,
             endpoints: self.endpoints.into_iter().map(Arc::new).collect(),
             ticks: self.ticks.into_iter().map(Arc::new).collect(),
             consumes: declaration.subscriptions,
@@ -144,8 +188,10 @@ impl ReadyWorker {
     pub async fn run_until(self, stop: impl Future<Output = ()>) {
         let (phase, watch) = watch::channel(Phase::Running);
         let mut pumps = JoinSet::new();
-        for endpoint in self.endpoints {
-            let (runtime, watch) = (self.runtime.clone(), watch.clone());
+        let endpoints = self.endpoints.into_iter().map(|endpoint| (self.runtime.clone(), endpoint));
+        let outboxes = self.outboxes.into_iter().map(|outbox| (self.runtime.of_the_store(), outbox));
+        for (runtime, endpoint) in endpoints.chain(outboxes) {
+            let watch = watch.clone();
             pumps.spawn(async move {
                 let task = || pump(runtime.clone(), Arc::clone(&endpoint), watch.clone());
                 supervise(&runtime, &endpoint.name, task).await;
@@ -158,6 +204,14 @@ impl ReadyWorker {
         background.spawn(async move {
             supervise(&runtime, "wharf.listen", || async { runtime.engine.listen().await }).await
         });
+        if let Some(transport) = self.runtime.via.clone() {
+            let runtime = self.runtime.clone();
+            background.spawn(async move {
+                supervise(&runtime, "wharf.transport", || async { transport.listen().await }).await
+            });
+            let runtime = self.runtime.clone();
+            background.spawn(async move { supervise(&runtime, "wharf.inbox", || prune_inbox(runtime.clone())).await });
+        }
         for each in self.ticks {
             let runtime = self.runtime.clone();
             background.spawn(async move {

@@ -36,8 +36,7 @@ const SAGA_AGREES: Check = Check {
 /// An order that is not over has an armed timer, or a message about it waits. One that was given up is among the dead
 /// letters, and one that needs a person's attention has said so: neither is forgotten.
 ///
-/// A saga that undoes has disarmed its timers: from the request to its answer, and from the answer to the saga, there is
-/// a delivery at every moment, since each ends in the commit that sends the next.
+/// Every state but that one arms a timer, and a fired one is a row until the saga has handled its firing.
 const WILL_GO_ON: Check = Check {
     invariant: "what-waits-will-go-on",
     of: "order",

@@ -30,7 +30,11 @@ pub(super) async fn reserve_stock(
             ports.stockroom.hold(&mut tx, order, &held).await?;
             bus.publish(InventoryReserved { order });
         }
-        Err(short) => bus.publish(InventoryReservationFailed { order, shortages: told(&short) }),
+        Err(short) => {
+            // The saga gives the order up on this answer: asked again, with more on the shelves, nothing may be held.
+            ports.stockroom.leave_tombstone(&mut tx, order).await?;
+            bus.publish(InventoryReservationFailed { order, shortages: told(&short) });
+        }
     }
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! What becomes of an order's reservation: held, then committed or released, whatever order the requests arrive in.
 //!
 //! A release may overtake the reservation that it takes back. It then leaves a released reservation behind, a tombstone,
-//! and the late request finds it and holds nothing.
+//! and the late request finds it and holds nothing. A refusal leaves one too: the order was given up on that answer.
 
 use std::{fmt, str::FromStr};
 
@@ -34,7 +34,7 @@ pub enum HoldDecision {
     Hold,
     /// They are or were held already: answer as the first time.
     Repeat,
-    /// The order gave up before: hold nothing.
+    /// The order gave up, or was refused, before: hold nothing.
     Refuse,
 }
 

@@ -138,6 +138,19 @@ async fn a_reservation_asked_for_twice_is_held_once() {
     app.finish().await;
 }
 
+/// Found by the check of the fulfilment saga: nobody would ever give back what the second request held.
+#[tokio::test]
+async fn a_reservation_that_was_refused_holds_nothing_when_asked_for_again() {
+    let (mut app, shelves) = open().await;
+    app.send(reserve(7, &[(2, 2)])).await;
+    app.settle().await;
+    shelves.stock.lock().unwrap().insert(ProductId(2), Stock::new(9, 0, 0).unwrap());
+    app.send(reserve(7, &[(2, 2)])).await;
+    app.settle().await;
+    assert_eq!(shelves.level(2), (9, 0));
+    app.finish().await;
+}
+
 #[tokio::test]
 async fn o19_a_second_release_gives_nothing_back() {
     let (mut app, shelves) = open().await;

@@ -36,6 +36,10 @@ const SHIPPING_RETRIES_MAX: u8 = 2;
 /// From the carrier's acceptance to the customer's door.
 const DELIVERY: Duration = Duration::from_secs(14 * 24 * 60 * 60);
 
+/// For a step back to be done, before it is asked for again. What fails for good is a dead letter meanwhile, which is
+/// the alarm; once it is mended, the saga goes on by itself.
+const UNDOING: Duration = Duration::from_secs(60 * 60);
+
 /// The fulfilment of one order.
 #[derive(Debug)]
 pub struct Fulfilment;
@@ -110,6 +114,7 @@ pub enum Timer {
     Overall,
     Shipping,
     Delivery,
+    Undoing,
 }
 
 impl From<Timer> for Event {
@@ -207,7 +212,7 @@ fn created(order: &PlacedOrder, event: Event) -> Next {
         | Event::Shipped(_)
         | Event::Delivered(_)
         | Event::ShippingFailed(_)
-        | Event::TimedOut(Timer::Shipping | Timer::Delivery) => stay(),
+        | Event::TimedOut(Timer::Shipping | Timer::Delivery | Timer::Undoing) => stay(),
     }
 }
 
@@ -228,7 +233,7 @@ fn inventory_reserved(order: &PlacedOrder, event: Event) -> Next {
         | Event::Shipped(_)
         | Event::Delivered(_)
         | Event::ShippingFailed(_)
-        | Event::TimedOut(Timer::Shipping | Timer::Delivery) => stay(),
+        | Event::TimedOut(Timer::Shipping | Timer::Delivery | Timer::Undoing) => stay(),
     }
 }
 
@@ -248,7 +253,7 @@ fn payment_processing(order: &PlacedOrder, event: Event) -> Next {
         | Event::Shipped(_)
         | Event::Delivered(_)
         | Event::ShippingFailed(_)
-        | Event::TimedOut(Timer::Shipping | Timer::Delivery) => stay(),
+        | Event::TimedOut(Timer::Shipping | Timer::Delivery | Timer::Undoing) => stay(),
     }
 }
 
@@ -277,7 +282,7 @@ fn paid(order: &PlacedOrder, retries: u8, event: Event) -> Next {
         | Event::PaymentDeclined(_)
         | Event::PaymentVoided(_)
         | Event::Stale(_)
-        | Event::TimedOut(Timer::Delivery) => stay(),
+        | Event::TimedOut(Timer::Delivery | Timer::Undoing) => stay(),
     }
 }
 
@@ -298,7 +303,7 @@ fn shipped(order: &PlacedOrder, event: Event) -> Next {
         | Event::ShippingFailed(_)
         | Event::CancelRequested(_)
         | Event::Stale(_)
-        | Event::TimedOut(Timer::Overall | Timer::Shipping) => stay(),
+        | Event::TimedOut(Timer::Overall | Timer::Shipping | Timer::Undoing) => stay(),
     }
 }
 
@@ -311,6 +316,10 @@ fn compensating(order: &PlacedOrder, ending: Ending, undoing: Undoing, event: Ev
         Event::InventoryReleased(_) => match undoing {
             Undoing::Payment => stay(),
             Undoing::Stock => finish(State::Failed),
+        },
+        Event::TimedOut(Timer::Undoing) => match undoing {
+            Undoing::Payment => ask_to_void(order, stay()),
+            Undoing::Stock => ask_to_release(order, stay()),
         },
         // A capture that overtook the void is given back by payments before it says voided.
         Event::Validated(_)
@@ -325,7 +334,7 @@ fn compensating(order: &PlacedOrder, ending: Ending, undoing: Undoing, event: Ev
         | Event::ShippingFailed(_)
         | Event::CancelRequested(_)
         | Event::Stale(_)
-        | Event::TimedOut(_) => stay(),
+        | Event::TimedOut(Timer::Overall | Timer::Shipping | Timer::Delivery) => stay(),
     }
 }
 
@@ -390,7 +399,7 @@ fn cancelled(order: &PlacedOrder, reason: CancelReason, detail: String) -> Next 
 /// Back from where payment may have begun: first the payment, then the stock.
 fn undo_payment(order: &PlacedOrder, ending: Ending) -> Next {
     let step = to(State::Compensating { ending, undoing: Undoing::Payment });
-    tell(order, ending, step).send(PaymentVoidRequested { order: order.order_id })
+    ask_to_void(order, tell(order, ending, step))
 }
 
 /// Back from where only stock may be held.
@@ -399,8 +408,15 @@ fn undo_stock(order: &PlacedOrder, ending: Ending) -> Next {
 }
 
 fn release(order: &PlacedOrder, ending: Ending) -> Next {
-    to(State::Compensating { ending, undoing: Undoing::Stock })
-        .send(InventoryReleaseRequested { order: order.order_id })
+    ask_to_release(order, to(State::Compensating { ending, undoing: Undoing::Stock }))
+}
+
+fn ask_to_void(order: &PlacedOrder, step: Next) -> Next {
+    step.send(PaymentVoidRequested { order: order.order_id }).after(UNDOING, Timer::Undoing)
+}
+
+fn ask_to_release(order: &PlacedOrder, step: Next) -> Next {
+    step.send(InventoryReleaseRequested { order: order.order_id }).after(UNDOING, Timer::Undoing)
 }
 
 /// Records how the order ends, and tells those who care.

@@ -12,6 +12,7 @@
 
 mod disk;
 mod idle;
+mod meter;
 mod noop;
 mod place;
 mod table;

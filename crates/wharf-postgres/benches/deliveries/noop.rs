@@ -12,8 +12,9 @@ use sqlx::{Connection, Row};
 use wharf::{Module, Msg, Result, Worker};
 
 use crate::{
+    meter::Meter,
     place::{CLIENTS, Happened, Place, TAKES, fill},
-    table::Table,
+    table::{Table, Take},
 };
 
 /// Endpoints of the worker, each with a pump of its own.
@@ -26,8 +27,8 @@ const TAKEN_MAX: u64 = 200_000;
 const RAW: &str = "
     DELETE FROM wharf.deliveries WHERE ctid = ANY(ARRAY(
         SELECT ctid FROM wharf.deliveries
-        WHERE endpoint = $1 AND not_before <= (SELECT wharf.wharf_now()) AND held_until <= (SELECT wharf.wharf_now())
-        ORDER BY endpoint, not_before, id LIMIT 100 FOR UPDATE SKIP LOCKED))
+        WHERE endpoint = $1 AND rank = 1 AND not_before <= (SELECT wharf.wharf_now()) AND held_until <= (SELECT wharf.wharf_now())
+        ORDER BY endpoint, rank, not_before, id LIMIT 100 FOR UPDATE SKIP LOCKED))
     RETURNING id, epoch, message_id, name, version, kind, key, tenant, sent_at, attempt, crashes, redrives, trail, body";
 
 pub(crate) async fn measure(place: &Place, table: &mut Table, backlogs: &[u64]) {
@@ -54,7 +55,7 @@ async fn prepare(place: &Place, backlog: u64, analyzed: bool) {
 }
 
 /// Claim and delete by hundreds.
-async fn raw_rate(place: &Place, rows: u64) -> f64 {
+async fn raw_rate(place: &Place, rows: u64) -> Take {
     let left = Arc::new(AtomicI64::new(rows.cast_signed()));
     let mut clients = Vec::new();
     for client in 0..CLIENTS {
@@ -62,6 +63,7 @@ async fn raw_rate(place: &Place, rows: u64) -> f64 {
         sqlx::query("SET enable_seqscan = off").execute(&mut connection).await.unwrap();
         clients.push((connection, format!("bench-{}", client % ENDPOINTS)));
     }
+    let meter = Meter::start(place).await;
     let began = Instant::now();
     let clients: Vec<_> = clients
         .into_iter()
@@ -83,7 +85,9 @@ async fn raw_rate(place: &Place, rows: u64) -> f64 {
     for client in clients {
         client.await.unwrap();
     }
-    (rows as f64 - left.load(Ordering::Relaxed) as f64) / began.elapsed().as_secs_f64()
+    let taken = rows as f64 - left.load(Ordering::Relaxed) as f64;
+    let rate = taken / began.elapsed().as_secs_f64();
+    Take { rate, cost: meter.stop(taken).await }
 }
 
 async fn nothing(Msg(happened): Msg<Happened>) -> Result {
@@ -92,7 +96,7 @@ async fn nothing(Msg(happened): Msg<Happened>) -> Result {
 }
 
 /// A worker, from its start to its last settlement.
-async fn our_rate(place: &Place, rows: u64) -> f64 {
+async fn our_rate(place: &Place, rows: u64) -> Take {
     let engine = place.options().connect().await.unwrap();
     let mut module = Module::new("bench", ());
     for number in 0..ENDPOINTS {
@@ -101,6 +105,7 @@ async fn our_rate(place: &Place, rows: u64) -> f64 {
     }
     let worker = Worker::new(engine.clone()).module(module).ready().await.unwrap();
     let vitals = worker.client("bench").vitals().clone();
+    let meter = Meter::start(place).await;
     let began = Instant::now();
     let mut rate = 0.0;
     worker
@@ -112,5 +117,5 @@ async fn our_rate(place: &Place, rows: u64) -> f64 {
         })
         .await;
     engine.close().await;
-    rate
+    Take { rate, cost: meter.stop(vitals.settled_total() as f64).await }
 }

@@ -1,5 +1,13 @@
 //! What was measured, beside what it is measured against.
 
+use crate::meter::Cost;
+
+/// One take of a rate: how many a second, and what each was paid with.
+pub(crate) struct Take {
+    pub(crate) rate: f64,
+    pub(crate) cost: Cost,
+}
+
 /// Rows of a case, ours, raw and their ratio.
 #[derive(Default)]
 pub(crate) struct Table {
@@ -8,8 +16,14 @@ pub(crate) struct Table {
 
 impl Table {
     /// Adds rates per second: more is better.
-    pub(crate) fn rate(&mut self, case: &str, ours: &[f64], raw: &[f64]) {
-        let (ours, raw) = (median(ours), median(raw));
+    pub(crate) fn rate(&mut self, case: &str, ours: &[Take], raw: &[Take]) {
+        for (whose, takes) in [("wharf", ours), ("raw", raw)] {
+            if let Some(take) = takes.last() {
+                println!("    each, {whose}: {}", take.cost.line());
+            }
+        }
+        let rate = |takes: &[Take]| median(&takes.iter().map(|take| take.rate).collect::<Vec<_>>());
+        let (ours, raw) = (rate(ours), rate(raw));
         self.add([case.to_owned(), format!("{ours:.0}/s"), format!("{raw:.0}/s"), format!("{:.2}", ours / raw)]);
     }
 

@@ -7,8 +7,9 @@ use wharf::{Bus, Key, Message, Module, Msg, Result, Tx, Worker};
 use wharf_postgres::{PostgresOptions, PostgresTx};
 
 use crate::{
+    meter::Meter,
     place::{Happened, Place, TAKES, fill},
-    table::Table,
+    table::{Table, Take},
 };
 
 const TOTAL: u64 = 20_000;
@@ -36,7 +37,7 @@ pub(crate) async fn measure(place: &Place, table: &mut Table) {
             raw.push(raw_rate(place, concurrency).await);
             let total = if concurrency == 1 { TOTAL / 4 } else { TOTAL };
             fill(place, total, 1).await;
-            ours.push(our_rate(place.options().transactions_max(all(concurrency)), concurrency, total).await);
+            ours.push(our_rate(place, place.options().transactions_max(all(concurrency)), concurrency, total).await);
         }
         table.rate(&format!("Tx and one message, {concurrency} at once, a commit each"), &ours, &raw);
     }
@@ -47,18 +48,19 @@ pub(crate) async fn measure(place: &Place, table: &mut Table) {
             raw.push(raw_rate(place, 32).await);
             fill(place, TOTAL, 1).await;
             let options = place.options().transactions_max(connections).share_commits(members);
-            ours.push(our_rate(options, concurrency, TOTAL).await);
+            ours.push(our_rate(place, options, concurrency, TOTAL).await);
         }
         let case = format!("Tx and one message, {concurrency} at once, {members} share a commit");
         table.rate(&case, &ours, &raw);
     }
 }
 
-async fn raw_rate(place: &Place, clients: usize) -> f64 {
+async fn raw_rate(place: &Place, clients: usize) -> Take {
     let mut connections = Vec::new();
     for _ in 0..clients {
         connections.push(place.connection().await);
     }
+    let meter = Meter::start(place).await;
     let began = Instant::now();
     let clients: Vec<_> = connections
         .into_iter()
@@ -79,7 +81,8 @@ async fn raw_rate(place: &Place, clients: usize) -> f64 {
     for client in clients {
         commits += client.await.unwrap();
     }
-    commits as f64 / began.elapsed().as_secs_f64()
+    let rate = commits as f64 / began.elapsed().as_secs_f64();
+    Take { rate, cost: meter.stop(commits as f64).await }
 }
 
 async fn note(Msg(happened): Msg<Happened>, mut tx: Tx, bus: Bus) -> Result {
@@ -98,13 +101,14 @@ fn all(concurrency: usize) -> u32 {
     u32::try_from(concurrency).unwrap()
 }
 
-async fn our_rate(options: PostgresOptions, concurrency: usize, total: u64) -> f64 {
+async fn our_rate(place: &Place, options: PostgresOptions, concurrency: usize, total: u64) -> Take {
     let engine = options.connect().await.unwrap();
     let module = Module::new("bench", ())
         .endpoint("bench-0", |endpoint| endpoint.concurrency(concurrency).prefetch(400).consume("note", note))
         .consume("ignore", ignore);
     let worker = Worker::new(engine.clone()).module(module).ready().await.unwrap();
     let vitals = worker.client("bench").vitals().clone();
+    let meter = Meter::start(place).await;
     let began = Instant::now();
     let mut rate = 0.0;
     worker
@@ -116,5 +120,5 @@ async fn our_rate(options: PostgresOptions, concurrency: usize, total: u64) -> f
         })
         .await;
     engine.close().await;
-    rate
+    Take { rate, cost: meter.stop(total as f64).await }
 }

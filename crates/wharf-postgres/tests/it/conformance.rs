@@ -6,7 +6,7 @@ use wharf::{
     Result, Tx,
     testing::{
         ManualClock,
-        conformance::{Sabotage, Subject},
+        conformance::{Sabotage, Subject, apart::InMemory},
     },
 };
 use wharf_postgres::{Postgres, PostgresTx};
@@ -53,6 +53,17 @@ impl<const SHARE_COMMITS: usize> Subject for OnPostgres<SHARE_COMMITS> {
         read.fetch_optional(self.engine.pool()).await.unwrap()
     }
 
+    async fn plant(&self, endpoint: &str, name: &str, body: &[u8]) -> Option<bool> {
+        // Half a character PostgreSQL does not take.
+        let Ok(body) = std::str::from_utf8(body) else { return Some(false) };
+        let insert = "INSERT INTO wharf.deliveries
+                          (endpoint, not_before, attempt, crashes, redrives, message_id, name, version, kind, key, tenant,
+                           sent_at, trail, body)
+                      VALUES ($1, 0, -1, -1, -1, gen_random_uuid(), $2, 1, 'gossip', '', '', -1, '{', $3)";
+        sqlx::query(insert).bind(endpoint).bind(name).bind(body).execute(self.engine.pool()).await.unwrap();
+        Some(true)
+    }
+
     async fn sabotage(tx: &mut Tx, how: Sabotage) -> bool {
         let connection = tx.postgres().await.unwrap();
         match how {
@@ -81,7 +92,17 @@ impl<const SHARE_COMMITS: usize> OnPostgres<SHARE_COMMITS> {
 
 wharf::conformance!(OnPostgres<1>);
 
+mod apart {
+    use super::*;
+    wharf::conformance_apart!(OnPostgres<1>, InMemory);
+}
+
 mod shared {
     use super::*;
     wharf::conformance!(OnPostgres<8>);
+
+    mod apart {
+        use super::*;
+        wharf::conformance_apart!(OnPostgres<8>, InMemory);
+    }
 }

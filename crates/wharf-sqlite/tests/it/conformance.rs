@@ -1,11 +1,12 @@
 //! SQLite keeps the promises of every engine.
 
 use async_trait::async_trait;
+use sqlx::{Connection, SqliteConnection, sqlite::SqliteConnectOptions};
 use wharf::{
     Result, Tx,
     testing::{
         ManualClock,
-        conformance::{Sabotage, Subject},
+        conformance::{Sabotage, Subject, apart::InMemory},
     },
 };
 use wharf_sqlite::{Sqlite, SqliteTx};
@@ -42,6 +43,18 @@ impl Subject for App {
         value.fetch_optional(self.engine.read_pool()).await.unwrap()
     }
 
+    async fn plant(&self, endpoint: &str, name: &str, body: &[u8]) -> Option<bool> {
+        let insert = "INSERT INTO wharf_deliveries
+                          (endpoint, not_before, attempt, crashes, redrives, message_id, name, version, kind, key, tenant,
+                           sent_at, trail, body)
+                      VALUES (?, 0, -1, -1, -1, 'no id', ?, 1, 'gossip', '', '', -1, '{', CAST(? AS TEXT))";
+        let options = SqliteConnectOptions::new().filename(self.path());
+        let mut foreign = SqliteConnection::connect_with(&options).await.unwrap();
+        sqlx::query(insert).bind(endpoint).bind(name).bind(body).execute(&mut foreign).await.unwrap();
+        foreign.close().await.unwrap();
+        Some(true)
+    }
+
     async fn sabotage(tx: &mut Tx, how: Sabotage) -> bool {
         let connection = tx.sqlite().await.unwrap();
         match how {
@@ -62,3 +75,8 @@ impl Subject for App {
 }
 
 wharf::conformance!(App);
+
+mod apart {
+    use super::*;
+    wharf::conformance_apart!(App, InMemory);
+}

@@ -4,6 +4,7 @@
 mod app;
 mod conformance;
 mod killed;
+mod outbox_example;
 mod ownership;
 mod sharing;
 mod trouble;

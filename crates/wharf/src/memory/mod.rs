@@ -56,7 +56,7 @@ impl Memory {
     }
 
     fn wake(&self, outgoing: &[Outgoing]) {
-        self.shared.wakeups.wake(outgoing.iter().map(|one| &*one.endpoint));
+        self.shared.wakeups.wake(outgoing);
     }
 }
 

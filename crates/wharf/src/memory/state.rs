@@ -9,8 +9,8 @@ use std::{
 use uuid::Uuid;
 
 use crate::{
-    Envelope, Outgoing, Tenant, Timestamp,
-    ports::{Burial, DeadLetter, Ending, Lease, Outcome, Receipt, Round, SagaId, SagaRow, TimerArm},
+    Code, Envelope, Outgoing, Tenant, Timestamp,
+    ports::{Burial, Claim, DeadLetter, Ending, Lease, Outcome, Receipt, Round, SagaId, SagaRow, TimerArm, Turns},
 };
 
 /// Everything the engine holds.
@@ -31,20 +31,26 @@ pub(super) struct State {
 pub(super) struct Row {
     pub(super) endpoint: Arc<str>,
     pub(super) not_before: Timestamp,
+    /// When it became due for the first time: its place among those of its turn.
+    pub(super) place: Timestamp,
+    pub(super) turn: Option<Arc<str>>,
     pub(super) epoch: i64,
     pub(super) held: bool,
     /// Whether it was claimed alone, as a survivor.
     pub(super) alone: bool,
     pub(super) lost_leases: u32,
+    pub(super) unknown_since: Option<Timestamp>,
     pub(super) envelope: Envelope,
     pub(super) body: Arc<str>,
 }
 
-/// A dead letter, and where it goes when it is redriven.
+/// A dead letter, where it goes when it is redriven, and its place among those of its turn.
 #[derive(Debug, Clone)]
 pub(super) struct Dead {
     pub(super) letter: DeadLetter,
     pub(super) redrive_to: Arc<str>,
+    pub(super) place: Timestamp,
+    pub(super) turn: Option<Arc<str>>,
 }
 
 /// What the inbox keeps of a message.
@@ -65,7 +71,7 @@ pub(super) struct Timer {
 
 impl Row {
     /// Holds it for another lease. One that is still held has lost the lease before.
-    pub(super) fn claim(&mut self, until: Timestamp) {
+    pub(super) fn hold(&mut self, until: Timestamp) {
         self.lost_leases += u32::from(self.held);
         self.envelope.crashes += u32::from(self.alone);
         self.alone = self.held;
@@ -83,19 +89,86 @@ impl Row {
 impl State {
     pub(super) fn send(&mut self, outgoing: &[Outgoing], now: Timestamp) {
         for one in outgoing {
-            self.next_id += 1;
-            let row = Row {
+            let mut envelope = one.envelope.clone();
+            envelope.expires_at = one.expires_in.map(|time| now + time).or(envelope.expires_at);
+            self.insert(Row {
                 endpoint: Arc::clone(&one.endpoint),
                 not_before: now + one.delay,
+                place: now + one.delay,
+                turn: one.turn.clone(),
                 epoch: 0,
                 held: false,
                 alone: false,
                 lost_leases: 0,
-                envelope: one.envelope.clone(),
+                unknown_since: None,
+                envelope,
                 body: Arc::clone(&one.body),
-            };
-            self.deliveries.insert(self.next_id, row);
+            });
         }
+    }
+
+    fn insert(&mut self, row: Row) {
+        self.next_id += 1;
+        self.deliveries.insert(self.next_id, row);
+    }
+
+    /// The rows that this claim takes, in their order; and when the next will be due, if fewer are than it asked for.
+    pub(super) fn due(&self, claim: &Claim<'_>, now: Timestamp) -> (Vec<i64>, Option<Timestamp>) {
+        let ours = || self.deliveries.iter().filter(|(_, row)| &*row.endpoint == claim.endpoint);
+        let mut due: Vec<_> = ours().filter(|(_, row)| row.not_before <= now).collect();
+        due.retain(|(_, row)| claim.survivors || !row.held);
+        due.sort_unstable_by_key(|(id, row)| (row.envelope.priority.rank(), row.not_before, **id));
+        let mut rows = due;
+        if claim.turns != Turns::Free {
+            let may_go = self.may_go(claim);
+            rows.retain(|(id, row)| row.turn.is_none() || may_go.contains(*id));
+        }
+        // Rows that take turns may be claimed where none are asked for: then they are like any other.
+        let turn = |row: &&Row| row.turn.as_deref().filter(|_| claim.turns != Turns::Free).map(str::to_owned);
+        let chosen = Turns::choose(rows, claim.max, |(_, row)| turn(row), |(_, row)| row.held);
+        let is_full = chosen.len() >= claim.max;
+        let next_due = ours().map(|(_, row)| row.not_before).filter(|due| *due > now).min();
+        (chosen.into_iter().map(|(id, _)| *id).collect(), next_due.filter(|_| !is_full))
+    }
+
+    /// Those whose turn it may be: nobody of their turn is held but they themselves, and where the turn is ordered, none
+    /// of it is before them.
+    fn may_go(&self, claim: &Claim<'_>) -> HashSet<i64> {
+        let mut held = HashMap::new();
+        let mut first = HashMap::new();
+        let mut dead = HashMap::new();
+        for (id, row) in self.deliveries.iter().filter(|(_, row)| &*row.endpoint == claim.endpoint) {
+            let Some(turn) = row.turn.as_deref() else { continue };
+            if row.held {
+                held.insert(turn, *id);
+            }
+            let first = first.entry(turn).or_insert((row.place, *id));
+            *first = (*first).min((row.place, *id));
+        }
+        let expired = Code::EXPIRED.to_string();
+        let holding = |letter: &DeadLetter| letter.endpoint == claim.endpoint && letter.code != expired;
+        for (id, letter) in self.dead.iter().filter(|(_, dead)| holding(&dead.letter)) {
+            let Some(turn) = letter.turn.as_deref() else { continue };
+            let first = dead.entry(turn).or_insert((letter.place, *id));
+            *first = (*first).min((letter.place, *id));
+        }
+        let mut may_go = HashSet::new();
+        for (id, row) in &self.deliveries {
+            let Some(turn) = row.turn.as_deref() else { continue };
+            let place = (row.place, *id);
+            let is_free = held.get(turn).is_none_or(|held| held == id);
+            let is_next = match claim.turns {
+                Turns::Free | Turns::OneAtATime => true,
+                Turns::Ordered { dead_letters_hold } => {
+                    let is_held_up = dead_letters_hold && dead.get(turn).is_some_and(|dead| *dead < place);
+                    first.get(turn) == Some(&place) && !is_held_up
+                }
+            };
+            if &*row.endpoint == claim.endpoint && is_free && is_next {
+                may_go.insert(*id);
+            }
+        }
+        may_go
     }
 
     /// Whether the row is still held under this lease.
@@ -117,6 +190,10 @@ impl State {
                 release(row, *delay);
             }
             Outcome::Return { delay } => release(row, *delay),
+            Outcome::Unknown { delay } => {
+                row.unknown_since = row.unknown_since.or(Some(now));
+                release(row, *delay);
+            }
             Outcome::DeadLetter { code, reason, attempt } => {
                 let Some(mut row) = self.deliveries.remove(&lease.id) else { return };
                 row.envelope.attempt = *attempt;
@@ -129,7 +206,8 @@ impl State {
                     reason: reason.clone(),
                     died_at: now,
                 };
-                self.dead.insert(lease.id, Dead { letter, redrive_to: row.endpoint });
+                let (redrive_to, place, turn) = (row.endpoint, row.place, row.turn);
+                self.dead.insert(lease.id, Dead { letter, redrive_to, place, turn });
             }
         }
     }
@@ -156,12 +234,12 @@ impl State {
             reason: burial.reason,
             died_at: now,
         };
-        self.dead.insert(letter.id, Dead { letter, redrive_to: burial.redrive_to });
+        self.dead.insert(letter.id, Dead { letter, redrive_to: burial.redrive_to, place: now, turn: None });
     }
 
-    /// Takes a dead letter for another round.
-    pub(super) fn revive(&mut self, id: i64) -> Option<Outgoing> {
-        let Dead { letter, redrive_to } = self.dead.remove(&id)?;
+    /// Sends a dead letter round again; where, if it was still there.
+    pub(super) fn redrive(&mut self, id: i64, now: Timestamp) -> Option<Arc<str>> {
+        let Dead { letter, redrive_to: endpoint, place, turn } = self.dead.remove(&id)?;
         let mut envelope = letter.envelope;
         let message = (envelope.tenant.clone(), Arc::from(letter.endpoint), envelope.id);
         if let Some(ended) = self.inbox.get_mut(&message)
@@ -169,9 +247,23 @@ impl State {
         {
             ended.ending = Ending::Again;
         }
-        (envelope.attempt, envelope.crashes) = (0, 0);
+        (envelope.attempt, envelope.crashes, envelope.expires_at) = (0, 0, None);
         envelope.redrives += 1;
-        Some(Outgoing::new(redrive_to, envelope, letter.body))
+        self.insert(Row {
+            endpoint: Arc::clone(&endpoint),
+            not_before: now,
+            // Before those that were sent with it, though its id is now a later one.
+            place: place - Duration::from_micros(1),
+            turn,
+            epoch: 0,
+            held: false,
+            alone: false,
+            lost_leases: 0,
+            unknown_since: None,
+            envelope,
+            body: letter.body,
+        });
+        Some(endpoint)
     }
 
     /// Forgets messages of the inbox whose last round ended before this; at most so many.

@@ -197,10 +197,9 @@ impl Store for Memory {
         let mut state = self.lock().await;
         let now = self.shared.clock.now();
         // Another operator may have been faster.
-        let outgoing: Vec<_> = letters.iter().filter_map(|letter| state.revive(letter.id)).collect();
-        state.send(&outgoing, now);
-        self.wake(&outgoing);
-        Ok(outgoing.len() as u64)
+        let endpoints: Vec<_> = letters.iter().filter_map(|letter| state.redrive(letter.id, now)).collect();
+        self.shared.wakeups.wake(endpoints.iter().map(|endpoint| &**endpoint));
+        Ok(endpoints.len() as u64)
     }
 
     async fn discard(&self, filter: &DeadLetterFilter) -> Result<u64, Error> {

@@ -15,30 +15,19 @@ impl Transport for Memory {
     async fn claim(&self, claim: &Claim<'_>) -> Result<Claimed, Error> {
         let mut state = self.lock().await;
         let now = self.shared.clock.now();
-        let mut waiting: Vec<_> = state
-            .deliveries
-            .iter()
-            .filter(|(_, row)| &*row.endpoint == claim.endpoint)
-            .map(|(id, row)| (row.not_before, *id, row.held))
-            .collect();
-        waiting.sort_unstable();
-        let next_due = waiting.iter().map(|(not_before, ..)| *not_before).find(|not_before| *not_before > now);
-        waiting.retain(|(not_before, _, held)| *not_before <= now && (claim.survivors || !held));
-        let is_full = waiting.len() >= claim.max;
-        waiting.truncate(claim.max);
-        if let Some(survivor) = waiting.iter().copied().find(|(.., held)| *held) {
-            waiting = vec![survivor];
-        }
-        let mut deliveries = Vec::with_capacity(waiting.len());
-        for (_, id, is_survivor) in waiting {
+        let (due, next_due) = state.due(claim, now);
+        let mut deliveries = Vec::with_capacity(due.len());
+        for id in due {
             let Some(row) = state.deliveries.get_mut(&id) else { continue };
-            row.claim(now + claim.lease);
+            row.hold(now + claim.lease);
             let lease = Lease { id, epoch: row.epoch };
             let mut delivery = Delivery::new(lease, row.envelope.clone(), Arc::clone(&row.body));
-            (delivery.is_survivor, delivery.lost_leases) = (is_survivor, row.lost_leases);
+            (delivery.is_survivor, delivery.lost_leases) = (row.alone, row.lost_leases);
+            delivery.is_expired = row.envelope.expires_at.is_some_and(|expires_at| expires_at <= now);
+            delivery.unknown_for = row.unknown_since.map(|since| now.since(since));
             deliveries.push(delivery);
         }
-        Ok(Claimed { deliveries, next_due: next_due.filter(|_| !is_full) })
+        Ok(Claimed { deliveries, next_due })
     }
 
     async fn settle(&self, batch: &[Settlement]) -> Result<Vec<bool>, Error> {

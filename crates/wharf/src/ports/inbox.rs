@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use crate::{Code, Envelope, Journey, Outgoing, Tenant};
+use crate::{Code, Envelope, Tenant};
 
 /// One round of a message at one endpoint.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -107,13 +107,5 @@ impl Outbox {
     /// For whom messages wait at `endpoint`, if it is an outbox.
     pub fn destination(endpoint: &str) -> Option<&str> {
         endpoint.strip_prefix(Self::PREFIX)
-    }
-
-    /// A message as it comes out of the outbox, with the counts of its delivery there laid aside: they are the relay's.
-    pub(crate) fn opened(destination: &str, envelope: &Envelope, body: &Arc<str>, journey: Journey) -> Outgoing {
-        let mut envelope = envelope.clone();
-        (envelope.attempt, envelope.crashes) = (0, 0);
-        envelope.trail.journey = Some(journey);
-        Outgoing::new(Arc::from(destination), envelope, Arc::clone(body))
     }
 }

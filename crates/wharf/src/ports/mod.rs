@@ -2,17 +2,19 @@
 
 mod claim;
 mod inbox;
+mod left_off;
 mod store;
 mod subscriptions;
 mod transport;
 mod wakeups;
 
-pub use claim::{Claim, Claimed, Delivery, Lease};
+pub use claim::{Claim, Claimed, Delivery, Lease, Turns};
 pub use inbox::{Burial, Ending, Outbox, Receipt, Round};
+pub use left_off::LeftOff;
 pub use store::{DeadLetter, DeadLetterFilter, Fired, SagaId, SagaRow, Store, TimerArm, TimerFiring, Transaction};
 pub use subscriptions::{Declaration, Declared, Replacement, StoredSubscription, Subscription};
 pub use transport::{Depth, Outcome, Settlement, Transport};
-pub use wakeups::Wakeups;
+pub use wakeups::{Bell, Ring, Wakeups};
 
 /// A store and a transport in one database: the deletion of the delivery row is both the acknowledgement and the
 /// deduplication, in the same transaction as the handler's own writes.

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use uuid::Uuid;
 
 use super::{Burial, Declaration, Declared, Ending, Lease, Receipt, Round, StoredSubscription, Subscription};
-use crate::{Clock, Code, Envelope, Error, Key, Kind, Outgoing, Tenant, Timestamp, Trail};
+use crate::{Clock, Code, Envelope, Error, Key, Kind, Outgoing, Priority, Tenant, Timestamp, Trail};
 
 /// Opens transactions and keeps what outlives a delivery.
 #[async_trait]
@@ -25,9 +25,10 @@ pub trait Store: Any + fmt::Debug + Send + Sync {
     /// The dead letters that match, oldest first, at most `filter.limit`.
     async fn dead_letters(&self, filter: &DeadLetterFilter) -> Result<Vec<DeadLetter>, Error>;
 
-    /// Sends matching dead letters round again, as fresh deliveries with one redrive more: to the endpoint they are
-    /// listed under, or to [`Burial::redrive_to`]. Where the inbox says of one that it is dead-lettered, the same commit
-    /// makes it say that it will come again. Idempotent: what was sent round is no longer there. Returns how many.
+    /// Sends matching dead letters round again, as fresh deliveries with one redrive more, that do not expire, each before
+    /// all that waits in its turn: to the endpoint they are listed under, or to [`Burial::redrive_to`]. Where the inbox
+    /// says of one that it is dead-lettered, the same commit makes it say that it will come again. Idempotent: what was
+    /// sent round is no longer there. Returns how many.
     async fn redrive(&self, filter: &DeadLetterFilter) -> Result<u64, Error>;
 
     /// Deletes matching dead letters. Returns how many.
@@ -166,6 +167,8 @@ pub struct TimerArm {
     pub delay: Duration,
     /// Where its firing is delivered.
     pub endpoint: Arc<str>,
+    /// Whether its firing takes turns there with the instance's other deliveries.
+    pub takes_turns: bool,
     /// The trail of the message that armed it.
     pub trail: Trail,
 }
@@ -197,11 +200,14 @@ impl TimerFiring {
             attempt: 0,
             crashes: 0,
             redrives: 0,
+            priority: Priority::Normal,
+            expires_at: None,
             trail: timer.trail.clone(),
         };
         let body =
             format!(r#"{{"timer":{},"generation":{}}}"#, serde_json::Value::from(firing.timer), firing.generation);
-        Outgoing::new(Arc::clone(&timer.endpoint), envelope, Arc::from(body))
+        let firing = Outgoing::new(Arc::clone(&timer.endpoint), envelope, Arc::from(body));
+        if timer.takes_turns { firing.in_turn() } else { firing }
     }
 }
 

@@ -10,7 +10,7 @@ use crate::{Code, Error, Outgoing};
 /// Carries messages to endpoints and hands each to one holder at a time.
 #[async_trait]
 pub trait Transport: fmt::Debug + Send + Sync + 'static {
-    /// Takes due deliveries of an endpoint, oldest first, each under a lease with an epoch of its own. The claim is
+    /// Takes due deliveries of an endpoint, the highest priority first and of one priority the oldest, each under a lease with an epoch of its own. The claim is
     /// durable before it returns, so that a crash can be counted.
     ///
     /// It looks at the next so many that it could take, in their order. If one of them is a survivor, it takes the first
@@ -67,6 +67,12 @@ pub enum Outcome {
     },
     /// Back in the queue, costing no attempt and no crash: snoozed, or returned by a worker that stops.
     Return {
+        /// Counted from the commit.
+        delay: Duration,
+    },
+    /// Back in the queue, costing nothing: nobody here knows a message of this name and version, or the saga instance it
+    /// is for. The engine notes when this was first said, and [tells](super::Delivery::unknown_for).
+    Unknown {
         /// Counted from the commit.
         delay: Duration,
     },

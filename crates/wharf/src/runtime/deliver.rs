@@ -10,7 +10,7 @@ use std::{
 
 use futures_util::FutureExt;
 
-use super::Runtime;
+use super::{Runtime, inbox::done};
 use crate::{
     Arrival, Bus, Cancel, CancelReason, Code, Delivery, Error, Outgoing,
     context::Context,
@@ -19,7 +19,7 @@ use crate::{
     handler::Consumer,
     layer::{Layers, not_admitted},
     outside::watched,
-    ports::{Outcome, Settlement},
+    ports::{Ending, Outcome, Receipt, Round, Settlement, Transaction, Turns},
     retry::Next,
     tx::SlotOwner,
 };
@@ -32,6 +32,11 @@ pub(crate) enum Delivered {
     Committed(Vec<Outgoing>),
     /// The lease was no longer ours; nothing of it happened.
     Stale,
+    /// Committed in the store with what it sent; the transport is still to be told.
+    #[cfg_attr(not(feature = "testing"), expect(dead_code, reason = "only the harness writes a transcript of it"))]
+    Noted(Settlement, Vec<Outgoing>),
+    /// A copy of what had ended before; nothing of it happened, and the transport is still to be told.
+    Repeated(Settlement),
     /// Still to be settled, in a batch with others.
     Unsettled(Settlement),
     /// The handler failed; still to be settled.
@@ -42,12 +47,18 @@ pub(crate) enum Delivered {
 pub(crate) async fn deliver(
     runtime: &Runtime,
     endpoint: &EndpointDefinition,
-    delivery: Delivery,
+    delivery: Arc<Delivery>,
     cancel: Cancel,
 ) -> Delivered {
-    let delivery = Arc::new(delivery);
+    if delivery.is_expired {
+        return Delivered::Unsettled(expired(endpoint, &delivery));
+    }
     if delivery.envelope.crashes >= runtime.limits.crashes_max {
         return Delivered::Unsettled(quarantined(endpoint, &delivery));
+    }
+    if let Some(outcome) = runtime.too_old(&delivery) {
+        tracing::error!(endpoint = &*endpoint.name, id = %delivery.envelope.id, ?outcome, "message is too old");
+        return Delivered::Unsettled(Settlement { lease: delivery.lease, outcome, outgoing: Vec::new() });
     }
     let Some(consumer) = endpoint.consumers.iter().find(|consumer| consumer.accepts(&delivery.envelope)) else {
         return Delivered::Unsettled(unknown(runtime, &delivery));
@@ -70,13 +81,18 @@ pub(crate) async fn deliver(
             Verdict::Snooze(delay) => Outcome::Return { delay },
             Verdict::DeadLetter => dead_letter(&failure, failed_attempts + 1),
             Verdict::Retry if cancel.reason().is_some() => Outcome::Return { delay: Duration::ZERO },
-            Verdict::Retry if let Some(delay) = deploy_pause(runtime, &delivery, &failure) => Outcome::Return { delay },
+            Verdict::Retry if let Some(delay) = deploy_pause(runtime, &delivery, &failure) => {
+                Outcome::Unknown { delay }
+            }
             Verdict::Retry => {
                 failed_attempts += 1;
                 match endpoint.retry.after(failed_attempts, delivery.envelope.id) {
                     Next::Now => continue,
                     Next::After(delay) => Outcome::Retry { delay, attempt: failed_attempts },
-                    Next::GiveUp => dead_letter(&failure, failed_attempts),
+                    Next::GiveUp => match pause_before_start(runtime, &delivery, &failure) {
+                        Some(delay) => Outcome::Unknown { delay },
+                        None => dead_letter(&failure, failed_attempts),
+                    },
                 }
             }
         };
@@ -103,6 +119,7 @@ async fn attempt(
     let context = Context {
         delivery: Arc::clone(delivery),
         failed_attempts,
+        takes_turns: endpoint.turns != Turns::Free,
         slot: slot(Arc::clone(&runtime.engine), envelope.tenant.clone(), Arc::clone(&tx_open)),
         bus: Bus::new(Arc::clone(&runtime.post), envelope.tenant.clone(), trail),
         cancel: cancel.clone(),
@@ -111,6 +128,9 @@ async fn attempt(
     let transaction = context.slot.take_back();
     let outgoing = answer.and_then(|()| context.bus.take());
     match (outgoing, transaction?) {
+        (Ok(outgoing), Some(transaction)) if runtime.via.is_some() => {
+            note(&endpoint.name, delivery, transaction, outgoing).await
+        }
         (Ok(outgoing), Some(transaction)) => match transaction.settle(delivery.lease, &outgoing).await? {
             true => Ok(Delivered::Committed(outgoing)),
             false => Ok(Delivered::Stale),
@@ -130,6 +150,22 @@ async fn attempt(
             Err(failure)
         }
     }
+}
+
+/// Commits what the handler did together with the note that this round has ended; unless it had ended before.
+async fn note(
+    endpoint: &Arc<str>,
+    delivery: &Delivery,
+    mut transaction: Box<dyn Transaction>,
+    outgoing: Vec<Outgoing>,
+) -> Result<Delivered> {
+    let receipt = Receipt { round: Round::of(endpoint, &delivery.envelope), ending: Ending::Handled };
+    if transaction.note(&[receipt]).await? == [true] {
+        transaction.commit(&outgoing).await?;
+        return Ok(Delivered::Noted(done(delivery.lease), outgoing));
+    }
+    transaction.rollback().await?;
+    Ok(Delivered::Repeated(done(delivery.lease)))
 }
 
 /// Runs the handler until it answers, panics, takes too long, or is no longer wanted.
@@ -153,6 +189,21 @@ async fn run(
         () = too_late => Err(timed_out(endpoint, consumer)),
         reason = context.cancel.cancelled() => Err(cancelled(reason)),
     }
+}
+
+/// A delivery that came up too late to be of use.
+fn expired(endpoint: &EndpointDefinition, delivery: &Delivery) -> Settlement {
+    let envelope = &delivery.envelope;
+    let reason = "it had expired before it was taken up".to_owned();
+    tracing::warn!(
+        endpoint = &*endpoint.name,
+        name = &*envelope.name,
+        key = envelope.key.as_str(),
+        id = %envelope.id,
+        "delivery expired"
+    );
+    let outcome = Outcome::DeadLetter { code: Code::EXPIRED, reason, attempt: envelope.attempt };
+    Settlement { lease: delivery.lease, outcome, outgoing: Vec::new() }
 }
 
 /// A delivery that was lost too often while it was claimed alone. Running it once more might take others with it.
@@ -219,7 +270,7 @@ fn cancelled(reason: CancelReason) -> Failure {
 fn unknown(runtime: &Runtime, delivery: &Delivery) -> Settlement {
     let envelope = &delivery.envelope;
     let outcome = if let Some(delay) = within_grace(runtime, delivery) {
-        Outcome::Return { delay }
+        Outcome::Unknown { delay }
     } else {
         let reason = format!("no handler here accepts `{}` version {}", envelope.name, envelope.version);
         Outcome::DeadLetter { code: Code::MESSAGE_UNKNOWN, reason, attempt: envelope.attempt }
@@ -239,10 +290,17 @@ fn deploy_pause(runtime: &Runtime, delivery: &Delivery, failure: &Failure) -> Op
     if failure.code() == Code::SAGA_UNREADABLE { within_grace(runtime, delivery) } else { None }
 }
 
-/// When to look again at what only other code can handle, while a rolling deploy may still bring that code.
+/// An event of a saga instance that does not exist, once the policy has given up: whoever held the event that starts it
+/// may have crashed, and then that comes only after its lease. So it waits for as long as an unknown message.
+fn pause_before_start(runtime: &Runtime, delivery: &Delivery, failure: &Failure) -> Option<Duration> {
+    if failure.code() == Code::SAGA_NOT_STARTED { within_grace(runtime, delivery) } else { None }
+}
+
+/// When to look again at what only other code can handle, while a rolling deploy may still bring that code. The while
+/// begins when this is first found, however long the delivery waited before.
 fn within_grace(runtime: &Runtime, delivery: &Delivery) -> Option<Duration> {
     let grace = runtime.limits.unknown_message_grace;
-    (runtime.post.clock.now().since(delivery.envelope.sent_at) < grace).then(|| grace / 30)
+    (delivery.unknown_for.unwrap_or_default() < grace).then(|| grace / 30)
 }
 
 fn dead_letter(failure: &Failure, attempt: u32) -> Outcome {
@@ -260,8 +318,8 @@ fn log_failure(
     let (endpoint, name, key) = (&*endpoint.name, &*delivery.envelope.name, delivery.envelope.key.as_str());
     let id = delivery.envelope.id;
     match outcome {
-        Outcome::Return { delay } if failure.code() == Code::SAGA_UNREADABLE => {
-            tracing::warn!(endpoint, handler, name, key, %id, ?delay, error = %failure, "event waits for code that reads its saga");
+        Outcome::Unknown { delay } => {
+            tracing::warn!(endpoint, handler, name, key, %id, ?delay, error = %failure, "delivery waits until it is known here");
         }
         Outcome::Return { delay } => tracing::debug!(endpoint, handler, name, key, %id, ?delay, "delivery returned"),
         // Events overtake one another all day; only one that is never caught up with is worth a line.

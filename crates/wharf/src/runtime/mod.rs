@@ -1,9 +1,11 @@
 //! What runs while a worker runs.
 
 mod deliver;
+mod inbox;
 mod lookout;
 mod pump;
 mod refresh;
+mod relay;
 mod supervise;
 mod survivors;
 mod tick;
@@ -11,9 +13,13 @@ mod timers;
 mod vitals;
 
 pub(crate) use deliver::{Delivered, deliver};
+pub(crate) use inbox::{Ended, prune_inbox};
+#[cfg(feature = "testing")]
+pub(crate) use inbox::{Taken, done};
 pub(crate) use lookout::Lookout;
 pub(crate) use pump::{Phase, pump};
 pub(crate) use refresh::keep_routes;
+pub(crate) use relay::Relay;
 pub(crate) use supervise::supervise;
 pub(crate) use survivors::Survivors;
 pub(crate) use tick::tick;
@@ -24,14 +30,36 @@ pub use vitals::{Vital, Vitals};
 
 use std::sync::Arc;
 
-use crate::{Limits, bus::PostOffice, ports::Engine};
+use crate::{
+    Limits,
+    bus::PostOffice,
+    ports::{Engine, Transport},
+};
 
 /// What all of a worker's tasks share.
 #[derive(Debug, Clone)]
 pub(crate) struct Runtime {
+    /// Keeps state, and carries messages unless there is a transport of another kind.
     pub(crate) engine: Arc<dyn Engine>,
+    /// A transport of another kind than the engine.
+    pub(crate) via: Option<Arc<dyn Transport>>,
     pub(crate) post: Arc<PostOffice>,
     pub(crate) limits: Arc<Limits>,
     pub(crate) vitals: Vitals,
     pub(crate) survivors: Arc<Survivors>,
+}
+
+impl Runtime {
+    /// What carries deliveries to this worker's endpoints.
+    pub(crate) fn transport(&self) -> Arc<dyn Transport> {
+        match &self.via {
+            Some(via) => Arc::clone(via),
+            None => Arc::clone(&self.engine) as Arc<dyn Transport>,
+        }
+    }
+
+    /// The same for what is carried by the store itself: the outbox.
+    pub(crate) fn of_the_store(&self) -> Self {
+        Self { via: None, ..self.clone() }
+    }
 }

@@ -25,14 +25,17 @@ use futures_util::{
     future::{BoxFuture, Fuse, FusedFuture},
 };
 use tokio::{sync::watch, task::JoinSet};
-use uuid::Uuid;
 
-use super::{Delivered, Lookout, Runtime, deliver, survivors::Permit};
+use super::{
+    Delivered, Ended, Lookout, Runtime, deliver,
+    inbox::{Taken, done},
+    survivors::Permit,
+};
 use crate::{
     Cancel, CancelReason, Code, Delivery, Error, Timestamp,
     endpoint::EndpointDefinition,
     layer::LATER,
-    ports::{Claim, Claimed, Lease, Outcome, Settlement},
+    ports::{Claim, Lease, Outcome, Settlement, Turns},
     retry::Next,
 };
 
@@ -50,7 +53,8 @@ pub(crate) async fn pump(
     endpoint: Arc<EndpointDefinition>,
     mut phase: watch::Receiver<Phase>,
 ) -> Result<(), Error> {
-    let bell = runtime.engine.wakeups().bell(&endpoint.name);
+    let transport = runtime.transport();
+    let bell = transport.wakeups().bell(&endpoint.name);
     let clock = Arc::clone(&runtime.post.clock);
     let mut pump = Pump::new(runtime, endpoint);
     loop {
@@ -73,7 +77,7 @@ pub(crate) async fn pump(
             lost = &mut pump.renewing => pump.on_renewed(lost),
             () = clock.sleep_until(pump.renew_at), if pump.renewing.is_terminated() => pump.start_renewing(),
             () = clock.sleep_until(pump.settle_at), if pump.is_held_up() => {}
-            () = bell.notified(), if waiting => pump.look_at = now,
+            due_in = bell.notified(), if waiting => pump.look_at = pump.look_at.min(now + due_in),
             () = clock.sleep_until(pump.look_at.max(pump.shut_until)), if waiting => pump.look_at = now,
         }
     }
@@ -83,19 +87,19 @@ pub(crate) async fn pump(
 const TROUBLE_PAUSE: Duration = Duration::from_secs(1);
 
 /// `None` when the delivery broke off outside its handler.
-type Ended = (Lease, Option<Delivered>);
+type Ran = (Lease, Option<Delivered>);
 /// A claim's answer, and the permit it was made with.
-type Answered = (Option<Permit>, Result<Claimed, Error>);
-type Settled = (Vec<Settlement>, Result<Vec<bool>, Error>);
+type Answered = (Option<Permit>, Result<Taken, Error>);
+type Settled = (Vec<Ended>, Result<Vec<bool>, Error>);
 
 struct Pump {
     runtime: Runtime,
     endpoint: Arc<EndpointDefinition>,
-    ready: VecDeque<Delivery>,
-    running: JoinSet<Ended>,
+    ready: VecDeque<Arc<Delivery>>,
+    running: JoinSet<Ran>,
     /// Everything held.
     held: HashMap<Lease, Held>,
-    to_settle: VecDeque<Settlement>,
+    to_settle: VecDeque<Ended>,
     /// So many settlements are made one by one, because the engine refused them together.
     to_settle_singly: usize,
     claiming: Fuse<BoxFuture<'static, Answered>>,
@@ -117,7 +121,7 @@ struct Pump {
 /// A delivery that is held: what tells its handler to stop, and what a failure is counted on.
 struct Held {
     cancel: Cancel,
-    message: Uuid,
+    delivery: Arc<Delivery>,
     attempt: u32,
     /// Kept by a survivor until it is let go.
     permit: Option<Permit>,
@@ -184,7 +188,10 @@ impl Pump {
             });
         }
         if phase > Phase::Running {
-            let returned = self.ready.drain(..).map(|delivery| returned(delivery.lease));
+            let returned = self.ready.drain(..).map(|delivery| {
+                let settlement = returned(delivery.lease);
+                Ended { settlement, delivery }
+            });
             self.to_settle.extend(returned);
         }
     }
@@ -194,18 +201,22 @@ impl Pump {
         if phase > Phase::Running || !due || !self.is_waiting() {
             return;
         }
+        if let Some(until) = self.endpoint.closed_until().filter(|until| *until > self.runtime.post.clock.now()) {
+            self.look_at = until;
+            return;
+        }
         self.claim_size = self.endpoint.prefetch - self.held.len();
-        let (engine, endpoint) = (Arc::clone(&self.runtime.engine), Arc::clone(&self.endpoint));
+        let (runtime, endpoint) = (self.runtime.clone(), Arc::clone(&self.endpoint));
         let (size, lease) = (self.claim_size, self.runtime.limits.lease);
         let survivors = &self.runtime.survivors;
         let permit = self.permit.take().or_else(|| survivors.try_take());
         // One that is merely taken for a claim comes back at once; the next look will have it.
         self.wants_permit = permit.is_none() && survivors.is_running();
         self.claiming = async move {
-            let claim = Claim::new(&endpoint.name, size, lease);
+            let claim = Claim::new(&endpoint.name, size, lease).turns(endpoint.turns);
             let claim = if permit.is_some() { claim } else { claim.without_survivors() };
-            let claimed = engine.claim(&claim).await;
-            (permit, claimed)
+            let taken = runtime.claim(&endpoint.name, &claim).await;
+            (permit, taken)
         }
         .boxed()
         .fuse();
@@ -232,19 +243,19 @@ impl Pump {
         let most = if self.to_settle_singly > 0 { 1 } else { self.runtime.limits.settle_batch_max_rows };
         self.to_settle_singly = self.to_settle_singly.saturating_sub(1);
         let batch: Vec<_> = self.to_settle.drain(..most.min(self.to_settle.len())).collect();
-        let engine = Arc::clone(&self.runtime.engine);
+        let (runtime, endpoint) = (self.runtime.clone(), Arc::clone(&self.endpoint));
         self.settling = async move {
-            let ours = engine.settle(&batch).await;
+            let ours = runtime.settle(&endpoint.name, &batch).await;
             (batch, ours)
         }
         .boxed()
         .fuse();
     }
 
-    fn on_claimed(&mut self, (mut permit, claimed): Answered) {
+    fn on_claimed(&mut self, (mut permit, taken): Answered) {
         let now = self.runtime.post.clock.now();
-        let claimed = match claimed {
-            Ok(claimed) => claimed,
+        let Taken { claimed, repeated } = match taken {
+            Ok(taken) => taken,
             Err(error) => {
                 self.stumble("claim", &error);
                 self.look_at = now + TROUBLE_PAUSE;
@@ -252,15 +263,19 @@ impl Pump {
             }
         };
         self.runtime.vitals.look(&self.endpoint.name, now, self.runtime.limits.fallback_poll);
-        let found = claimed.deliveries.len();
+        let found = claimed.deliveries.len() + repeated.len();
         let mut brought_survivor = false;
         for delivery in claimed.deliveries {
             let permit = if delivery.is_survivor { permit.take() } else { None };
             permit.as_ref().inspect(|permit| permit.run());
             brought_survivor |= delivery.is_survivor;
-            let (cancel, message, attempt) = (Cancel::default(), delivery.envelope.id, delivery.envelope.attempt);
-            self.held.insert(delivery.lease, Held { cancel, message, attempt, permit });
+            let delivery = self.hold(delivery, permit);
             self.ready.push_back(delivery);
+        }
+        for delivery in repeated {
+            brought_survivor |= delivery.is_survivor;
+            let delivery = self.hold(delivery, None);
+            self.to_settle.push_back(Ended { settlement: done(delivery.lease), delivery });
         }
         // Others may be due beside a survivor.
         if found < self.claim_size && !brought_survivor {
@@ -269,24 +284,38 @@ impl Pump {
         }
     }
 
-    fn on_ended(&mut self, ended: Result<Ended, tokio::task::JoinError>) {
+    fn hold(&mut self, delivery: Delivery, permit: Option<Permit>) -> Arc<Delivery> {
+        let (cancel, attempt, delivery) = (Cancel::default(), delivery.envelope.attempt, Arc::new(delivery));
+        self.held.insert(delivery.lease, Held { cancel, delivery: Arc::clone(&delivery), attempt, permit });
+        delivery
+    }
+
+    /// Settles, in a batch with others, what is held until then.
+    fn settle_held(&mut self, lease: Lease, settlement: Settlement) {
+        let delivery = self.held.get(&lease).map(|held| Arc::clone(&held.delivery));
+        self.to_settle.extend(delivery.map(|delivery| Ended { settlement, delivery }));
+    }
+
+    fn on_ended(&mut self, ended: Result<Ran, tokio::task::JoinError>) {
         self.settle_later(ended);
         while let Some(ended) = self.running.try_join_next() {
             self.settle_later(ended);
         }
     }
 
-    fn settle_later(&mut self, ended: Result<Ended, tokio::task::JoinError>) {
+    fn settle_later(&mut self, ended: Result<Ran, tokio::task::JoinError>) {
         // Only a runtime that is shutting down ends the task itself.
         let Ok((lease, delivered)) = ended else { return };
         match delivered {
-            Some(Delivered::Unsettled(settlement)) => self.to_settle.push_back(settlement),
             Some(Delivered::Failed(settlement, failure)) => {
                 if failure.code() == Code::LAYER_REJECTED {
                     self.shut_until = self.runtime.post.clock.now() + LATER;
                 }
-                self.to_settle.push_back(settlement);
+                self.settle_held(lease, settlement);
             }
+            Some(
+                Delivered::Unsettled(settlement) | Delivered::Noted(settlement, _) | Delivered::Repeated(settlement),
+            ) => self.settle_held(lease, settlement),
             Some(Delivered::Committed(_)) => {
                 self.forget(lease);
                 self.runtime.vitals.settled(&self.endpoint.name, 1);
@@ -311,7 +340,7 @@ impl Pump {
             Err(error) => return self.on_unsettled(batch, &error, phase),
         };
         self.runtime.vitals.settled(&self.endpoint.name, ours.iter().filter(|ours| **ours).count() as u64);
-        for (settlement, ours) in batch.iter().zip(ours) {
+        for (Ended { settlement, .. }, ours) in batch.iter().zip(ours) {
             match ours {
                 true => self.let_go(settlement),
                 false => self.on_stale(settlement.lease),
@@ -319,15 +348,20 @@ impl Pump {
         }
     }
 
-    fn on_unsettled(&mut self, batch: Vec<Settlement>, error: &Error, phase: Phase) {
+    fn on_unsettled(&mut self, batch: Vec<Ended>, error: &Error, phase: Phase) {
         self.stumble("settle", error);
         if phase == Phase::Abandoning {
             // The leases run out by themselves.
-            batch.iter().for_each(|settlement| self.forget(settlement.lease));
+            batch.iter().for_each(|ended| self.forget(ended.settlement.lease));
             return;
         }
         let batch = match batch.as_slice() {
-            [alone] if error.code() == Code::ENGINE_FAILED => vec![self.refused(alone, error)],
+            [alone] if error.code() == Code::ENGINE_FAILED => {
+                vec![Ended {
+                    settlement: self.refused(&alone.settlement, error),
+                    delivery: Arc::clone(&alone.delivery),
+                }]
+            }
             _ if error.code() == Code::ENGINE_FAILED => {
                 self.to_settle_singly = batch.len();
                 batch
@@ -337,7 +371,7 @@ impl Pump {
                 batch
             }
         };
-        batch.into_iter().rev().for_each(|settlement| self.to_settle.push_front(settlement));
+        batch.into_iter().rev().for_each(|ended| self.to_settle.push_front(ended));
     }
 
     /// What becomes of a delivery whose settlement the engine refuses even by itself, as it sends what cannot be stored.
@@ -350,7 +384,7 @@ impl Pump {
         let Some(held) = self.held.get_mut(&lease) else { return returned(lease) };
         held.attempt += 1;
         let attempt = held.attempt;
-        let outcome = match self.endpoint.retry.after(attempt, held.message) {
+        let outcome = match self.endpoint.retry.after(attempt, held.delivery.envelope.id) {
             Next::Now => Outcome::Retry { delay: Duration::ZERO, attempt },
             Next::After(delay) => Outcome::Retry { delay, attempt },
             Next::GiveUp => Outcome::DeadLetter { code: error.code(), reason: error.chain(), attempt },
@@ -362,15 +396,18 @@ impl Pump {
     fn let_go(&mut self, settlement: &Settlement) {
         self.forget(settlement.lease);
         match settlement.outcome {
-            Outcome::Retry { delay, .. } | Outcome::Return { delay } => {
+            Outcome::Retry { delay, .. } | Outcome::Return { delay } | Outcome::Unknown { delay } => {
                 self.look_at = self.look_at.min(self.runtime.post.clock.now() + delay);
             }
             Outcome::Done | Outcome::DeadLetter { .. } => {}
         }
     }
 
-    /// What is no longer held. Where one survivor was, others may be.
+    /// What is no longer held. Where one survivor was, others may be; and where keys take turns, the next of its key.
     fn forget(&mut self, lease: Lease) {
+        if self.endpoint.turns != Turns::Free {
+            self.look_at = self.runtime.post.clock.now();
+        }
         let forgotten = self.held.remove(&lease);
         self.wants_permit |= forgotten.is_some_and(|held| held.permit.is_some());
     }
@@ -388,11 +425,11 @@ impl Pump {
 
     fn on_stale(&mut self, lease: Lease) {
         self.forget(lease);
-        tracing::warn!(
-            endpoint = &*self.endpoint.name,
-            delivery = lease.id,
-            "lease lost; what it did was not committed"
-        );
+        let endpoint = &*self.endpoint.name;
+        match self.runtime.via {
+            None => tracing::warn!(endpoint, delivery = lease.id, "lease lost; what it did was not committed"),
+            Some(_) => tracing::warn!(endpoint, delivery = lease.id, "lease lost; the inbox knows what was committed"),
+        }
     }
 
     fn on_phase(&mut self, phase: Phase) {
@@ -409,8 +446,8 @@ impl Pump {
             return;
         }
         let leases: Vec<_> = self.held.keys().copied().collect();
-        let (engine, length) = (Arc::clone(&self.runtime.engine), self.runtime.limits.lease);
-        self.renewing = async move { engine.renew(&leases, length).await }.boxed().fuse();
+        let (transport, length) = (self.runtime.transport(), self.runtime.limits.lease);
+        self.renewing = async move { transport.renew(&leases, length).await }.boxed().fuse();
     }
 
     fn on_renewed(&self, lost: Result<Vec<Lease>, Error>) {

@@ -27,7 +27,7 @@ pub(crate) fn keep_routes(runtime: &Runtime, consumes: Vec<Subscription>) -> tok
         let mut confirm_at = clock.now() + CONFIRM_EVERY;
         loop {
             tokio::select! {
-                () = bell.notified() => {}
+                _ = bell.notified() => {}
                 () = clock.sleep_until(clock.now() + every) => {}
             }
             let is_due = clock.now() >= confirm_at;

@@ -16,7 +16,7 @@ pub(crate) async fn fire_timers(runtime: Runtime) -> Result<(), Error> {
         }
         let look_at = lookout.next(clock.now(), fired.fired, fired.next_due, runtime.limits.fallback_poll);
         tokio::select! {
-            () = bell.notified() => {}
+            _ = bell.notified() => {}
             () = clock.sleep_until(look_at) => {}
         }
     }

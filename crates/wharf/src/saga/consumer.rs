@@ -54,7 +54,10 @@ impl<S: Saga> SagaConsumer<S> {
     }
 
     pub(crate) fn consumers(self, endpoint: &Arc<str>) -> Vec<Consumer> {
-        let runner = Runner::<S> { endpoint: Arc::clone(endpoint), recorder: self.recorder, saga: PhantomData };
+        // Whether they take turns may be said after this; each delivery knows.
+        let endpoint_name = Arc::clone(endpoint);
+        let runner =
+            Runner::<S> { endpoint: endpoint_name, takes_turns: false, recorder: self.recorder, saga: PhantomData };
         let id = format!("{endpoint}/{}", S::NAME);
         let events = self.subscriptions.into_iter().map(|subscription| {
             let runner = runner.clone();
@@ -76,13 +79,16 @@ impl<S: Saga> SagaConsumer<S> {
 
 struct Runner<S: Saga> {
     endpoint: Arc<str>,
+    /// Whether deliveries of the endpoint take turns.
+    takes_turns: bool,
     recorder: Arc<dyn Recorder<S>>,
     saga: PhantomData<fn() -> S>,
 }
 
 impl<S: Saga> Clone for Runner<S> {
     fn clone(&self) -> Self {
-        Self { endpoint: Arc::clone(&self.endpoint), recorder: Arc::clone(&self.recorder), saga: PhantomData }
+        let (endpoint, recorder) = (Arc::clone(&self.endpoint), Arc::clone(&self.recorder));
+        Self { endpoint, takes_turns: self.takes_turns, recorder, saga: PhantomData }
     }
 }
 
@@ -94,7 +100,7 @@ enum Happening<Event> {
 impl<S: Saga> Runner<S> {
     fn run(&self, context: &Context, read: Result<(Key, Happening<S::Event>)>) -> BoxFuture<'static, Result> {
         let (slot, bus, delivery) = (context.slot.clone(), context.bus.clone(), Arc::clone(&context.delivery));
-        let runner = self.clone();
+        let runner = Self { takes_turns: context.takes_turns, ..self.clone() };
         Box::pin(async move {
             let (key, happening) = read?;
             runner.decide(&slot, &bus, &delivery, key, happening).await
@@ -201,8 +207,9 @@ impl<S: Saga> Runner<S> {
                 TimerChange::Arm(..) if finished => {}
                 TimerChange::Arm(timer, delay) => {
                     let (name, trail): (_, Trail) = (timer_name(timer)?, bus.trail().clone());
-                    let endpoint = Arc::clone(&self.endpoint);
-                    let arm = TimerArm { saga: id.clone(), name, generation: revision, delay, endpoint, trail };
+                    let (saga, endpoint) = (id.clone(), bus.way_to(&self.endpoint));
+                    let takes_turns = bus.takes_turns_on_the_way(self.takes_turns);
+                    let arm = TimerArm { saga, name, generation: revision, delay, endpoint, takes_turns, trail };
                     tx.open().await?.arm(&arm).await?;
                 }
                 TimerChange::Disarm(timer) => {

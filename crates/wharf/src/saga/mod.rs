@@ -21,7 +21,9 @@ use serde::{Serialize, de::DeserializeOwned};
 /// module's [`Recorder`] writes, in the one transaction of the delivery. Write one function per state with a `match`
 /// that has no wildcard: then an event that some state forgets does not compile.
 ///
-/// See `examples/saga.rs` for a whole one.
+/// See `examples/saga.rs` for a whole one. As it is pure, a test can look at all of it: `wharf::testing::explore` draws
+/// it, and `wharf::testing::Check` proves rules in every state that it reaches under duplicates, losses, reordering and
+/// crashes.
 pub trait Saga: Sized + Send + Sync + 'static {
     /// The name instances are stored under.
     const NAME: &'static str;

@@ -16,12 +16,12 @@ use async_trait::async_trait;
 use crate::{
     Clock, Code, DeadLetter, DeadLetterFilter, Depth, Error, Outgoing, SagaId, SagaRow, Timestamp,
     ports::{
-        Burial, Claim, Claimed, Declaration, Declared, Ending, Engine, Fired, Lease, Receipt, Round, Settlement, Store,
+        Burial, Claim, Claimed, Declaration, Declared, Ending, Fired, Lease, Receipt, Round, Settlement, Store,
         StoredSubscription, Subscription, TimerArm, Transaction, Transport, Wakeups,
     },
 };
 
-/// An engine whose port calls fail now and then. The same seed fails the same calls, as long as they come in the same
+/// An engine, or only a transport, whose port calls fail now and then. The same seed fails the same calls, as long as they come in the same
 /// order. Clones share their seed.
 ///
 /// ```
@@ -56,7 +56,7 @@ enum Fault {
     After,
 }
 
-impl<E: Engine> Faulty<E> {
+impl<E> Faulty<E> {
     /// Fails one call in ten, drawn from this seed.
     pub fn new(inner: E, seed: u64) -> Self {
         let dice = Dice { seed, calls: AtomicU64::new(0), calm: AtomicBool::new(false), faults: AtomicU64::new(0) };
@@ -158,7 +158,7 @@ fn scatter(seed: u64) -> u64 {
 }
 
 #[async_trait]
-impl<E: Engine> Transport for Faulty<E> {
+impl<E: Transport> Transport for Faulty<E> {
     async fn claim(&self, claim: &Claim<'_>) -> Result<Claimed, Error> {
         self.source().call("claim", self.inner.claim(claim)).await
     }
@@ -191,7 +191,7 @@ impl<E: Engine> Transport for Faulty<E> {
 }
 
 #[async_trait]
-impl<E: Engine> Store for Faulty<E> {
+impl<E: Store> Store for Faulty<E> {
     async fn begin(&self) -> Result<Box<dyn Transaction>, Error> {
         let inner = self.source().call("begin", self.inner.begin()).await?;
         Ok(Box::new(FaultyTransaction { inner, source: self.source() }))

@@ -8,8 +8,8 @@ use crate::{
     Cancel, Client, Clock, DeadLetter, DeadLetterFilter, Draft, Error, Key, Message, Saga, SagaId, Tenant, Timestamp,
     Worker,
     endpoint::EndpointDefinition,
-    ports::{Claim, Engine, Settlement},
-    runtime::{Delivered, deliver, next_fire, send_tick},
+    ports::{Claim, Engine},
+    runtime::{Delivered, Ended, Runtime, Taken, deliver, done, next_fire, send_tick},
     saga::read_stored,
     worker::ReadyWorker,
 };
@@ -178,8 +178,11 @@ impl Harness {
             let timers = insist(async || self.engine().fire_timers(1).await).await;
             let mut moved = timers.fired > 0;
             let mut next_due = timers.next_due;
-            for endpoint in self.worker.endpoints.clone() {
-                match self.deliver_one(&endpoint).await {
+            let (of_the_store, carried) = (self.worker.runtime.of_the_store(), self.worker.runtime.clone());
+            let outboxes = self.worker.outboxes.clone().into_iter().map(|outbox| (of_the_store.clone(), outbox));
+            let endpoints = self.worker.endpoints.clone().into_iter().map(|endpoint| (carried.clone(), endpoint));
+            for (runtime, endpoint) in outboxes.chain(endpoints) {
+                match self.deliver_one(&runtime, &endpoint).await {
                     Next::Delivered => moved = true,
                     Next::Due(due) => next_due = next_due.into_iter().chain(due).min(),
                 }
@@ -191,24 +194,38 @@ impl Harness {
         panic!("{SETTLE_DELIVERIES_MAX} deliveries and no end:\n{}", self.transcript.end(20));
     }
 
-    async fn deliver_one(&mut self, endpoint: &Arc<EndpointDefinition>) -> Next {
-        let lease = self.worker.runtime.limits.lease;
-        let claim = Claim::new(&endpoint.name, 1, lease);
-        let claimed = insist(async || self.engine().claim(&claim).await).await;
-        let Some(delivery) = claimed.deliveries.into_iter().next() else { return Next::Due(claimed.next_due) };
-        let delivered = deliver(&self.worker.runtime, endpoint, delivery.clone(), Cancel::default()).await;
+    async fn deliver_one(&mut self, runtime: &Runtime, endpoint: &Arc<EndpointDefinition>) -> Next {
+        let claim = Claim::new(&endpoint.name, 1, runtime.limits.lease).turns(endpoint.turns);
+        let taken = persist(async || runtime.claim(&endpoint.name, &claim).await).await;
+        let Taken { claimed, repeated } = match taken {
+            Ok(taken) => taken,
+            // A worker looks again until its transport is back.
+            Err(_) if runtime.via.is_some() => return Next::Due(None),
+            Err(error) => panic!("the engine does not answer: {}", error.chain()),
+        };
+        let handled = claimed.deliveries.into_iter().next().map(|delivery| (Arc::new(delivery), false));
+        let copy = repeated.into_iter().next().map(|delivery| (Arc::new(delivery), true));
+        let Some((delivery, is_copy)) = handled.or(copy) else { return Next::Due(claimed.next_due) };
+        let delivered = match is_copy {
+            true => Delivered::Repeated(done(delivery.lease)),
+            false => deliver(runtime, endpoint, Arc::clone(&delivery), Cancel::default()).await,
+        };
         let ours = match &delivered {
             Delivered::Committed(_) => true,
             Delivered::Stale => false,
-            Delivered::Unsettled(settlement) | Delivered::Failed(settlement, _) => self.settle_one(settlement).await,
+            Delivered::Unsettled(settlement)
+            | Delivered::Failed(settlement, _)
+            | Delivered::Noted(settlement, _)
+            | Delivered::Repeated(settlement) => {
+                let ended = [Ended { settlement: settlement.clone(), delivery: Arc::clone(&delivery) }];
+                insist(async || runtime.settle(&endpoint.name, &ended).await).await == [true]
+            }
         };
-        self.transcript.delivered(&endpoint.name, &delivery, &delivered, ours);
+        // A relay that does its work is no part of the story.
+        if endpoint.relay.is_none() || matches!(delivered, Delivered::Failed(..)) {
+            self.transcript.delivered(&endpoint.name, &delivery, &delivered, ours);
+        }
         Next::Delivered
-    }
-
-    async fn settle_one(&self, settlement: &Settlement) -> bool {
-        let batch = std::slice::from_ref(settlement);
-        insist(async || self.engine().settle(batch).await).await == [true]
     }
 
     /// Sends what modules send every so often and is due now.
@@ -232,7 +249,7 @@ impl Harness {
 
     /// Notes what would be left behind if the test ended now, as a drop cannot ask.
     async fn look(&mut self) {
-        let depths = insist(async || self.engine().depth().await).await;
+        let depths = insist(async || self.client.depth().await).await;
         let waiting = depths.iter().map(|depth| {
             format!("`{}`: {} due, {} delayed, {} held", depth.endpoint, depth.due, depth.delayed, depth.held)
         });
@@ -257,15 +274,17 @@ enum Next {
 }
 
 /// Asks again when the engine does not answer, as the runtime would after a pause.
-async fn insist<T>(mut call: impl AsyncFnMut() -> Result<T, Error>) -> T {
-    let mut tries = 0;
-    loop {
-        match call().await {
-            Ok(answer) => return answer,
-            Err(_) if tries < ENGINE_TRIES_MAX => tries += 1,
-            Err(error) => panic!("the engine does not answer: {}", error.chain()),
+async fn persist<T>(mut call: impl AsyncFnMut() -> Result<T, Error>) -> Result<T, Error> {
+    for _ in 0..ENGINE_TRIES_MAX {
+        if let Ok(answer) = call().await {
+            return Ok(answer);
         }
     }
+    call().await
+}
+
+async fn insist<T>(call: impl AsyncFnMut() -> Result<T, Error>) -> T {
+    persist(call).await.unwrap_or_else(|error| panic!("the engine does not answer: {}", error.chain()))
 }
 
 fn expect<T>(answer: Result<T, Error>) -> T {

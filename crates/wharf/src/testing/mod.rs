@@ -9,9 +9,11 @@ mod faulty;
 mod harness;
 mod instance;
 mod transcript;
+mod unruly;
 
 pub use check::{Chance, Check, Environment, Report, World};
 pub use clock::ManualClock;
 pub use explore::{Graph, explore};
 pub use faulty::Faulty;
 pub use harness::Harness;
+pub use unruly::Unruly;

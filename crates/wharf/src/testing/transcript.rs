@@ -49,7 +49,8 @@ impl Transcript {
         match delivered {
             _ if !ours => line.push_str(" ⊘ lease lost"),
             Delivered::Stale => {}
-            Delivered::Committed(outgoing) => push_sent(&mut line, outgoing),
+            Delivered::Repeated(_) => line.push_str(" ⊘ handled before"),
+            Delivered::Committed(outgoing) | Delivered::Noted(_, outgoing) => push_sent(&mut line, outgoing),
             Delivered::Unsettled(settlement) => push_outcome(&mut line, &settlement.outcome, &settlement.outgoing),
             Delivered::Failed(settlement, failure) => {
                 if !matches!(failure.verdict(), Verdict::Snooze(_)) {
@@ -103,8 +104,10 @@ fn push_outcome(line: &mut String, outcome: &Outcome, outgoing: &[Outgoing]) {
     let _ = match outcome {
         Outcome::Done => return push_sent(line, outgoing),
         Outcome::Retry { delay, .. } => write!(line, ", again in {}", span(*delay)),
-        Outcome::Return { delay } if line.contains('✗') => write!(line, ", again in {}", span(*delay)),
-        Outcome::Return { delay } => write!(line, " … again in {}", span(*delay)),
+        Outcome::Return { delay } | Outcome::Unknown { delay } if line.contains('✗') => {
+            write!(line, ", again in {}", span(*delay))
+        }
+        Outcome::Return { delay } | Outcome::Unknown { delay } => write!(line, " … again in {}", span(*delay)),
         Outcome::DeadLetter { code, reason, .. } if !line.contains('✗') => {
             write!(line, " ✗ {}, ✝ dead letter", unprefixed(reason, &code.to_string()))
         }

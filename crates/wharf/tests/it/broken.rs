@@ -9,17 +9,22 @@ use std::{
 
 use async_trait::async_trait;
 use wharf::{
-    Clock, DeadLetter, DeadLetterFilter, Delivery, Depth, Error, Memory, MemoryTx, Outgoing, Result, SagaId, SagaRow,
-    Tx,
+    Clock, Code, DeadLetter, DeadLetterFilter, Delivery, Depth, Error, Memory, MemoryTx, Outgoing, Priority, Result,
+    SagaId, SagaRow, Tx,
     ports::{
-        Burial, Claim, Claimed, Declaration, Declared, Ending, Fired, Lease, Outcome, Receipt, Round, Settlement,
-        Store, StoredSubscription, Subscription, TimerArm, Transaction, Transport, Wakeups,
+        Burial, Claim, Claimed, Declaration, Declared, Ending, Fired, Lease, Outbox, Outcome, Receipt, Round,
+        Settlement, Store, StoredSubscription, Subscription, TimerArm, Transaction, Transport, Turns, Wakeups,
     },
     testing::{
         ManualClock,
-        conformance::{self, Stage, Subject},
+        conformance::{
+            self, Stage, Subject,
+            apart::{self, Apart, Carrier},
+        },
     },
 };
+
+use crate::conformance::plant;
 
 macro_rules! flaws {
     ($($flaw:ident,)*) => {
@@ -47,6 +52,14 @@ flaws! {
     ClaimsSurvivorsTogether,
     BringsSurvivorsUnasked,
     StarvesSurvivors,
+    IgnoresTurns,
+    LetsOthersPassARetry,
+    LetsOthersPassADeadLetter,
+    FiresTimersOutOfTurn,
+    IgnoresPriorities,
+    ForgetsExpiry,
+    CountsTheGraceFromTheSending,
+    StumblesOverForeignRows,
     CountsReturnsAsAttempts,
     RenewsAnything,
     TruncatesBodies,
@@ -54,6 +67,11 @@ flaws! {
     OverwritesSagas,
     FiresTimersTwice,
     KeepsWhatItRedrives,
+    AcknowledgesOnDelivery,
+    DropsOnReconnect,
+    MarksSentFirst,
+    SkipsTheInbox,
+    PrunesTheInboxEarly,
     ForgetsSubscriptions,
     AcceptsContradictions,
     ReplacesNothing,
@@ -74,6 +92,15 @@ impl Broken {
         self.flaw == flaw
     }
 
+    /// Settles these as if all were well.
+    async fn forget(&self, deliveries: &[Delivery]) -> Result<(), Error> {
+        let done = |delivery: &Delivery| {
+            let (lease, outgoing) = (delivery.lease, Vec::new());
+            Settlement { lease, outcome: Outcome::Done, outgoing }
+        };
+        self.memory.settle(&deliveries.iter().map(done).collect::<Vec<_>>()).await.map(drop)
+    }
+
     /// The lease under which a row was last claimed, whoever claimed it.
     fn newest(&self, lease: Lease) -> Lease {
         self.claimed.lock().unwrap().get(&lease.id).map_or(lease, |delivery| delivery.lease)
@@ -86,7 +113,26 @@ impl Transport for Broken {
         let mut asked = *claim;
         asked.survivors |= self.has(Flaw::BringsSurvivorsUnasked);
         asked.survivors &= !self.has(Flaw::StarvesSurvivors);
+        asked.turns = match asked.turns {
+            _ if self.has(Flaw::IgnoresTurns) => Turns::Free,
+            Turns::Ordered { .. } if self.has(Flaw::LetsOthersPassARetry) => Turns::OneAtATime,
+            Turns::Ordered { .. } if self.has(Flaw::LetsOthersPassADeadLetter) => {
+                Turns::Ordered { dead_letters_hold: false }
+            }
+            turns @ (Turns::Free | Turns::OneAtATime | Turns::Ordered { .. }) => turns,
+        };
         let mut claimed = self.memory.claim(&asked).await?;
+        let foreign = |one: &Delivery| serde_json::from_str::<serde_json::Value>(&one.body).is_err();
+        if self.has(Flaw::StumblesOverForeignRows) && claimed.deliveries.iter().any(foreign) {
+            return Err(Error::new(Code::ENGINE_FAILED, "a row is no message"));
+        }
+        let forgets = match Outbox::destination(claim.endpoint) {
+            Some(_) => self.has(Flaw::MarksSentFirst),
+            None => self.has(Flaw::AcknowledgesOnDelivery),
+        };
+        if forgets {
+            self.forget(&claimed.deliveries).await?;
+        }
         if self.has(Flaw::ClaimsSurvivorsTogether) && claimed.deliveries.iter().any(|one| one.is_survivor) {
             claimed.deliveries.extend(self.memory.claim(claim).await?.deliveries);
         }
@@ -103,6 +149,12 @@ impl Transport for Broken {
             }
             if self.has(Flaw::CountsEveryLossAsACrash) {
                 delivery.envelope.crashes = delivery.lost_leases;
+            }
+            if self.has(Flaw::ForgetsExpiry) {
+                delivery.is_expired = false;
+            }
+            if self.has(Flaw::CountsTheGraceFromTheSending) {
+                delivery.unknown_for = Some(self.memory.clock().now().since(delivery.envelope.sent_at));
             }
             if self.has(Flaw::TruncatesBodies) {
                 delivery.body = Arc::from(&delivery.body[..delivery.body.len().min(100)]);
@@ -123,7 +175,14 @@ impl Transport for Broken {
                 Outcome::Return { delay } if self.has(Flaw::CountsReturnsAsAttempts) => {
                     settlement.outcome = Outcome::Retry { delay: *delay, attempt: 1 };
                 }
-                Outcome::Done | Outcome::Retry { .. } | Outcome::Return { .. } | Outcome::DeadLetter { .. } => {}
+                Outcome::Return { delay } if self.has(Flaw::DropsOnReconnect) && delay.is_zero() => {
+                    settlement.outcome = Outcome::Done;
+                }
+                Outcome::Done
+                | Outcome::Retry { .. }
+                | Outcome::Return { .. }
+                | Outcome::Unknown { .. }
+                | Outcome::DeadLetter { .. } => {}
             }
         }
         self.memory.settle(&batch).await
@@ -135,7 +194,11 @@ impl Transport for Broken {
     }
 
     async fn send(&self, batch: &[Outgoing]) -> Result<(), Error> {
-        self.memory.send(batch).await
+        let mut batch = batch.to_vec();
+        if self.has(Flaw::IgnoresPriorities) {
+            batch.iter_mut().for_each(|one| one.envelope.priority = Priority::Normal);
+        }
+        self.memory.send(&batch).await
     }
 
     async fn depth(&self) -> Result<Vec<Depth>, Error> {
@@ -199,6 +262,7 @@ impl Store for Broken {
     }
 
     async fn prune_inbox(&self, ended_before: Duration, max: usize) -> Result<u64, Error> {
+        let ended_before = if self.has(Flaw::PrunesTheInboxEarly) { Duration::ZERO } else { ended_before };
         self.memory.prune_inbox(ended_before, max).await
     }
 
@@ -261,7 +325,9 @@ impl Transaction for BrokenTransaction {
     }
 
     async fn arm(&mut self, timer: &TimerArm) -> Result<(), Error> {
-        self.inner.arm(timer).await
+        let mut timer = timer.clone();
+        timer.takes_turns &= !self.engine.has(Flaw::FiresTimersOutOfTurn);
+        self.inner.arm(&timer).await
     }
 
     async fn disarm(&mut self, id: &SagaId, name: &str) -> Result<Option<i64>, Error> {
@@ -273,7 +339,10 @@ impl Transaction for BrokenTransaction {
     }
 
     async fn note(&mut self, receipts: &[Receipt]) -> Result<Vec<bool>, Error> {
-        self.inner.note(receipts).await
+        match self.engine.has(Flaw::SkipsTheInbox) {
+            true => Ok(vec![true; receipts.len()]),
+            false => self.inner.note(receipts).await,
+        }
     }
 
     async fn bury(&mut self, burials: &[Burial]) -> Result<(), Error> {
@@ -328,6 +397,10 @@ impl<const FLAW: usize> Subject for OnBroken<FLAW> {
         self.0.clone()
     }
 
+    async fn plant(&self, endpoint: &str, name: &str, body: &[u8]) -> Option<bool> {
+        plant(&self.0.memory, endpoint, name, body).await
+    }
+
     async fn write(tx: &mut Tx, key: &str, value: &str) -> Result {
         tx.memory().await?.put(key, value);
         Ok(())
@@ -338,11 +411,32 @@ impl<const FLAW: usize> Subject for OnBroken<FLAW> {
     }
 }
 
+/// The same as a transport beside a store.
+struct ByBroken<const FLAW: usize>(Broken);
+
+#[async_trait]
+impl<const FLAW: usize> Carrier for ByBroken<FLAW> {
+    type Transport = Broken;
+
+    async fn start(clock: ManualClock) -> Self {
+        Self(OnBroken::<FLAW>::start(clock).await.0)
+    }
+
+    fn transport(&self) -> Broken {
+        self.0.clone()
+    }
+}
+
 /// Whether a case fails on this subject. A case panics to fail; that is heard at the end of its task.
 async fn fails<S: Subject>(case: impl AsyncFn(&mut Stage<S>) + Send + 'static) -> bool {
     tokio::task::LocalSet::new()
         .run_until(async { tokio::task::spawn_local(conformance::run(case)).await.is_err() })
         .await
+}
+
+/// The same for a case of a store and a transport apart.
+async fn fails_apart<S: Subject, C: Carrier>(case: impl AsyncFn(&mut Apart<S, C>) + Send + 'static) -> bool {
+    tokio::task::LocalSet::new().run_until(async { tokio::task::spawn_local(apart::run(case)).await.is_err() }).await
 }
 
 macro_rules! caught {
@@ -369,6 +463,17 @@ caught! {
     an_engine_that_claims_survivors_together: ClaimsSurvivorsTogether by survivors::a_survivor_comes_alone;
     an_engine_that_brings_survivors_unasked: BringsSurvivorsUnasked by survivors::a_page_that_none_may_take_hides_nothing_behind_it;
     an_engine_that_starves_survivors: StarvesSurvivors by survivors::survivors_and_fresh_ones_do_not_starve_each_other;
+    an_engine_that_ignores_turns: IgnoresTurns by turns::no_two_of_a_key_are_held_at_once;
+    an_engine_that_reorders_a_key: IgnoresTurns by turns::many_workers_keep_the_order_of_every_key;
+    an_engine_whose_survivors_let_pass: IgnoresTurns by turns::a_crash_keeps_the_order_of_its_key;
+    an_engine_whose_retries_let_pass: LetsOthersPassARetry by turns::an_ordered_key_waits_for_its_first_and_others_do_not;
+    an_engine_whose_dead_letters_let_pass: LetsOthersPassADeadLetter by turns::a_dead_letter_holds_its_key_where_asked_for;
+    an_engine_that_redrives_out_of_turn: KeepsWhatItRedrives by turns::a_dead_letter_lets_pass_and_comes_first_again;
+    an_engine_that_fires_timers_out_of_turn: FiresTimersOutOfTurn by turns::a_firing_takes_its_turn;
+    an_engine_that_ignores_priorities: IgnoresPriorities by urgency::a_higher_priority_is_claimed_first;
+    an_engine_that_forgets_expiry: ForgetsExpiry by urgency::what_has_expired_says_so_and_a_redrive_forgives_it;
+    an_engine_that_counts_the_grace_from_the_sending: CountsTheGraceFromTheSending by urgency::what_is_unknown_is_so_from_when_that_was_first_said;
+    an_engine_that_stumbles_over_foreign_rows: StumblesOverForeignRows by foreign::a_foreign_row_is_handled_or_dead_lettered_and_holds_up_nobody;
     an_engine_that_counts_returns: CountsReturnsAsAttempts by retry::a_return_costs_no_attempt_and_no_crash;
     an_engine_that_renews_anything: RenewsAnything by leases::a_renewal_reports_what_is_no_longer_ours;
     an_engine_that_truncates_bodies: TruncatesBodies by delivery::what_was_sent_arrives_byte_for_byte;
@@ -384,4 +489,25 @@ caught! {
     an_engine_that_replaces_nothing: ReplacesNothing by subscriptions::an_endpoint_may_take_anothers_place;
     an_engine_that_loses_what_it_retires: LosesWhatItRetires by subscriptions::what_waits_for_a_retired_subscription_is_not_lost;
     an_engine_that_brings_back_what_was_retired: ConfirmsByDeclaring by subscriptions::what_was_retired_stays_away_though_a_worker_confirms_it;
+}
+
+macro_rules! caught_apart {
+    ($($test:ident: $flaw:ident by $promise:ident::$case:ident;)*) => {
+        $(#[tokio::test]
+        async fn $test() {
+            const FLAW: usize = Flaw::$flaw as usize;
+            let caught = fails_apart::<OnBroken<FLAW>, ByBroken<FLAW>>(apart::$promise::$case).await;
+            assert!(caught, "a store and a transport that have {:?} pass", Flaw::$flaw);
+        })*
+    };
+}
+
+caught_apart! {
+    a_transport_that_acknowledges_on_delivery: AcknowledgesOnDelivery by exactly_once::a_crash_at_any_await_loses_and_doubles_nothing;
+    a_transport_that_drops_on_reconnect: DropsOnReconnect by exactly_once::what_a_lost_connection_delivers_again_is_known;
+    a_relay_that_marks_before_the_confirmation: MarksSentFirst by outbox::while_the_transport_is_away_the_outbox_grows_and_no_attempt_is_counted;
+    a_relay_that_lets_others_pass_a_bad_row: IgnoresTurns by outbox::a_message_that_is_refused_holds_up_only_its_key;
+    a_store_that_skips_the_inbox: SkipsTheInbox by exactly_once::what_comes_twice_has_its_effects_once;
+    a_store_that_skips_the_inbox_when_copies_meet: SkipsTheInbox by exactly_once::two_copies_handled_at_once_have_one_effect;
+    a_store_that_prunes_the_inbox_early: PrunesTheInboxEarly by horizon::a_copy_is_known_for_as_long_as_it_may_come;
 }

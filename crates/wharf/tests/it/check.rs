@@ -244,7 +244,7 @@ fn a_seller_paid_out_again_for_a_duplicated_approval_is_found() {
       4. till.charge is received, answered by Approved
       5. Approved → Sold, the end, sends seller.pay-out; a duplicate follows
       6. Approved, still Sold, sends seller.pay-out
-    where it then stands (states seen: 47):
+    where it then stands (states seen: 46):
       saga: Sold, finished, with Facts { held: true, seen: 0 }
       around it: Market { stock: Held, approved: Some(true), charges: 1, forgetful: false, pay_outs: 2 }
       still to come: nothing
@@ -262,7 +262,7 @@ fn a_release_that_a_duplicate_makes_forgotten_is_found() {
       4. Reserved, still Charging
       5. till.charge is received, answered by Declined
       6. Declined → Cancelled, the end
-    where it then stands (states seen: 51):
+    where it then stands (states seen: 55):
       saga: Cancelled, finished, with Facts { held: false, seen: 0 }
       around it: Market { stock: Held, approved: Some(false), charges: 0, forgetful: false, pay_outs: 0 }
       still to come: nothing
@@ -300,10 +300,54 @@ fn a_till_that_charges_again_after_a_crash_is_found() {
       3. Reserved → Charging, sends till.charge, arms ⏰ Slow
       4. till.charge is received, and a crash loses the answer; it will come again
       5. till.charge is received, answered by Approved
-    where it then stands (states seen: 44):
+    where it then stands (states seen: 43):
       saga: Charging, with Facts { held: true, seen: 0 }
       around it: Market { stock: Held, approved: Some(true), charges: 2, forgetful: true, pay_outs: 0 }
       still to come: Approved, ⏰ Slow
+    ");
+}
+
+#[test]
+fn events_overtake_one_another_only_under_reordering() {
+    let check = || {
+        let check = sale::<{ flaw::NONE }>().begin_with([Event::Approved]);
+        check.invariant("nothing is sold that is not paid for", |world| {
+            world.state() != Some(&State::Sold) || world.environment.charges == 1
+        })
+    };
+    let in_order = check().run();
+    assert!(in_order.holds(), "{in_order}");
+    insta::assert_snapshot!(check().reordering().run(), @"
+    this does not hold: nothing is sold that is not paid for
+      1. Placed → Reserving, sends stock.reserve, arms ⏰ Slow
+      2. stock.reserve is received, answered by Reserved
+      3. Reserved → Charging, sends till.charge, arms ⏰ Slow
+      4. Approved → Sold, the end, sends seller.pay-out
+    where it then stands (states seen: 16):
+      saga: Sold, finished, with Facts { held: true, seen: 0 }
+      around it: Market { stock: Held, approved: None, charges: 0, forgetful: false, pay_outs: 1 }
+      still to come: till.charge
+    ");
+}
+
+#[test]
+fn timers_fire_at_any_moment_unless_they_come_last() {
+    let check = || {
+        let check = sale::<{ flaw::NONE }>().duplicates(1).reordering();
+        check.invariant("nobody is asked twice at once", |world| {
+            world.in_flight().iter().filter(|name| **name == Reserve::NAME).count() < 2
+        })
+    };
+    let in_time = check().run();
+    assert_eq!(in_time.broken(), None, "{in_time}");
+    insta::assert_snapshot!(check().timers_below(2).run(), @"
+    this does not hold: nobody is asked twice at once
+      1. Placed → Reserving, sends stock.reserve, arms ⏰ Slow
+      2. ⏰ Slow → Reserving, sends stock.reserve, arms ⏰ Slow
+    where it then stands (states seen: 21):
+      saga: Reserving, with Facts { held: false, seen: 0 }
+      around it: Market { stock: Untouched, approved: None, charges: 0, forgetful: false, pay_outs: 0 }
+      still to come: stock.reserve, stock.reserve, ⏰ Slow
     ");
 }
 

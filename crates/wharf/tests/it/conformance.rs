@@ -1,9 +1,16 @@
 //! The memory engine keeps the promises of every engine.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
+use uuid::Uuid;
 use wharf::{
-    Memory, MemoryTx, Result, Tx,
-    testing::{ManualClock, conformance::Subject},
+    Envelope, Key, Kind, Memory, MemoryTx, Outgoing, Priority, Result, Tenant, Timestamp, Trail, Tx,
+    ports::Transport,
+    testing::{
+        ManualClock,
+        conformance::{Subject, apart::InMemory},
+    },
 };
 
 struct OnMemory(Memory);
@@ -20,6 +27,10 @@ impl Subject for OnMemory {
         self.0.clone()
     }
 
+    async fn plant(&self, endpoint: &str, name: &str, body: &[u8]) -> Option<bool> {
+        plant(&self.0, endpoint, name, body).await
+    }
+
     async fn write(tx: &mut Tx, key: &str, value: &str) -> Result {
         tx.memory().await?.put(key, value);
         Ok(())
@@ -30,4 +41,31 @@ impl Subject for OnMemory {
     }
 }
 
+/// A message as a foreign program might send it.
+pub(crate) async fn plant(memory: &Memory, endpoint: &str, name: &str, body: &[u8]) -> Option<bool> {
+    let envelope = Envelope {
+        id: Uuid::nil(),
+        name: Arc::from(name),
+        version: 1,
+        kind: Kind::Event,
+        key: Key::from_stored(String::new()),
+        tenant: Tenant::new(""),
+        sent_at: Timestamp::from_micros(-1),
+        attempt: 0,
+        crashes: 0,
+        redrives: 0,
+        priority: Priority::Normal,
+        expires_at: None,
+        trail: Trail::begin(Arc::from("unknown")),
+    };
+    let body = String::from_utf8_lossy(body);
+    memory.send(&[Outgoing::new(Arc::from(endpoint), envelope, Arc::from(body))]).await.unwrap();
+    Some(true)
+}
+
 wharf::conformance!(OnMemory);
+
+mod apart {
+    use super::*;
+    wharf::conformance_apart!(OnMemory, InMemory);
+}

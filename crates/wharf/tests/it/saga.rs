@@ -5,8 +5,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use wharf::{
-    Key, Kind, Memory, MemoryTx, Message, Module, Msg, Recorder, Result, Saga, SagaConsumer, Start, Step, Tx, Worker,
-    begin, finish, stay,
+    Key, Kind, Limits, Memory, MemoryTx, Message, Module, Msg, Recorder, Result, Saga, SagaConsumer, Start, Step, Tx,
+    Worker, begin, finish, stay,
     testing::{Harness, ManualClock},
     to,
 };
@@ -308,7 +308,7 @@ async fn an_event_before_its_time_waits_for_the_first_one() {
 async fn an_event_whose_saga_never_begins_is_a_dead_letter_with_that_reason() {
     let (mut app, _) = app().await;
     app.publish(PickedUp { parcel: 1 }).await;
-    app.wind(Duration::from_secs(60)).await;
+    app.wind(Duration::from_secs(21)).await;
 
     insta::assert_snapshot!(app.transcript(), @"
     → carrier.picked-up parcel:1
@@ -318,8 +318,14 @@ async fn an_event_whose_saga_never_begins_is_a_dead_letter_with_that_reason() {
     -- 3s later
     journey ← carrier.picked-up parcel:1 (attempt 3) ✗ W0007 `carrier.picked-up` came for parcel:1 of saga `test.journey`, which does not exist, again in 7s
     -- 7s later
-    journey ← carrier.picked-up parcel:1 (attempt 4) ✗ W0007 `carrier.picked-up` came for parcel:1 of saga `test.journey`, which does not exist, ✝ dead letter
+    journey ← carrier.picked-up parcel:1 (attempt 4) ✗ W0007 `carrier.picked-up` came for parcel:1 of saga `test.journey`, which does not exist, again in 10s
+    -- 10s later
+    journey ← carrier.picked-up parcel:1 (attempt 4) ✗ W0007 `carrier.picked-up` came for parcel:1 of saga `test.journey`, which does not exist, again in 10s
     ");
+    assert_eq!(app.dead_letters().await, [], "whoever held the event that starts it may have crashed");
+
+    app.wind(Limits::default().unknown_message_grace).await;
+    assert!(app.transcript().ends_with("which does not exist, ✝ dead letter"), "{}", app.transcript());
     let letters = app.dead_letters().await;
     assert_eq!(letters.iter().map(|letter| letter.code.as_str()).collect::<Vec<_>>(), ["W0007"]);
     app.leaving_behind();

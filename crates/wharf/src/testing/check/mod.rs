@@ -116,7 +116,8 @@ pub struct Check<E: Environment> {
     losses: u8,
     crashes: u8,
     reordering: bool,
-    timers_last: bool,
+    /// Timers fire only while fewer than this many things are under way.
+    timers_below: usize,
     states_max: usize,
     invariants: Vec<Rule<E>>,
     at_rest: Vec<Rule<E>>,
@@ -142,7 +143,7 @@ impl<E: Environment> Check<E> {
             losses: 0,
             crashes: 0,
             reordering: false,
-            timers_last: false,
+            timers_below: usize::MAX,
             states_max: 1_000_000,
             invariants: Vec::new(),
             at_rest: Vec::new(),
@@ -197,8 +198,14 @@ impl<E: Environment> Check<E> {
     }
 
     /// Timers fire only when nothing is under way: everything else is faster.
-    pub fn timers_last(mut self) -> Self {
-        self.timers_last = true;
+    pub fn timers_last(self) -> Self {
+        self.timers_below(1)
+    }
+
+    /// Timers fire only while fewer than this many messages and events are under way. A saga that asks again whenever
+    /// its timer fires has no end of states without it.
+    pub fn timers_below(mut self, in_flight: usize) -> Self {
+        self.timers_below = in_flight;
         self
     }
 

@@ -198,7 +198,8 @@ impl<'c, E: Environment> Search<'c, E> {
                 }
             }
         }
-        if !(self.check.timers_last && (event_seen || message_seen)) {
+        let in_flight = node.flying.iter().filter(|flying| !matches!(flying, Flying::Outside(_))).count();
+        if in_flight < self.check.timers_below {
             for &timer in &*self.known.armed(node.instance) {
                 moves = true;
                 if let Decision::Step(step) = self.known.decide(node.instance, Cause::Timer(timer)) {
@@ -238,18 +239,19 @@ impl<'c, E: Environment> Search<'c, E> {
         let flying = node.flying[place];
         let mut without = node.clone();
         without.flying.remove(place);
-        // What changes nothing need not come again, nor be lost.
-        if !self.known.step(step).idle {
-            for (again, mut next) in once_more(&without, flying) {
-                next = self.after(next, step);
-                self.meet(at, Deed::Step(step, again), next);
-            }
-            if node.instance != NOT_BEGUN {
-                self.lose(at, &without, flying);
-            }
-        }
-        let next = self.after(without, step);
+        let next = self.after(without.clone(), step);
         self.meet(at, Deed::Step(step, Again::Once), next);
+        // What changes nothing need not come again, nor be lost.
+        if self.known.step(step).idle {
+            return;
+        }
+        for (again, next) in once_more(&without, flying) {
+            let next = self.after(next, step);
+            self.meet(at, Deed::Step(step, again), next);
+        }
+        if node.instance != NOT_BEGUN {
+            self.lose(at, &without, flying);
+        }
     }
 
     /// A message reaches the environment, in each of the ways it may be received; or it does and comes again; or it
@@ -274,13 +276,13 @@ impl<'c, E: Environment> Search<'c, E> {
                 }
                 continue;
             }
+            self.meet(at, Deed::Reception(reception, Again::Once), answered(without.clone()));
             if environment != node.environment || !answers.is_empty() {
                 matters = true;
                 for (again, next) in once_more(&without, flying) {
                     self.meet(at, Deed::Reception(reception, again), answered(next));
                 }
             }
-            self.meet(at, Deed::Reception(reception, Again::Once), answered(without.clone()));
         }
         if matters {
             self.lose(at, &without, flying);

@@ -12,8 +12,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{Stage, Subject};
 use crate::{
-    Bus, Key, Kind, Message, Module, Msg, Result, Retry, Saga, SagaConsumer, Start, Step, Tx, Worker, begin, finish,
-    ports::Engine,
+    Bus, Key, Kind, Message, Module, Msg, Result, Saga, SagaConsumer, Start, Step, Tx, Worker, begin, finish,
+    ports::{Engine, Transport},
     stay,
     testing::{Faulty, Harness},
     to,
@@ -28,8 +28,8 @@ const REMIND_AFTER: Duration = Duration::from_secs(5);
 macro_rules! message {
     ($name:ident, $wire:literal, $kind:ident) => {
         #[derive(Debug, Serialize, Deserialize)]
-        struct $name {
-            order: usize,
+        pub(super) struct $name {
+            pub(super) order: usize,
         }
 
         impl Message for $name {
@@ -134,16 +134,18 @@ impl Saga for Tally {
 
 /// Every call of a port is an await of its own, even where the engine answers at once.
 fn worker<S: Subject>(engine: impl Engine) -> Worker {
+    Worker::new(Faulty::new(engine, 0).rate(0.0).pausing()).module(module::<S>())
+}
+
+/// The story of an order: reserved, shipped, tallied by a saga, reminded of by its timer, closed.
+pub(super) fn module<S: Subject>() -> Module<()> {
     let tally =
         SagaConsumer::<Tally>::new(()).on(|Reserved { order }| Event::Reserved(order)).on(|_: Shipped| Event::Shipped);
-    let module = Module::new("case", ())
+    Module::new("case", ())
         .consume("reserve", reserve)
         .consume("ship", ship::<S>)
-        .endpoint("tally", |e| {
-            e.retry(Retry::exponential("patient", Duration::from_secs(1), Duration::from_secs(60), 90)).saga(tally)
-        })
-        .consume("close", close);
-    Worker::new(Faulty::new(engine, 0).rate(0.0).pausing()).module(module)
+        .endpoint("tally", |e| e.saga(tally))
+        .consume("close", close)
 }
 
 /// Polls a future so many times and then drops it, as a crash would. Says whether it had come to its end.
@@ -163,29 +165,52 @@ async fn ends_within(polls: usize, story: impl Future<Output = ()>) -> bool {
 /// The story of one order is told again and again, and breaks off one await later each time, until it comes to its end.
 /// Whoever comes afterwards finds what was left, and makes it whole.
 pub async fn a_crash_at_any_await_loses_and_doubles_nothing<S: Subject>(stage: &mut Stage<S>) {
-    for order in 0..POLLS_MAX {
-        let mut app = Harness::start(worker::<S>(stage.engine()), stage.clock()).await;
+    survive::<S>(stage, 1, || worker::<S>(stage.engine()), async || {}).await;
+}
+
+/// The same with a transport of another kind than the store, at every so many awaits. `meanwhile` happens after each
+/// crash.
+pub(super) async fn survive_apart<S: Subject>(
+    stage: &Stage<S>,
+    every: usize,
+    transport: impl Transport + Clone,
+    meanwhile: impl AsyncFn(),
+) {
+    let transport = Faulty::new(transport, 0).rate(0.0).pausing();
+    survive::<S>(stage, every, || worker::<S>(stage.engine()).via(transport.clone()), meanwhile).await;
+}
+
+async fn survive<S: Subject>(stage: &Stage<S>, every: usize, worker: impl Fn() -> Worker, meanwhile: impl AsyncFn()) {
+    let mut app = Harness::start(worker(), stage.clock()).await;
+    let mut heir = Harness::start(worker(), stage.clock()).await;
+    for order in (0..POLLS_MAX).step_by(every) {
         app.send(Reserve { order }).await;
         let ended = ends_within(order, async {
             app.settle().await;
             app.wind(REMIND_AFTER).await;
         })
         .await;
-        app.leaving_behind();
-
-        let mut heir = Harness::start(worker::<S>(stage.engine()), stage.clock()).await;
+        meanwhile().await;
         heir.wind(Duration::from_secs(600)).await;
 
         let story = format!("after a crash at await {order}:\n{}", heir.transcript());
-        assert_eq!(stage.read(&format!("order {order}")).await.as_deref(), Some("shipped"), "{story}");
-        let tally = heir.saga::<Tally>(&Key::new("order", order)).await;
-        let once = Counts { order, reserved: 1, shipped: 1, reminded: 1 };
-        assert_eq!(tally, Some((Where::Closed, once)), "{story}");
-        heir.finish().await;
+        assert_told_once(stage, &heir, order, &story).await;
+        assert_eq!(stage.engine().depth().await.unwrap(), [], "{story}");
+        assert_eq!(stage.dead_letters().await, [], "{story}");
         if ended {
+            app.finish().await;
+            heir.finish().await;
             assert!(order >= POLLS_MIN, "a story of {order} awaits proves little");
             return;
         }
     }
     unreachable!("the story did not end within {POLLS_MAX} awaits");
+}
+
+/// Each effect of the order's story happened, and happened once.
+pub(super) async fn assert_told_once<S: Subject>(stage: &Stage<S>, app: &Harness, order: usize, story: &str) {
+    assert_eq!(stage.read(&format!("order {order}")).await.as_deref(), Some("shipped"), "{story}");
+    let tally = app.saga::<Tally>(&Key::new("order", order)).await;
+    let once = Counts { order, reserved: 1, shipped: 1, reminded: 1 };
+    assert_eq!(tally, Some((Where::Closed, once)), "{story}");
 }

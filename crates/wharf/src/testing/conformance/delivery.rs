@@ -177,6 +177,21 @@ pub async fn the_bell_rings_for_what_was_sent<S: Subject>(stage: &mut Stage<S>) 
     listening.abort();
 }
 
+/// So that nobody looks in vain for what is due in an hour.
+pub async fn the_bell_tells_how_long_until_what_was_sent_is_due<S: Subject>(stage: &mut Stage<S>) {
+    const HOUR: Duration = Duration::from_secs(3600);
+    let engine = stage.engine();
+    let bell = engine.wakeups().bell("inbox");
+    let later = || stage.message("inbox", "later").after(HOUR);
+
+    stage.send_all(&[later()]).await;
+    let due_in = bell.notified().await;
+    assert!(due_in > HOUR / 2 && due_in <= HOUR, "{due_in:?}");
+
+    stage.open(&[("k", "v")]).await.commit(&[later(), stage.message("inbox", "now"), later()]).await.unwrap();
+    assert_eq!(bell.notified().await, Duration::ZERO);
+}
+
 pub async fn nothing_is_lost_when_the_process_dies<S: Subject>(stage: &mut Stage<S>) {
     stage.send("inbox", "under way").await;
     let under_way = stage.claim_one("inbox").await;

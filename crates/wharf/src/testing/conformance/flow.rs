@@ -13,8 +13,8 @@ use crate::{
 };
 
 #[derive(Serialize, Deserialize)]
-struct Reserve {
-    order: u32,
+pub(super) struct Reserve {
+    pub(super) order: u32,
 }
 
 impl Message for Reserve {
@@ -38,7 +38,7 @@ impl Message for Reserved {
 }
 
 /// Told of each run of the last handler.
-type Ran = mpsc::UnboundedSender<u32>;
+pub(super) type Ran = mpsc::UnboundedSender<u32>;
 
 /// Without a transaction: settled in a batch, with what it sends.
 async fn reserve(Msg(reserve): Msg<Reserve>, bus: Bus) -> Result {
@@ -67,15 +67,23 @@ async fn count(Msg(_): Msg<Reserved>) -> Result {
 }
 
 fn worker<S: Subject>(engine: impl Engine) -> (Worker, mpsc::UnboundedReceiver<u32>) {
+    let (module, runs) = module::<S>();
+    (Worker::new(engine).module(module).limits(patient_with_crashes()), runs)
+}
+
+/// An engine that loses the answers to claims makes it look as if their deliveries killed the process.
+pub(super) fn patient_with_crashes() -> Limits {
+    Limits { crashes_max: 1_000, ..Limits::default() }
+}
+
+pub(super) fn module<S: Subject>() -> (Module<Ran>, mpsc::UnboundedReceiver<u32>) {
     let patient = || Retry::exponential("patient", Duration::from_secs(1), Duration::from_secs(60), 90);
     let (ran, runs) = mpsc::unbounded_channel();
     let module = Module::new("case", ran)
         .endpoint("reserve", |e| e.retry(patient()).consume("reserve", reserve))
         .endpoint("ship", |e| e.retry(patient()).consume("ship", ship::<S>))
         .endpoint("count", |e| e.retry(patient()).consume("count", count));
-    // An engine that loses the answers to claims makes it look as if their deliveries killed the process.
-    let limits = Limits { crashes_max: 1_000, ..Limits::default() };
-    (Worker::new(engine).module(module).limits(limits), runs)
+    (module, runs)
 }
 
 impl<S: Subject> Stage<S> {

@@ -4,11 +4,15 @@ use std::{collections::BTreeSet, convert::Infallible, sync::Arc, time::Duration}
 
 use serde::{Deserialize, Serialize};
 
-use super::{Stage, Subject, sagas::id, stage::LEASE};
+use super::{
+    Stage, Subject,
+    sagas::id,
+    stage::{LEASE, trail},
+};
 use crate::{
-    DeadLetterFilter, Key, Message, Module, Outgoing, Saga, SagaConsumer, SagaId, SagaRow, Start, Step, Stored, Tenant,
-    Worker, begin, finish,
-    ports::{Lease, Outcome, Store, TimerFiring},
+    DeadLetterFilter, Key, Limits, Message, Module, Outgoing, Saga, SagaConsumer, SagaId, SagaRow, Start, Step, Stored,
+    Tenant, Worker, begin, finish,
+    ports::{Lease, Outcome, Store, TimerArm, TimerFiring},
     stay,
     testing::Harness,
     to,
@@ -224,6 +228,28 @@ pub async fn an_instance_nobody_can_read_says_what_and_where<S: Subject>(stage: 
     }
 }
 
+/// As after a rolling deploy that is rolled back: the newer code armed it.
+pub async fn a_timer_this_code_does_not_know_waits_for_code_that_does<S: Subject>(stage: &mut Stage<S>) {
+    let mut app = stage.begun::<1>().await;
+    let SagaRow { id: saga, revision: generation, .. } = stage.tale_row().await;
+    let (name, endpoint) = ("Unheard".to_owned(), Arc::from(KEEPER));
+    let (delay, takes_turns, trail) = (Duration::ZERO, false, trail());
+    let unheard = TimerArm { saga, name, generation, delay, endpoint, takes_turns, trail };
+    let mut transaction = stage.engine().begin().await.unwrap();
+    transaction.arm(&unheard).await.unwrap();
+    transaction.commit(&[]).await.unwrap();
+
+    app.wind(Duration::from_secs(15)).await;
+
+    let refusal = "tale ← ⏰ Unheard case:1 ✗ W0023 saga `case.tale` of case:1 knows no timer `Unheard`: \
+                   unknown variant `Unheard`, expected `Slow`, again in 10s";
+    assert_eq!(app.transcript(), [refusal, "-- 10s later", refusal].join("\n"));
+    let mut transaction = stage.engine().begin().await.unwrap();
+    assert_eq!(transaction.timer(&unheard.saga, &unheard.name).await.unwrap(), Some(generation), "it is not used up");
+    transaction.rollback().await.unwrap();
+    app.leaving_behind();
+}
+
 pub async fn an_event_before_its_instance_waits_for_it<S: Subject>(stage: &mut Stage<S>) {
     let mut app = stage.tale::<1>().await;
     app.publish(Nudged {}).await;
@@ -238,7 +264,10 @@ pub async fn an_event_before_its_instance_waits_for_it<S: Subject>(stage: &mut S
 pub async fn an_event_whose_instance_never_begins_is_dead_lettered_with_that_reason<S: Subject>(stage: &mut Stage<S>) {
     let mut app = stage.tale::<1>().await;
     app.publish(Nudged {}).await;
+    // Whoever held the event that starts it may have crashed: its lease, and the next one's, run out first.
     app.wind(PATIENCE).await;
+    assert_eq!(app.dead_letters().await, []);
+    app.wind(Limits::default().unknown_message_grace).await;
 
     let letters = app.dead_letters().await;
     let told: Vec<_> = letters.iter().map(|letter| (&*letter.code, &*letter.reason)).collect();

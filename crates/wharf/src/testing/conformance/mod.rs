@@ -7,6 +7,7 @@
 //! ```
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a suite of tests fails by panicking")]
 
+pub mod apart;
 #[doc(hidden)]
 pub mod atomicity;
 #[doc(hidden)]
@@ -17,6 +18,8 @@ pub mod dead_letters;
 pub mod delivery;
 #[doc(hidden)]
 pub mod flow;
+#[doc(hidden)]
+pub mod foreign;
 #[doc(hidden)]
 pub mod inbox;
 #[doc(hidden)]
@@ -36,6 +39,10 @@ pub mod subscriptions;
 pub mod survivors;
 #[doc(hidden)]
 pub mod timers;
+#[doc(hidden)]
+pub mod turns;
+#[doc(hidden)]
+pub mod urgency;
 
 use std::time::Duration;
 
@@ -70,6 +77,12 @@ pub trait Subject: Send + Sync + Sized + 'static {
     /// What was committed under a key.
     async fn read(&self, key: &str) -> Option<String>;
 
+    /// Writes a row into the engine's table of deliveries as a foreign program might: with this name and body, and nonsense
+    /// wherever the table takes it. Whether the table took the row; `None` when there is no table.
+    async fn plant(&self, _endpoint: &str, _name: &str, _body: &[u8]) -> Option<bool> {
+        None
+    }
+
     /// Does to the transaction what a careless handler might. `false` when this engine offers no way to.
     async fn sabotage(_tx: &mut Tx, _how: Sabotage) -> bool {
         false
@@ -91,7 +104,7 @@ pub enum Sabotage {
 }
 
 /// A case that takes longer than this hangs. Real time: it guards the suite, and no case waits for it.
-const CASE_DURATION_MAX: Duration = Duration::from_secs(60);
+const CASE_DURATION_MAX: Duration = Duration::from_secs(240);
 
 /// Runs one case on a fresh engine.
 #[doc(hidden)]
@@ -117,6 +130,7 @@ macro_rules! conformance {
                 concurrent_claims_never_share_a_delivery,
                 depth_tells_due_delayed_and_held_apart,
                 the_bell_rings_for_what_was_sent,
+                the_bell_tells_how_long_until_what_was_sent_is_due,
                 nothing_is_lost_when_the_process_dies,
             }
             atomicity {
@@ -149,6 +163,31 @@ macro_rules! conformance {
                 a_page_that_none_may_take_hides_nothing_behind_it,
                 survivors_and_fresh_ones_do_not_starve_each_other,
                 a_poison_message_takes_no_neighbour_with_it,
+            }
+            turns {
+                no_two_of_a_key_are_held_at_once,
+                many_workers_keep_the_order_of_every_key,
+                what_waits_for_a_retry_lets_others_pass_unless_ordered,
+                an_ordered_key_waits_for_its_first_and_others_do_not,
+                a_crash_keeps_the_order_of_its_key,
+                a_dead_letter_lets_pass_and_comes_first_again,
+                a_dead_letter_holds_its_key_where_asked_for,
+                a_dead_letter_that_had_expired_holds_nobody,
+                a_key_with_many_waiting_hides_no_other,
+                turns_are_of_one_tenant_key_and_endpoint,
+                a_message_takes_its_place_when_it_falls_due,
+                a_firing_takes_its_turn,
+            }
+            urgency {
+                a_higher_priority_is_claimed_first,
+                a_priority_outlives_retries_and_redrives,
+                what_has_expired_says_so_and_a_redrive_forgives_it,
+                an_expiry_that_came_with_the_envelope_is_kept,
+                what_is_unknown_is_so_from_when_that_was_first_said,
+            }
+            foreign {
+                a_foreign_row_is_handled_or_dead_lettered_and_holds_up_nobody,
+                a_nul_in_a_key_or_tenant_is_refused_when_it_is_sent,
             }
             dead_letters {
                 a_dead_letter_tells_the_whole_story,
@@ -203,6 +242,7 @@ macro_rules! conformance {
                 an_event_that_changes_nothing_migrates_all_the_same,
                 an_event_of_a_newer_instance_waits_for_the_newer_code,
                 an_instance_nobody_can_read_says_what_and_where,
+                a_timer_this_code_does_not_know_waits_for_code_that_does,
                 an_event_before_its_instance_waits_for_it,
                 an_event_whose_instance_never_begins_is_dead_lettered_with_that_reason,
                 a_finished_instance_still_decides_what_comes_late,

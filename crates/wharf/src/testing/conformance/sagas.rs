@@ -132,6 +132,7 @@ pub async fn a_finished_instance_stays_and_loses_its_timers<S: Subject>(stage: &
         generation: 1,
         delay: Duration::from_secs(60),
         endpoint: Arc::from("inbox"),
+        takes_turns: false,
         trail: trail(),
     };
     let mut transaction = stage.engine().begin().await.unwrap();

@@ -6,8 +6,8 @@ use uuid::Uuid;
 
 use super::{Sabotage, Subject};
 use crate::{
-    Clock, DeadLetter, DeadLetterFilter, Delivery, Envelope, Journey, Key, Kind, Outgoing, Tenant, Timestamp, Trail,
-    Tx,
+    Clock, DeadLetter, DeadLetterFilter, Delivery, Envelope, Journey, Key, Kind, Outgoing, Priority, Tenant, Timestamp,
+    Trail, Tx,
     ports::{Claim, Lease, Outcome, Settlement, Store, Transaction, Transport},
     testing::ManualClock,
     tx::SlotOwner,
@@ -85,6 +85,8 @@ impl<S: Subject> Stage<S> {
             attempt: 0,
             crashes: 0,
             redrives: 0,
+            priority: Priority::Normal,
+            expires_at: None,
             trail: trail(),
         };
         Outgoing::new(Arc::from(endpoint), envelope, Arc::from(r#"{"n":1}"#))

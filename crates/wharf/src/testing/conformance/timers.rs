@@ -15,7 +15,15 @@ use crate::{
 const MINUTE: Duration = Duration::from_secs(60);
 
 fn timer(key: u32, name: &str, generation: i64, delay: Duration) -> TimerArm {
-    TimerArm { saga: id(key), name: name.to_owned(), generation, delay, endpoint: Arc::from("saga"), trail: trail() }
+    TimerArm {
+        saga: id(key),
+        name: name.to_owned(),
+        generation,
+        delay,
+        endpoint: Arc::from("saga"),
+        takes_turns: false,
+        trail: trail(),
+    }
 }
 
 impl<S: Subject> Stage<S> {

@@ -56,3 +56,21 @@ async fn every_problem_is_named_at_once() {
         Add the module that consumes it to the worker.
     ");
 }
+
+#[tokio::test]
+async fn what_a_transport_of_another_kind_cannot_keep_is_named() {
+    let module = Module::new("m", ())
+        .endpoint("outbox:mine", |e| e)
+        .endpoint("ledger", |e| e.ordered().consume("work", work))
+        .endpoint("careful", |e| e.one_at_a_time());
+
+    let refused = Worker::new(Memory::new()).via(Memory::new()).module(module).ready().await.unwrap_err();
+
+    insta::assert_snapshot!(refused, @"
+    the worker cannot start:
+      W0041: endpoint `outbox:mine`: its name is that of an outbox
+        Give the endpoint another name.
+      W0042: endpoint `ledger` is ordered, but the transport is of another kind than the store
+        Use `one_at_a_time`, or let the store be the transport; or drop `ordered`, and let the handler tell old from new.
+    ");
+}

@@ -1,96 +1,14 @@
-//! The fulfilment saga, as stories: what follows from each event, and what can never follow from any.
+//! Stories of the fulfilment saga: what follows from each event, and what can never follow from any.
 
-use orderly_contracts::{
-    CaptureId, Currency, CustomerId, Money, OrderId, ProductId, Quantity, TrackingNumber,
-    inventory::{InventoryReleased, InventoryReservationFailed, InventoryReserved, Shortage},
-    orders::{
-        Line, OrderCancellationRequested, OrderInvalid, OrderProblem, OrderTimeoutEvent, OrderValidated, PlacedOrder,
-    },
-    payments::{PaymentApproved, PaymentDeclined, PaymentStarted, PaymentVoided},
-    shipping::{OrderDelivered, OrderShipped, ShippingFailed},
-};
+use orderly_contracts::orders::PlacedOrder;
 use orderly_orders::{
     Event, Fulfilment, OrderChange, State, Timer,
     domain::{OrderStatus, check_history},
 };
 use proptest::prelude::*;
-use uuid::Uuid;
-use wharf::{Next, Saga, Start, Step, TimerChange, Timestamp};
+use wharf::{Next, Saga, Start, Step, TimerChange};
 
-const ORDER: OrderId = OrderId(7);
-
-fn order() -> PlacedOrder {
-    PlacedOrder {
-        order_id: ORDER,
-        correlation: Uuid::nil(),
-        customer: CustomerId(2),
-        lines: vec![Line { product: ProductId(1), quantity: Quantity::ONE }],
-        total: Money::new(12_999, Currency::USD),
-        created_at: Timestamp::from_micros(0),
-    }
-}
-
-fn validated() -> Event {
-    Event::Validated(OrderValidated { order: order() })
-}
-
-fn invalid() -> Event {
-    let problem = OrderProblem {
-        field: "items[0].productId".to_owned(),
-        code: "unknown-product".to_owned(),
-        message: "There is no product 1.".to_owned(),
-    };
-    Event::Invalid(OrderInvalid { order: order(), problems: vec![problem] })
-}
-
-fn reserved() -> Event {
-    Event::InventoryReserved(InventoryReserved { order: ORDER })
-}
-
-fn out_of_stock() -> Event {
-    let shortages = vec![Shortage { product: ProductId(1), wanted: 1, available: 0 }];
-    Event::ReservationFailed(InventoryReservationFailed { order: ORDER, shortages })
-}
-
-fn released() -> Event {
-    Event::InventoryReleased(InventoryReleased { order: ORDER })
-}
-
-fn started() -> Event {
-    Event::PaymentStarted(PaymentStarted { order: ORDER })
-}
-
-fn approved() -> Event {
-    Event::PaymentApproved(PaymentApproved { order: ORDER, capture: CaptureId::new("cap-1"), amount: order().total })
-}
-
-fn declined() -> Event {
-    Event::PaymentDeclined(PaymentDeclined { order: ORDER, reason: "no funds".to_owned() })
-}
-
-fn voided() -> Event {
-    Event::PaymentVoided(PaymentVoided { order: ORDER })
-}
-
-fn shipped() -> Event {
-    Event::Shipped(OrderShipped { order: ORDER, tracking: TrackingNumber::new("T1") })
-}
-
-fn delivered() -> Event {
-    Event::Delivered(OrderDelivered { order: ORDER, tracking: TrackingNumber::new("T1") })
-}
-
-fn refused() -> Event {
-    Event::ShippingFailed(ShippingFailed { order: ORDER, reason: "too heavy".to_owned() })
-}
-
-fn cancel() -> Event {
-    Event::CancelRequested(OrderCancellationRequested { order_id: ORDER, reference: None })
-}
-
-fn stale() -> Event {
-    Event::Stale(OrderTimeoutEvent { order_id: ORDER })
-}
+use super::*;
 
 /// An instance, stepped by hand.
 #[derive(Default)]
@@ -226,8 +144,8 @@ fn a_declined_payment_is_voided_first_and_then_the_stock_is_released() {
         "Validated: → Created, ✎ Validated, inventory.reservation-requested, ⏲ Overall 1800s
          InventoryReserved: → InventoryReserved, payments.processing-requested
          PaymentStarted: → PaymentProcessing, ✎ PaymentStarted
-         PaymentDeclined: → Compensating { ending: Declined, undoing: Payment }, ✎ Cancelled, notifications.requested, payments.void-requested, ⏲ no Overall
-         PaymentVoided: → Compensating { ending: Declined, undoing: Stock }, inventory.release-requested
+         PaymentDeclined: → Compensating { ending: Declined, undoing: Payment }, ✎ Cancelled, notifications.requested, payments.void-requested, ⏲ no Overall, ⏲ Undoing 3600s
+         PaymentVoided: → Compensating { ending: Declined, undoing: Stock }, inventory.release-requested, ⏲ Undoing 3600s
          InventoryReleased: ⇥ Failed",
     );
 }
@@ -237,9 +155,25 @@ fn a_cancellation_before_stock_is_held_only_releases() {
     check(
         [validated(), cancel(), reserved(), released()],
         "Validated: → Created, ✎ Validated, inventory.reservation-requested, ⏲ Overall 1800s
-         CancelRequested: → Compensating { ending: Withdrawn, undoing: Stock }, ✎ Cancelled, inventory.release-requested, notifications.requested, ⏲ no Overall
+         CancelRequested: → Compensating { ending: Withdrawn, undoing: Stock }, ✎ Cancelled, inventory.release-requested, notifications.requested, ⏲ Undoing 3600s, ⏲ no Overall
          InventoryReserved: nothing
          InventoryReleased: ⇥ Failed",
+    );
+}
+
+#[test]
+fn a_step_back_that_is_not_done_is_asked_for_every_hour() {
+    let hour = || Event::TimedOut(Timer::Undoing);
+    check(
+        [validated(), reserved(), cancel(), hour(), voided(), hour(), released(), hour()],
+        "Validated: → Created, ✎ Validated, inventory.reservation-requested, ⏲ Overall 1800s
+         InventoryReserved: → InventoryReserved, payments.processing-requested
+         CancelRequested: → Compensating { ending: Withdrawn, undoing: Payment }, ✎ Cancelled, notifications.requested, payments.void-requested, ⏲ no Overall, ⏲ Undoing 3600s
+         TimedOut: stays, payments.void-requested, ⏲ Undoing 3600s
+         PaymentVoided: → Compensating { ending: Withdrawn, undoing: Stock }, inventory.release-requested, ⏲ Undoing 3600s
+         TimedOut: stays, inventory.release-requested, ⏲ Undoing 3600s
+         InventoryReleased: ⇥ Failed
+         TimedOut: nothing",
     );
 }
 
@@ -250,9 +184,9 @@ fn an_order_nothing_happened_to_expires_and_gives_everything_back() {
         "Validated: → Created, ✎ Validated, inventory.reservation-requested, ⏲ Overall 1800s
          InventoryReserved: → InventoryReserved, payments.processing-requested
          PaymentStarted: → PaymentProcessing, ✎ PaymentStarted
-         Stale: → Compensating { ending: Expired, undoing: Payment }, ✎ Expired, orders.order-expired, payments.void-requested, ⏲ no Overall
+         Stale: → Compensating { ending: Expired, undoing: Payment }, ✎ Expired, orders.order-expired, payments.void-requested, ⏲ no Overall, ⏲ Undoing 3600s
          PaymentApproved: nothing
-         PaymentVoided: → Compensating { ending: Expired, undoing: Stock }, inventory.release-requested
+         PaymentVoided: → Compensating { ending: Expired, undoing: Stock }, inventory.release-requested, ⏲ Undoing 3600s
          InventoryReleased: ⇥ Failed",
     );
 }
