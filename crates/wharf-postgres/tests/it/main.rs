@@ -8,6 +8,7 @@ mod joining;
 mod listening;
 mod migrating;
 mod pooled;
+mod pooler;
 mod reconnecting;
 mod sharing;
 mod transactions;

@@ -1,31 +1,23 @@
-//! Behind PgBouncer in transaction mode: the one in `TEST_PGBOUNCER_URL`, in front of the server of `TEST_POSTGRES_URL`.
+//! w15: behind PgBouncer in transaction mode.
 
-use std::{convert::Infallible, env, time::Duration};
+use std::{convert::Infallible, time::Duration};
 
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 use wharf::{
-    DeadLetterFilter, Key, Message, Module, Msg, Result, Retry, Saga, SagaConsumer, Start, State, Step, Tenant, Tx,
-    Worker, begin, finish, stay, to,
+    Attempt, DeadLetterFilter, Failure, Key, Message, Module, Msg, Result, Retry, Saga, SagaConsumer, Start, State,
+    Step, Tenant, Tx, Worker, begin, finish, stay, to,
 };
-use wharf_postgres::{Postgres, PostgresOptions, PostgresTx};
+use wharf_postgres::{Postgres, PostgresTx};
 
 use crate::{
     database::Database,
+    pooler::Pooler,
     workers::{Counted, only_when_woken, see},
 };
 
-/// Options to reach this database through the pooler, if there is one.
-fn through_pooler(database: &Database) -> Option<PostgresOptions> {
-    let Ok(pooler) = env::var("TEST_PGBOUNCER_URL") else {
-        eprintln!("SKIPPED: TEST_PGBOUNCER_URL is not set; `cargo xtask test` sets it where PgBouncer can be had");
-        return None;
-    };
-    let (pooler, _) = pooler.rsplit_once('/').expect("an address ends in /database");
-    let (_, name) = database.url().rsplit_once('/').unwrap();
-    let options = Postgres::options(&format!("{pooler}/{name}")).unwrap().through_pooler();
-    Some(options.transactions_max(4).reads_max(2))
-}
+/// As few as four open transactions, and what carries deliveries meanwhile, come by with.
+const SERVER_CONNECTIONS_MAX: u32 = 6;
 
 #[derive(Serialize, Deserialize)]
 struct Work {
@@ -67,10 +59,12 @@ enum Event {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-struct TimeIsUp;
+enum Timer {
+    TimeIsUp,
+}
 
-impl From<TimeIsUp> for Event {
-    fn from(TimeIsUp: TimeIsUp) -> Self {
+impl From<Timer> for Event {
+    fn from(Timer::TimeIsUp: Timer) -> Self {
         Self::TimeIsUp
     }
 }
@@ -81,11 +75,11 @@ impl Saga for Reminder {
     type State = Waiting;
     type Event = Event;
     type Change = Infallible;
-    type Timer = TimeIsUp;
+    type Timer = Timer;
 
     fn start(event: Event) -> Start<Self> {
         match event {
-            Event::Heard(number) => begin(number, to(Waiting::Yes).after(Duration::from_millis(20), TimeIsUp)),
+            Event::Heard(number) => begin(number, to(Waiting::Yes).after(Duration::from_millis(20), Timer::TimeIsUp)),
             Event::TimeIsUp => Start::TooEarly,
         }
     }
@@ -101,9 +95,14 @@ impl Saga for Reminder {
     }
 }
 
+fn soon() -> Retry {
+    Retry::fixed("soon", [Duration::from_millis(1)])
+}
+
 type Ran = mpsc::UnboundedSender<&'static str>;
 
-async fn write(Msg(work): Msg<Work>, mut tx: Tx) -> Result {
+/// Succeeds at its second attempt; the first one's writes are undone.
+async fn write(Msg(work): Msg<Work>, attempt: Attempt, mut tx: Tx) -> Result {
     let connection = tx.postgres().await?;
     // Statements of the same text as others' in other transactions, and a setting of the engine's options.
     sqlx::query("INSERT INTO notes (number, note) VALUES ($1, current_setting('application.note'))")
@@ -111,12 +110,15 @@ async fn write(Msg(work): Msg<Work>, mut tx: Tx) -> Result {
         .execute(&mut *connection)
         .await?;
     sqlx::query("UPDATE notes SET writes = writes + 1 WHERE number = $1").bind(work.number).execute(connection).await?;
-    Ok(())
+    match attempt.number {
+        1 => Err(Failure::retry("not yet")),
+        _ => Ok(()),
+    }
 }
 
 async fn refuse(Msg(_): Msg<Work>, State(ran): State<Ran>) -> Result {
     ran.send("refused")?;
-    Err(wharf::Failure::dead_letter("not here"))
+    Err(Failure::dead_letter("not here"))
 }
 
 async fn remind(Msg(_): Msg<Overdue>, State(ran): State<Ran>) -> Result {
@@ -128,17 +130,17 @@ async fn remind(Msg(_): Msg<Overdue>, State(ran): State<Ran>) -> Result {
 async fn w15_behind_a_pooler_in_transaction_mode_all_works_but_listening() {
     const MESSAGES: i64 = 100;
 
+    let Some(pooler) = Pooler::start(SERVER_CONNECTIONS_MAX) else { return };
     let database = Database::create().await;
-    let Some(options) = through_pooler(&database) else { return database.remove().await };
     database
         .run("CREATE SCHEMA app; CREATE TABLE app.notes (number BIGINT PRIMARY KEY, note TEXT, writes INT DEFAULT 0)")
         .await;
-    let options = options.setting("search_path", "app, public").setting("application.note", "Ada's");
+    let options = pooler.options(&database).setting("search_path", "app, public").setting("application.note", "Ada's");
     let engine = options.connect().await.unwrap();
     let (ran, mut running) = mpsc::unbounded_channel();
     let reminder = SagaConsumer::<Reminder>::new(()).on(|Work { number }| Event::Heard(number));
     let module = Module::new("test", ran)
-        .endpoint("write", |write_at| write_at.retry(Retry::fixed("never", [])).consume("write", write))
+        .endpoint("write", |write_at| write_at.retry(soon()).consume("write", write))
         .consume("refuse", refuse)
         .saga("reminder", reminder)
         .consume("remind", remind);
@@ -174,10 +176,10 @@ async fn w15_behind_a_pooler_in_transaction_mode_all_works_but_listening() {
 
 #[tokio::test]
 async fn w15_with_a_direct_connection_to_listen_on_a_worker_behind_a_pooler_is_woken() {
+    let Some(pooler) = Pooler::start(SERVER_CONNECTIONS_MAX) else { return };
     let database = Database::create().await;
-    let Some(options) = through_pooler(&database) else { return database.remove().await };
-    let here = options.listen_on(database.url()).unwrap().connect().await.unwrap();
-    let there = through_pooler(&database).unwrap().connect().await.unwrap();
+    let here = pooler.options(&database).listen_on(database.url()).unwrap().connect().await.unwrap();
+    let there = pooler.options(&database).connect().await.unwrap();
     let (seen, mut seeing) = mpsc::unbounded_channel();
     let worker = async |engine: &Postgres| {
         let module = Module::new("test", seen.clone()).consume("see", see);
@@ -202,11 +204,10 @@ async fn w15_with_a_direct_connection_to_listen_on_a_worker_behind_a_pooler_is_w
 
 #[tokio::test]
 async fn w15_many_may_migrate_through_a_pooler_at_once() {
+    let Some(pooler) = Pooler::start(SERVER_CONNECTIONS_MAX) else { return };
     let database = Database::create().await;
-    let Some(options) = through_pooler(&database) else { return database.remove().await };
-    let (one, two) = (options, through_pooler(&database).unwrap());
 
-    let (one, two) = tokio::join!(one.connect(), two.connect());
+    let (one, two) = tokio::join!(pooler.options(&database).connect(), pooler.options(&database).connect());
 
     one.unwrap().close().await;
     two.unwrap().close().await;
