@@ -10,6 +10,7 @@ mod guard;
 mod layers;
 mod postgres;
 mod requirements;
+mod standalone;
 mod test;
 mod tidy;
 mod up;
@@ -52,6 +53,8 @@ enum Xtask {
     },
     /// Check that every requirement has its row, and that the tests it names exist.
     Requirements,
+    /// Build the example that stands outside the workspace, as its README says, and run it.
+    Standalone,
     /// Build one benchmark in release and run it against a durable private server.
     Bench {
         #[arg(value_parser = PossibleValuesParser::new(bench::names()))]
@@ -78,6 +81,7 @@ fn run(root: &Path, command: Xtask) -> Result<ExitCode> {
         Xtask::Api { bless: true } => api::bless(root),
         Xtask::Api { bless: false } => gate::run_one(root, "api"),
         Xtask::Requirements => gate::run_one(root, "requirements"),
+        Xtask::Standalone => gate::run_one(root, "standalone"),
         Xtask::Bench { name, args } => bench::run(root, &name, &args),
     }
 }

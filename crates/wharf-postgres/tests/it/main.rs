@@ -3,10 +3,12 @@
 
 mod adopting;
 mod conformance;
+mod crowding;
 mod database;
 mod joining;
 mod listening;
 mod migrating;
+mod outages;
 mod pooled;
 mod pooler;
 mod reconnecting;
