@@ -5,7 +5,7 @@ use std::{future::Future, sync::Arc};
 use anyhow::Context;
 use orderly_infrastructure::{Database, Infrastructure, Settings, Simulators};
 use orderly_orders::domain::OrderLimits;
-use wharf::{Client, Limits, ReadyWorker, SystemClock};
+use wharf::{Client, Ended, Limits, ReadyWorker, SystemClock};
 
 use crate::config::Config;
 
@@ -56,8 +56,20 @@ impl App {
 
     /// Works until `stop` resolves and what is under way is settled or returned; then lets go of the database.
     pub(crate) async fn run_until(self, stop: impl Future<Output = ()>) {
-        self.worker.run_until(stop).await;
-        self.infrastructure.close().await;
+        self.run_until_or_abort(stop, std::future::pending()).await;
+    }
+
+    /// The same, until `abort` resolves: then it ends at once, and the database is left as it is.
+    pub(crate) async fn run_until_or_abort(
+        self,
+        stop: impl Future<Output = ()>,
+        abort: impl Future<Output = ()>,
+    ) -> Ended {
+        let ended = self.worker.run_until_or_abort(stop, abort).await;
+        if ended == Ended::Drained {
+            self.infrastructure.close().await;
+        }
+        ended
     }
 }
 

@@ -5,13 +5,14 @@ use std::{io::ErrorKind, net::SocketAddr, process::ExitCode, time::Duration};
 use anyhow::Context;
 use orderly_security::{TokenPolicy, Tokens};
 use tokio::{net::TcpListener, sync::oneshot};
+use wharf::Ended;
 
 use crate::{
     app::App,
     config::{Config, Profile},
     exit::Unusable,
     http, seed, signing_key,
-    stop::Stop,
+    stop::{Stop, end_at_once},
     welcome,
 };
 
@@ -32,13 +33,17 @@ pub(crate) async fn run(config: &Config) -> anyhow::Result<ExitCode> {
     let router = http::router(&app, tokens(config)?, config.orders.currency, stop.clone());
 
     let (served, all_served) = oneshot::channel();
-    let worker = tokio::spawn(app.run_until(async {
-        let _ = all_served.await;
-    }));
+    let worker = tokio::spawn(app.run_until_or_abort(
+        async {
+            let _ = all_served.await;
+        },
+        stop.clone().asked_again(),
+    ));
     println!("{}", welcome::text(config, address, laptop));
     let server = axum::serve(listener, router).with_graceful_shutdown(stop.clone().asked());
+    let asked = stop.clone().asked();
     let given_up = async {
-        stop.asked().await;
+        asked.await;
         tokio::time::sleep(REQUESTS_DRAIN_MAX).await;
     };
     let outcome = tokio::select! {
@@ -47,9 +52,13 @@ pub(crate) async fn run(config: &Config) -> anyhow::Result<ExitCode> {
             tracing::warn!("requests did not end before the deadline; their connections are closed");
             Ok(())
         }
+        () = stop.clone().asked_again() => Ok(()),
     };
     let _ = served.send(());
-    worker.await.context("the worker ended badly")?;
+    if worker.await.context("the worker ended badly")? == Ended::Aborted {
+        tracing::warn!("stopped at once; what was under way is done again by whoever comes next");
+        end_at_once();
+    }
     outcome.context("HTTP could not be served any more")?;
     tracing::info!("stopped");
     Ok(ExitCode::SUCCESS)

@@ -61,7 +61,7 @@ pub(crate) async fn claim(engine: &Postgres, claim: &Claim<'_>) -> Result<Claime
     let what = |error| failed("claim deliveries", error);
     let rows = match claim.turns {
         Turns::Free => claim_freely(engine, claim).await?,
-        turns => turns::claim(engine, claim, turns).await?,
+        turns @ (Turns::OneAtATime | Turns::Ordered { .. }) => turns::claim(engine, claim, turns).await?,
     };
     let claimed = read(engine, &rows).map_err(what)?;
     if !claimed.deliveries.is_empty() {

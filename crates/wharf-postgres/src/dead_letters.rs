@@ -25,6 +25,8 @@ const FIND: &str = concat!(
     matching!()
 );
 
+const COUNT: &str = "SELECT count(*) FROM (SELECT 1 FROM wharf.dead_letters LIMIT $1) AS counted";
+
 /// One that another operator is just moving is passed over. In its turn it comes before those that were sent with it,
 /// though its id is now a later one.
 const REDRIVE: &str = concat!(
@@ -59,6 +61,13 @@ pub(crate) async fn find(engine: &Postgres, filter: &DeadLetterFilter) -> Result
     let rows = bind(FIND, filter).fetch_all(engine.pool()).await;
     let letters = rows.and_then(|rows| rows.iter().map(read).collect());
     letters.map_err(|error| failed("read dead letters", error))
+}
+
+/// See [`Store::count_dead_letters`](wharf::ports::Store::count_dead_letters).
+pub(crate) async fn count(engine: &Postgres, max: u64) -> Result<u64, Error> {
+    let count = sqlx::query_scalar(COUNT).bind(i64::try_from(max).unwrap_or(i64::MAX)).fetch_one(engine.pool()).await;
+    let count: i64 = count.map_err(|error| failed("count dead letters", error))?;
+    Ok(count.unsigned_abs())
 }
 
 /// See [`Store::redrive`](wharf::ports::Store::redrive).

@@ -163,6 +163,10 @@ impl Lanes {
         }
     }
 
+    pub(crate) fn size_max(&self) -> usize {
+        self.size_max as usize
+    }
+
     pub(crate) fn acquire_timeout(&self) -> Duration {
         self.acquire_timeout
     }

@@ -35,6 +35,7 @@ pub(crate) const WHARF: Migrations = Migrations::of(
         ("timers", include_str!("../migrations/0005_timers.sql")),
         ("inbox", include_str!("../migrations/0023_inbox.sql")),
         ("subscriptions", include_str!("../migrations/0021_subscriptions.sql")),
+        ("schedules", include_str!("../migrations/0022_schedules.sql")),
     ],
 );
 

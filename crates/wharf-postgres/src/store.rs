@@ -4,14 +4,17 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use wharf::{
-    Clock, DeadLetter, DeadLetterFilter, Error, SagaId, SagaRow,
-    ports::{Declaration, Declared, Ending, Fired, Round, Store, StoredSubscription, Subscription, Transaction},
+    Clock, DeadLetter, DeadLetterFilter, Error, Outgoing, SagaId, SagaRow, Tenant,
+    ports::{
+        Declaration, Declared, Ending, Fired, Retention, Round, Store, StoredSchedule, StoredSubscription,
+        Subscription, Ticked, Transaction, Transactions,
+    },
 };
 
 use crate::{
     Postgres, dead_letters,
     error::failed,
-    inbox, sagas, subscriptions, timers,
+    inbox, prune, sagas, schedules, subscriptions, timers,
     transaction::{Mode, PostgresTransaction},
 };
 
@@ -32,6 +35,15 @@ impl Store for Postgres {
 
     async fn dead_letters(&self, filter: &DeadLetterFilter) -> Result<Vec<DeadLetter>, Error> {
         dead_letters::find(self, filter).await
+    }
+
+    async fn count_dead_letters(&self, max: u64) -> Result<u64, Error> {
+        dead_letters::count(self, max).await
+    }
+
+    fn transactions(&self) -> Option<Transactions> {
+        let (open_max, wait_max) = (self.lanes().size_max(), self.lanes().acquire_timeout());
+        Some(Transactions { open_max, wait_max })
     }
 
     async fn redrive(&self, filter: &DeadLetterFilter) -> Result<u64, Error> {
@@ -68,6 +80,18 @@ impl Store for Postgres {
 
     async fn retire(&self, endpoint: &str, message: &str, max: usize) -> Result<u64, Error> {
         subscriptions::retire(self, endpoint, message, max).await
+    }
+
+    async fn fire_schedule(&self, tenant: &Tenant, name: &str, outgoing: &[Outgoing]) -> Result<Ticked, Error> {
+        schedules::fire(self, tenant, name, outgoing).await
+    }
+
+    async fn schedules(&self) -> Result<Vec<StoredSchedule>, Error> {
+        schedules::list(self).await
+    }
+
+    async fn prune(&self, retention: &Retention, max: usize) -> Result<u64, Error> {
+        prune::prune(self, retention, max).await
     }
 
     async fn ping(&self) -> Result<(), Error> {

@@ -12,6 +12,7 @@ use crate::{
     Postgres,
     error::failed,
     row::{kind_name, read_kind},
+    schedules,
 };
 
 const ALL: &str = "
@@ -81,6 +82,9 @@ pub(crate) async fn declare(engine: &Postgres, declaration: &Declaration) -> Res
     }
     for replacement in &declaration.replacements {
         replace(&mut transaction, replacement).await.map_err(what)?;
+    }
+    for schedule in &declaration.schedules {
+        schedules::declare(&mut transaction, schedule).await.map_err(what)?;
     }
     let ours = &declaration.subscriptions;
     sqlx::query(DECLARE)

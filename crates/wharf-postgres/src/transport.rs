@@ -11,14 +11,28 @@ use wharf::{
 
 use crate::{Postgres, claim::claim, error::failed, notify::listen, renew::renew, send::send, settle::settle};
 
+/// Finds the endpoints by skipping from each to the next in the index, and counts at each only so far: what it costs does
+/// not depend on the backlog.
 const DEPTH: &str = "
-    SELECT endpoint,
-           count(*) FILTER (WHERE held_until = 0 AND not_before <= c.now),
-           count(*) FILTER (WHERE held_until = 0 AND not_before > c.now),
-           count(*) FILTER (WHERE held_until > 0),
-           c.now - min(not_before) FILTER (WHERE held_until = 0 AND not_before <= c.now)
-    FROM wharf.deliveries, (SELECT wharf.wharf_now()) AS c(now)
-    GROUP BY endpoint, c.now ORDER BY endpoint";
+    WITH RECURSIVE clock AS MATERIALIZED (SELECT wharf.wharf_now() AS now),
+    endpoints(endpoint) AS (
+        (SELECT endpoint FROM wharf.deliveries ORDER BY endpoint LIMIT 1)
+        UNION ALL
+        SELECT (SELECT d.endpoint FROM wharf.deliveries AS d WHERE d.endpoint > e.endpoint ORDER BY d.endpoint LIMIT 1)
+        FROM endpoints AS e WHERE e.endpoint IS NOT NULL)
+    SELECT e.endpoint,
+           count(*) FILTER (WHERE d.held_until = 0 AND d.not_before <= c.now),
+           count(*) FILTER (WHERE d.held_until = 0 AND d.not_before > c.now),
+           count(*) FILTER (WHERE d.held_until > 0),
+           c.now - min(d.not_before) FILTER (WHERE d.held_until = 0 AND d.not_before <= c.now)
+    FROM endpoints AS e, clock AS c, LATERAL (
+        (SELECT held_until, not_before FROM wharf.deliveries
+         WHERE endpoint = e.endpoint AND not_before <= c.now ORDER BY endpoint, not_before, id LIMIT $1)
+        UNION ALL
+        (SELECT held_until, not_before FROM wharf.deliveries
+         WHERE endpoint = e.endpoint AND not_before > c.now ORDER BY endpoint, not_before, id LIMIT $1)) AS d
+    WHERE e.endpoint IS NOT NULL
+    GROUP BY e.endpoint, c.now ORDER BY e.endpoint";
 
 #[async_trait]
 impl Transport for Postgres {
@@ -39,7 +53,7 @@ impl Transport for Postgres {
     }
 
     async fn depth(&self) -> Result<Vec<Depth>, Error> {
-        let rows = sqlx::query(DEPTH).fetch_all(self.pool()).await;
+        let rows = sqlx::query(DEPTH).bind(Depth::COUNT_MAX_ROWS.cast_signed()).fetch_all(self.pool()).await;
         let depths = rows.and_then(|rows| rows.iter().map(read_depth).collect());
         depths.map_err(|error| failed("count deliveries", error))
     }

@@ -91,6 +91,9 @@ CREATE TABLE wharf_sagas (
     PRIMARY KEY (tenant, saga, key)
 ) STRICT;
 
+-- The oldest tombstones, to delete them.
+CREATE INDEX wharf_sagas_finished ON wharf_sagas (finished_at) WHERE finished_at IS NOT NULL;
+
 -- Timers: one row for each armed timer of a saga instance, and for those that fired and were not yet handled.
 -- WITHOUT ROWID: the rows are small and only ever found by this key or through the index below.
 CREATE TABLE wharf_timers (
@@ -135,4 +138,17 @@ CREATE TABLE wharf_subscriptions (
     declared_at INTEGER NOT NULL,
     seen_at INTEGER NOT NULL,
     PRIMARY KEY (message, endpoint)
+) STRICT, WITHOUT ROWID;
+
+-- Schedules: one row for each message that a module sends every so often. Nobody ever holds one: it is due until the
+-- commit that sends its message moves it on. There are few.
+CREATE TABLE wharf_schedules (
+    tenant TEXT NOT NULL,
+    name TEXT NOT NULL,
+    message TEXT NOT NULL,
+    period INTEGER NOT NULL,
+    next_at INTEGER NOT NULL,
+    last_at INTEGER,
+    missed INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (tenant, name)
 ) STRICT, WITHOUT ROWID;

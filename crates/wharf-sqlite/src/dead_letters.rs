@@ -73,6 +73,15 @@ impl Letter<'_> {
     }
 }
 
+/// How many there are, counted no further than `max`.
+pub(crate) async fn count(engine: &Sqlite, max: u64) -> Result<u64, Error> {
+    let count = sqlx::query_scalar(COUNT).bind(i64::try_from(max).unwrap_or(i64::MAX)).fetch_one(engine.read_pool());
+    let count: i64 = count.await.map_err(|error| failed("count dead letters", error))?;
+    Ok(count.unsigned_abs())
+}
+
+const COUNT: &str = "SELECT count(*) FROM (SELECT 1 FROM wharf_dead_letters LIMIT ?)";
+
 /// Sends those that match round again.
 pub(crate) async fn redrive(engine: &Sqlite, filter: &DeadLetterFilter) -> Result<u64, Error> {
     const DOING: &str = "redrive dead letters";

@@ -4,12 +4,16 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use wharf::{
-    Clock, DeadLetter, DeadLetterFilter, Error, SagaId, SagaRow,
-    ports::{Declaration, Declared, Ending, Fired, Round, Store, StoredSubscription, Subscription, Transaction},
+    Clock, DeadLetter, DeadLetterFilter, Error, Outgoing, SagaId, SagaRow, Tenant,
+    ports::{
+        Declaration, Declared, Ending, Fired, Retention, Round, Store, StoredSchedule, StoredSubscription,
+        Subscription, Ticked, Transaction,
+    },
 };
 
 use crate::{
-    dead_letters, engine::Sqlite, error::failed, inbox, sagas, subscriptions, timers, transaction::SqliteTransaction,
+    dead_letters, engine::Sqlite, error::failed, inbox, prune, sagas, schedules, subscriptions, timers,
+    transaction::SqliteTransaction,
 };
 
 #[async_trait]
@@ -25,6 +29,10 @@ impl Store for Sqlite {
 
     async fn dead_letters(&self, filter: &DeadLetterFilter) -> Result<Vec<DeadLetter>, Error> {
         dead_letters::list(self, filter).await
+    }
+
+    async fn count_dead_letters(&self, max: u64) -> Result<u64, Error> {
+        dead_letters::count(self, max).await
     }
 
     async fn redrive(&self, filter: &DeadLetterFilter) -> Result<u64, Error> {
@@ -62,6 +70,18 @@ impl Store for Sqlite {
 
     async fn retire(&self, endpoint: &str, message: &str, max: usize) -> Result<u64, Error> {
         subscriptions::retire(self, endpoint, message, max).await
+    }
+
+    async fn fire_schedule(&self, tenant: &Tenant, name: &str, outgoing: &[Outgoing]) -> Result<Ticked, Error> {
+        schedules::fire(self, tenant, name, outgoing).await
+    }
+
+    async fn schedules(&self) -> Result<Vec<StoredSchedule>, Error> {
+        schedules::list(self).await
+    }
+
+    async fn prune(&self, retention: &Retention, max: usize) -> Result<u64, Error> {
+        prune::prune(self, retention, max).await
     }
 
     async fn ping(&self) -> Result<(), Error> {

@@ -12,6 +12,7 @@ use crate::{
     deliveries::{document, json, rows},
     engine::Sqlite,
     error::failed,
+    schedules,
     script::{Ran, Script},
     turn::at_once,
 };
@@ -81,6 +82,9 @@ pub(crate) async fn declare(engine: &Sqlite, declaration: &Declaration) -> Resul
     for replacement in &declaration.replacements {
         script = replace(script, replacement, now)?;
         bells.push(at_once(&replacement.new));
+    }
+    for schedule in &declaration.schedules {
+        script = schedules::declare(script, schedule, now);
     }
     script = script.write(DECLARE).bind(now.as_micros()).bind(now.as_micros()).bind(ours(&declaration.subscriptions)?);
     turn.end(DOING, script, bells).await?.committed()?;

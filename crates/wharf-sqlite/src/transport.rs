@@ -15,7 +15,7 @@ use wharf::{
 use crate::{
     deliveries::{self, column, json},
     engine::Sqlite,
-    error::failed,
+    error::{failed, unreadable},
     script::{Ran, Script},
     turn::{Bell, Ended},
 };
@@ -59,6 +59,7 @@ impl Transport for Sqlite {
         let now = self.now();
         let rows = sqlx::query(DEPTH)
             .bind(now.as_micros())
+            .bind(Depth::COUNT_MAX_ROWS.cast_signed())
             .fetch_all(self.read_pool())
             .await
             .map_err(|error| failed("count what waits", error))?;
@@ -163,21 +164,28 @@ SELECT d.id, d.tenant, d.endpoint, s.value ->> 2, d.crashes, d.redrives, d.messa
 FROM json_each(?) AS s CROSS JOIN wharf_deliveries AS d
 WHERE d.id = s.value ->> 0 AND d.epoch = s.value ->> 1 AND d.held = 1";
 
+/// Finds the endpoints by skipping from each to the next in the index, and counts at each only so far: what it costs does
+/// not depend on the backlog.
 const DEPTH: &str = "
-SELECT endpoint,
-       count(*) FILTER (WHERE held = 0 AND not_before <= $1),
-       count(*) FILTER (WHERE held = 0 AND not_before > $1),
-       count(*) FILTER (WHERE held = 1),
-       min(not_before) FILTER (WHERE held = 0 AND not_before <= $1)
-FROM wharf_deliveries GROUP BY endpoint";
+WITH RECURSIVE endpoints(endpoint) AS (
+    SELECT min(endpoint) FROM wharf_deliveries
+    UNION ALL
+    SELECT (SELECT min(d.endpoint) FROM wharf_deliveries AS d WHERE d.endpoint > e.endpoint)
+    FROM endpoints AS e WHERE e.endpoint IS NOT NULL)
+SELECT e.endpoint,
+       (SELECT json_array(count(*) FILTER (WHERE held = 0), count(*) FILTER (WHERE held = 1),
+                          min(not_before) FILTER (WHERE held = 0))
+        FROM (SELECT held, not_before FROM wharf_deliveries INDEXED BY wharf_deliveries_due
+              WHERE endpoint = e.endpoint AND not_before <= $1 ORDER BY not_before LIMIT $2)),
+       (SELECT json_array(count(*) FILTER (WHERE held = 0), count(*) FILTER (WHERE held = 1))
+        FROM (SELECT held FROM wharf_deliveries INDEXED BY wharf_deliveries_due
+              WHERE endpoint = e.endpoint AND not_before > $1 ORDER BY not_before LIMIT $2))
+FROM endpoints AS e WHERE e.endpoint IS NOT NULL";
 
 fn depth(row: &SqliteRow, now: Timestamp) -> Result<Depth, Error> {
-    let oldest: Option<i64> = column(row, 4)?;
-    Ok(Depth {
-        endpoint: column(row, 0)?,
-        due: column(row, 1)?,
-        delayed: column(row, 2)?,
-        held: column(row, 3)?,
-        oldest: oldest.map(|not_before| now.since(Timestamp::from_micros(not_before))),
-    })
+    let read = |error| unreadable("a depth", error);
+    let (due, held_due, oldest): (u64, u64, Option<Timestamp>) = serde_json::from_str(column(row, 1)?).map_err(read)?;
+    let (delayed, held): (u64, u64) = serde_json::from_str(column(row, 2)?).map_err(read)?;
+    let oldest = oldest.map(|not_before| now.since(not_before));
+    Ok(Depth { endpoint: column(row, 0)?, due, delayed, held: held + held_due, oldest })
 }

@@ -1,14 +1,21 @@
 //! wharf outside a handler: publishing within a transaction of your own making, and dead letters.
 
-use std::sync::{Arc, atomic::AtomicBool};
+use std::{
+    sync::{Arc, atomic::AtomicBool},
+    time::Duration,
+};
 
 use crate::{
     Bus, DeadLetter, DeadLetterFilter, Depth, Error, Message, Outgoing, SagaId, SagaRow, Tenant, Timestamp, Trail, Tx,
     Vitals,
-    ports::{Engine, Outbox, StoredSubscription, Transaction},
+    health::{Health, Observed, Queues, judge},
+    ports::{Engine, Outbox, StoredSchedule, StoredSubscription, Transaction},
     runtime::Runtime,
     tx::SlotOwner,
 };
+
+/// How long health waits for the database: real time, as it guards against an answer that never comes.
+const HEALTH_DURATION_MAX: Duration = Duration::from_secs(2);
 
 /// A handle for everything that is not a handler: a web server, a command line, a test. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -157,6 +164,14 @@ impl Client {
         self.runtime.engine.subscriptions().await
     }
 
+    /// What is sent every so often, when it is due next and how often it was missed.
+    ///
+    /// # Errors
+    /// When the engine does not answer.
+    pub async fn schedules(&self) -> Result<Vec<StoredSchedule>, Error> {
+        self.runtime.engine.schedules().await
+    }
+
     /// One saga instance, as stored.
     ///
     /// # Errors
@@ -187,6 +202,27 @@ impl Client {
     /// When it does not.
     pub async fn ping(&self) -> Result<(), Error> {
         self.runtime.engine.ping().await
+    }
+
+    /// How this process is, with reasons. Never fails and never waits long: a database that does not answer within two
+    /// seconds is down. Whether the process is *live* shows by its answering at all; it is *ready* unless
+    /// [`Health::status`] is [`Status::Down`](crate::Status::Down).
+    pub async fn health(&self) -> Health {
+        let engine = &self.runtime.engine;
+        let asked = tokio::time::timeout(HEALTH_DURATION_MAX, async {
+            engine.ping().await?;
+            let (depths, dead_letters) =
+                (engine.depth().await?, engine.count_dead_letters(Depth::COUNT_MAX_ROWS).await?);
+            Ok::<_, Error>(Queues { depths, dead_letters })
+        });
+        let database = match asked.await {
+            Ok(Ok(queues)) => Ok(queues),
+            // Health is asked by strangers too: the code says enough, the log says the rest.
+            Ok(Err(error)) => Err(format!("the database does not answer ({})", error.code())),
+            Err(_) => Err(format!("the database did not answer within {HEALTH_DURATION_MAX:?}")),
+        };
+        let vitals = &self.runtime.vitals;
+        judge(&Observed { now: self.now(), worker: vitals.state(), database, vitals: vitals.all() })
     }
 
     /// Signs of life of the worker this client belongs to.

@@ -49,6 +49,10 @@ pub trait Parameters<S>: Sized + Send {
     /// The message that is consumed.
     type Message: Message;
 
+    /// Whether one of them may open the delivery's transaction.
+    #[doc(hidden)]
+    const USES_TX: bool;
+
     /// Takes them from the delivery.
     #[doc(hidden)]
     fn take(context: &Context, state: &S) -> Result<Self>;
@@ -96,6 +100,8 @@ macro_rules! handler {
 
         impl<S, M: Message, $($parameter: FromDelivery<S>),*> Parameters<S> for (Msg<M>, $($parameter,)*) {
             type Message = M;
+
+            const USES_TX: bool = false $(|| $parameter::USES_TX)*;
 
             #[allow(unused_variables, reason = "a handler of no further parameters does not use the state")]
             fn take(context: &Context, state: &S) -> Result<Self> {
@@ -172,6 +178,8 @@ pub(crate) struct Consumer {
     pub(crate) name: &'static str,
     pub(crate) version: u16,
     pub(crate) kind: Kind,
+    /// Whether it may open its delivery's transaction.
+    pub(crate) uses_tx: bool,
     call: Arc<Call>,
 }
 
@@ -198,17 +206,18 @@ impl Consumer {
             name: P::Message::NAME,
             version: P::Message::VERSION,
             kind: P::Message::KIND,
+            uses_tx: P::USES_TX,
             call: Arc::new(call),
         }
     }
 
-    /// A consumer that is not a function of the user's, such as a saga.
+    /// A consumer that is not a function of the user's: a saga, which keeps its state in the transaction.
     pub(crate) fn raw(
         id: &str,
         (name, version, kind): (&'static str, u16, Kind),
         call: impl Fn(&Context) -> BoxFuture<'static, Result> + Send + Sync + 'static,
     ) -> Self {
-        Self { id: Arc::from(id), name, version, kind, call: Arc::new(call) }
+        Self { id: Arc::from(id), name, version, kind, uses_tx: true, call: Arc::new(call) }
     }
 
     pub(crate) fn call(&self, context: &Context) -> BoxFuture<'static, Result> {

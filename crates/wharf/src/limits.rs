@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::{Code, Error};
+use crate::{Code, Error, ports::Retention};
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
@@ -33,6 +33,12 @@ pub struct Limits {
     pub settle_batch_max_rows: usize,
     /// Messages given to the dead letters in one transaction, when their subscription is retired.
     pub retire_batch_max_rows: usize,
+    /// Rows of a kind deleted in one transaction, once they were kept long enough.
+    pub prune_batch_max_rows: usize,
+    /// How long a finished saga stays as a tombstone, so that late events are still decided.
+    pub finished_saga_retention: Duration,
+    /// How long a schedule is remembered that no running worker has any more.
+    pub forsaken_schedule_retention: Duration,
     /// Messages to one destination that a worker relays at once: claimed from the outbox and not yet confirmed by the
     /// transport.
     pub relay_window_max_messages: usize,
@@ -62,6 +68,9 @@ impl Default for Limits {
             timer_batch_max_rows: 500,
             settle_batch_max_rows: 500,
             retire_batch_max_rows: 500,
+            prune_batch_max_rows: 500,
+            finished_saga_retention: DAY * 30,
+            forsaken_schedule_retention: DAY * 30,
             relay_window_max_messages: 64,
             relay_batch_max_messages: 500,
             relay_confirm_timeout: Duration::from_secs(30),
@@ -73,6 +82,10 @@ impl Default for Limits {
 }
 
 impl Limits {
+    pub(crate) fn retention(&self) -> Retention {
+        Retention { finished_sagas: self.finished_saga_retention, forsaken_schedules: self.forsaken_schedule_retention }
+    }
+
     pub(crate) fn check(&self) -> Result<(), Error> {
         let refuse = |message: &str| Err(Error::new(Code::LIMIT_INVALID, message));
         if self.lease < Duration::from_millis(100) {
@@ -84,7 +97,12 @@ impl Limits {
         if self.crashes_max == 0 {
             return refuse("limits.crashes_max: at least 1");
         }
-        let batches = [self.timer_batch_max_rows, self.settle_batch_max_rows, self.retire_batch_max_rows];
+        let batches = [
+            self.timer_batch_max_rows,
+            self.settle_batch_max_rows,
+            self.retire_batch_max_rows,
+            self.prune_batch_max_rows,
+        ];
         if self.body_size_max_bytes == 0 || batches.contains(&0) {
             return refuse("limits: body_size_max_bytes and the batch sizes must be above zero");
         }

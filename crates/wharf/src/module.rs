@@ -1,11 +1,12 @@
 //! What a bounded context plugs into a worker.
 
-use std::{fmt, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use crate::{
-    Bus, Draft, Kind, Message, Saga,
+    Bus, Draft, Kind, Message, Saga, Tenant,
     endpoint::{Endpoint, EndpointDefinition},
     handler::{Answer, Handler, Parameters},
+    ports::Schedule,
     saga::SagaConsumer,
 };
 
@@ -35,7 +36,9 @@ pub struct Module<S> {
 
 /// A message sent at every multiple of a period.
 pub(crate) struct Tick {
-    pub(crate) name: &'static str,
+    /// The schedule's.
+    pub(crate) name: Arc<str>,
+    pub(crate) message: &'static str,
     pub(crate) kind: Kind,
     pub(crate) period: Duration,
     pub(crate) send: Box<dyn Fn(&Bus) + Send + Sync>,
@@ -70,13 +73,33 @@ impl<S: Clone + Send + Sync + 'static> Module<S> {
         self
     }
 
-    /// Sends `message` at every multiple of `period`, a millisecond at least. What was missed while nothing ran is not
-    /// made up for, and of several workers each sends it: let its handler bear a repetition.
+    /// Sends `message` at every multiple of `period` since 1970 in UTC, a millisecond at least: once for each due time,
+    /// however many workers run. The engine's clock decides when it is due.
+    ///
+    /// What was missed while nothing ran is not made up for: it is sent once, at once, and a warning says how many due
+    /// times passed. A changed period takes effect when the worker next starts. A schedule that no running worker has
+    /// stops; it is forgotten once that was so for `Limits::forsaken_schedule_retention`.
+    ///
+    /// The schedule is called as its message is. For two of one message, see [`Module::every_named`].
     #[must_use]
-    pub fn every<M: Message>(mut self, period: Duration, message: M) -> Self {
+    pub fn every<M: Message>(self, period: Duration, message: M) -> Self {
+        self.every_named(M::NAME, period, message)
+    }
+
+    /// As [`Module::every`], under a name of its own.
+    #[must_use]
+    pub fn every_named<M: Message>(mut self, name: &str, period: Duration, message: M) -> Self {
         let send = Box::new(move |bus: &Bus| bus.post(&Draft::of(&message)));
-        self.ticks.push(Tick { name: M::NAME, kind: M::KIND, period, send });
+        self.ticks.push(Tick { name: Arc::from(name), message: M::NAME, kind: M::KIND, period, send });
         self
+    }
+}
+
+impl Tick {
+    /// As it is declared.
+    pub(crate) fn schedule(&self) -> Schedule {
+        let (name, message) = (Arc::clone(&self.name), Arc::from(self.message));
+        Schedule { tenant: Tenant::default(), name, message, period: self.period }
     }
 }
 

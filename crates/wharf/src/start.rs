@@ -6,7 +6,10 @@ use crate::{
     Code, Error, Limits,
     endpoint::EndpointDefinition,
     module::Tick,
-    ports::{Declaration, Declared, Engine, Outbox, Replacement, StoredSubscription, Subscription, TimerFiring, Turns},
+    ports::{
+        Declaration, Declared, Engine, Outbox, Replacement, StoredSubscription, Subscription, TimerFiring,
+        Transactions, Turns,
+    },
     routes::Routes,
 };
 
@@ -14,6 +17,32 @@ use crate::{
 const PERIOD_MIN: Duration = Duration::from_millis(1);
 /// A subscription that nobody declared for so long is worth a warning: it goes on collecting.
 const UNSEEN_MAX: Duration = Duration::from_secs(24 * 3600);
+
+/// How long a transaction may always take before whoever waits for its connection is given up.
+const TRANSACTION_MIN: Duration = Duration::from_secs(1);
+
+/// P8: handlers that use `Tx` wait for a connection, which is fine, until they wait in vain.
+///
+/// No more than `concurrency` handlers of each endpoint run at once, and each opens one transaction at most; what claims,
+/// settles and renews has connections of its own. So the last in line waits for `sum / open_max` transactions. It is in
+/// vain when these cannot each take a second within the time that the engine lets it wait.
+pub(crate) fn check_transactions(has: Option<Transactions>, endpoints: &[EndpointDefinition]) -> Option<Error> {
+    let Transactions { open_max, wait_max } = has?;
+    let wanting = endpoints.iter().filter(|endpoint| endpoint.consumers.iter().any(|consumer| consumer.uses_tx));
+    let wanting: Vec<_> = wanting.map(|endpoint| (&*endpoint.name, endpoint.concurrency)).collect();
+    let sum: usize = wanting.iter().map(|(_, concurrency)| concurrency).sum();
+    let turns = usize::try_from(wait_max.as_secs() / TRANSACTION_MIN.as_secs()).unwrap_or(usize::MAX).max(1);
+    let served = open_max.saturating_mul(turns);
+    (sum > served).then(|| {
+        let wanting: Vec<_> = wanting.iter().map(|(name, concurrency)| format!("{name} {concurrency}")).collect();
+        let message = format!(
+            "{sum} handlers may want a transaction at once ({}); {open_max} connections serve {served} within the {wait_max:?} \
+             that one waits, if each takes {TRANSACTION_MIN:?}",
+            wanting.join(", ")
+        );
+        Error::new(Code::POOL_TOO_SMALL, message)
+    })
+}
 
 /// All that is wrong with a worker's own parts.
 pub(crate) fn check(limits: &Limits, endpoints: &[EndpointDefinition], ticks: &[Tick]) -> Vec<Error> {
@@ -45,9 +74,15 @@ pub(crate) fn check(limits: &Limits, endpoints: &[EndpointDefinition], ticks: &[
             }
         }
     }
-    for tick in ticks.iter().filter(|tick| tick.period < PERIOD_MIN) {
-        let message = format!("`{}` is sent every {:?}, at least {PERIOD_MIN:?}", tick.name, tick.period);
-        problems.push(Error::new(Code::LIMIT_INVALID, message));
+    let mut schedules = HashSet::new();
+    for tick in ticks {
+        if tick.period < PERIOD_MIN {
+            let message = format!("`{}` is sent every {:?}, at least {PERIOD_MIN:?}", tick.name, tick.period);
+            problems.push(Error::new(Code::LIMIT_INVALID, message));
+        }
+        if !schedules.insert(&tick.name) {
+            problems.push(Error::new(Code::DUPLICATE_SCHEDULE, format!("two schedules are called `{}`", tick.name)));
+        }
     }
     problems
 }
@@ -62,9 +97,10 @@ pub(crate) fn orders_lost(endpoints: &[EndpointDefinition]) -> impl Iterator<Ite
     })
 }
 
-/// What these endpoints consume.
-pub(crate) fn declaration(endpoints: &[EndpointDefinition]) -> Declaration {
-    let mut declaration = Declaration::default();
+/// What these endpoints consume, and what is sent every so often.
+pub(crate) fn declaration(endpoints: &[EndpointDefinition], ticks: &[Tick]) -> Declaration {
+    let schedules = ticks.iter().map(Tick::schedule).collect();
+    let mut declaration = Declaration { schedules, ..Declaration::default() };
     for endpoint in endpoints {
         let consumed = || endpoint.consumers.iter().map(|consumer| Arc::from(consumer.name));
         for old in &endpoint.replaces {
@@ -110,7 +146,7 @@ pub(crate) async fn declare(
     problems.extend(declaration.problems(&stored));
     let others = stored.iter().map(|stored| &stored.subscription);
     let routes = Routes::of(others.filter(|one| !declaration.supersedes(one)).chain(&declaration.subscriptions));
-    problems.extend(ticks.iter().filter_map(|tick| routes.find(tick.name, tick.kind).err()));
+    problems.extend(ticks.iter().filter_map(|tick| routes.find(tick.message, tick.kind).err()));
     if problems.is_empty() {
         match engine.declare(declaration).await {
             Ok(Declared::Accepted) => warn_of_the_unseen(&stored, declaration),

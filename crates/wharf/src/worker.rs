@@ -1,6 +1,6 @@
 //! Runs modules on an engine.
 
-use std::{collections::BTreeSet, fmt, future::Future, sync::Arc};
+use std::{collections::BTreeSet, fmt, future::Future, sync::Arc, time::Duration};
 
 use tokio::{
     sync::watch,
@@ -12,9 +12,12 @@ use crate::{
     bus::PostOffice,
     endpoint::EndpointDefinition,
     module::{Module, Tick},
-    ports::{Engine, Subscription, Transport},
+    ports::{Engine, Subscription, Transport, Wakeups},
     routes::CurrentRoutes,
-    runtime::{Phase, Relay, Runtime, Survivors, Vitals, fire_timers, keep_routes, prune_inbox, pump, supervise, tick},
+    runtime::{
+        LOOK_EVERY, PRUNE, PRUNE_EVERY, Phase, Relay, Runtime, Survivors, Vitals, WorkerState, fire_timers,
+        keep_routes, keep_schedule, prune, prune_inbox, pump, sign, supervise,
+    },
     start,
 };
 
@@ -32,12 +35,25 @@ use crate::{
 /// # }
 /// ```
 pub struct Worker {
-    engine: Arc<dyn Engine>,
+    pub(crate) engine: Arc<dyn Engine>,
     via: Option<Arc<dyn Transport>>,
     limits: Limits,
     endpoints: Vec<EndpointDefinition>,
     ticks: Vec<Tick>,
     modules: Vec<&'static str>,
+}
+
+/// How long the engine and the cancelled handlers have, after the deadline, to return what was held.
+const ABANDON_MAX: Duration = Duration::from_secs(5);
+
+/// How a worker ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Ended {
+    /// As it was asked to: all it held is settled or returned.
+    Drained,
+    /// At once.
+    Aborted,
 }
 
 /// Everything that keeps a worker from starting.
@@ -125,7 +141,8 @@ impl Worker {
     /// As [`Worker::ready`], with nothing in the background.
     pub(crate) async fn prepare(self) -> Result<ReadyWorker, Refused> {
         let mut problems = start::check(&self.limits, &self.endpoints, &self.ticks);
-        let mut declaration = start::declaration(&self.endpoints);
+        problems.extend(start::check_transactions(self.engine.transactions(), &self.endpoints));
+        let mut declaration = start::declaration(&self.endpoints, &self.ticks);
         if self.via.is_some() {
             start::replace_outboxes(&mut declaration);
             problems.extend(start::orders_lost(&self.endpoints));
@@ -184,13 +201,42 @@ impl ReadyWorker {
     }
 
     /// Runs until `stop` resolves. Then it takes in nothing more, lets handlers finish until the deadline, cancels what
-    /// remains, and returns it to the queue, which costs no attempt.
+    /// remains, and returns it to the queue, which costs no attempt. What does not let itself be cancelled, as it never
+    /// comes to an await, is left behind a few seconds later: its lease runs out.
     pub async fn run_until(self, stop: impl Future<Output = ()>) {
+        self.run_until_or_abort(stop, std::future::pending()).await;
+    }
+
+    /// As [`run_until`](ReadyWorker::run_until), until `abort` resolves: a second signal. Then it ends at once, whether it
+    /// was asked to stop before or not. Handlers are dropped where they are and their transactions roll back; what was
+    /// held is not returned, but comes back when its lease runs out, counted as a crash. What was committed stays
+    /// committed, and nothing is done twice.
+    pub async fn run_until_or_abort(self, stop: impl Future<Output = ()>, abort: impl Future<Output = ()>) -> Ended {
+        let vitals = self.runtime.vitals.clone();
+        let keeps_routes = self.keeps_routes.clone();
+        let ended = tokio::select! {
+            biased;
+            () = abort => Ended::Aborted,
+            () = self.run(stop) => Ended::Drained,
+        };
+        if let Some(keeps_routes) = keeps_routes {
+            keeps_routes.abort();
+        }
+        vitals.turn(WorkerState::Stopped);
+        ended
+    }
+
+    /// Dropping it ends every task at its next await.
+    async fn run(self, stop: impl Future<Output = ()>) {
+        let Runtime { vitals, limits, post, .. } = self.runtime.clone();
+        let clock = &post.clock;
         let (phase, watch) = watch::channel(Phase::Running);
         let mut pumps = JoinSet::new();
+        vitals.turn(WorkerState::Running);
         let endpoints = self.endpoints.into_iter().map(|endpoint| (self.runtime.clone(), endpoint));
         let outboxes = self.outboxes.into_iter().map(|outbox| (self.runtime.of_the_store(), outbox));
         for (runtime, endpoint) in endpoints.chain(outboxes) {
+            vitals.expect_endpoint(&endpoint.name, clock.now(), endpoint.timeout);
             let watch = watch.clone();
             pumps.spawn(async move {
                 let task = || pump(runtime.clone(), Arc::clone(&endpoint), watch.clone());
@@ -199,11 +245,15 @@ impl ReadyWorker {
         }
         let mut background = JoinSet::new();
         let runtime = self.runtime.clone();
-        background.spawn(async move { supervise(&runtime, "wharf.timers", || fire_timers(runtime.clone())).await });
+        vitals.expect_task(Wakeups::TIMERS, clock.now(), limits.fallback_poll);
+        background.spawn(async move { supervise(&runtime, Wakeups::TIMERS, || fire_timers(runtime.clone())).await });
         let runtime = self.runtime.clone();
         background.spawn(async move {
             supervise(&runtime, "wharf.listen", || async { runtime.engine.listen().await }).await
         });
+        let runtime = self.runtime.clone();
+        vitals.expect_task(PRUNE, clock.now(), PRUNE_EVERY);
+        background.spawn(async move { supervise(&runtime, PRUNE, || prune(runtime.clone())).await });
         if let Some(transport) = self.runtime.via.clone() {
             let runtime = self.runtime.clone();
             background.spawn(async move {
@@ -213,27 +263,33 @@ impl ReadyWorker {
             background.spawn(async move { supervise(&runtime, "wharf.inbox", || prune_inbox(runtime.clone())).await });
         }
         for each in self.ticks {
-            let runtime = self.runtime.clone();
+            let (runtime, sign) = (self.runtime.clone(), sign(&each));
+            vitals.expect_task(&sign, clock.now(), LOOK_EVERY);
             background.spawn(async move {
-                supervise(&runtime, each.name, || tick(runtime.clone(), Arc::clone(&each))).await
+                supervise(&runtime, &sign, || keep_schedule(runtime.clone(), Arc::clone(&each))).await
             });
         }
 
         stop.await;
+        vitals.turn(WorkerState::Draining);
         let _ = phase.send(Phase::Draining);
         background.shutdown().await;
-        if let Some(keeps_routes) = self.keeps_routes {
-            keeps_routes.abort();
-        }
-        let clock = &self.runtime.post.clock;
-        let deadline = clock.sleep_until(clock.now() + self.runtime.limits.shutdown_deadline);
+        let deadline = clock.sleep_until(clock.now() + limits.shutdown_deadline);
         tokio::select! {
-            () = async { while pumps.join_next().await.is_some() {} } => return,
+            () = all_end(&mut pumps) => return,
             () = deadline => tracing::warn!("handlers did not finish before the deadline; their deliveries go back to the queue"),
         }
         let _ = phase.send(Phase::Abandoning);
-        while pumps.join_next().await.is_some() {}
+        let given_up = clock.sleep_until(clock.now() + ABANDON_MAX);
+        tokio::select! {
+            () = all_end(&mut pumps) => {}
+            () = given_up => tracing::error!("handlers that cannot be cancelled are left behind; their leases run out"),
+        }
     }
+}
+
+async fn all_end(tasks: &mut JoinSet<()>) {
+    while tasks.join_next().await.is_some() {}
 }
 
 fn list(problems: &[Error]) -> String {

@@ -1,7 +1,7 @@
-//! `/health`: live when the runtime turns; ready when the database answers and every endpoint looks for work; degraded
-//! when that holds, but something stumbled lately.
+//! `/health`: live when the runtime turns; ready when the database answers and the worker does its work; degraded when
+//! that holds, but something is late or stumbled lately.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::collections::BTreeMap;
 
 use axum::{
     Json,
@@ -10,30 +10,29 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use serde::Serialize;
-use wharf::{Timestamp, Vital};
+use wharf::WorkerState;
 
-use super::{Shop, limits::PING_DURATION_MAX_S, moment::Moment};
-
-/// How much later than it should an endpoint may look for work: one that is busy looks when it has room again.
-const LOOK_LATE_MAX: Duration = Duration::from_secs(30);
-/// How long a stumble counts.
-const STUMBLE_AGE_MAX: Duration = Duration::from_secs(60);
+use super::{Shop, moment::Moment};
 
 /// How the service is, worst last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 enum Status {
     Healthy,
-    /// It works, but something stumbled lately.
+    /// It works, but something is late or stumbled lately.
     Degraded,
     Unhealthy,
 }
 
 #[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
 struct Health {
     status: Status,
     /// Why it is not healthy.
     reasons: Vec<String>,
+    /// How many messages were given up; information, and no reason.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    dead_letters: Option<u64>,
     checks: BTreeMap<String, Check>,
 }
 
@@ -74,51 +73,35 @@ fn http_status(status: Status) -> StatusCode {
 }
 
 async fn examine(shop: &Shop) -> Health {
-    let mut reasons = Vec::new();
-    let mut checks = BTreeMap::new();
-    let database = database(shop).await;
-    reasons.extend(database.err());
-    let status = if reasons.is_empty() { Status::Healthy } else { Status::Unhealthy };
-    checks.insert("database".to_owned(), Check { status, looked_at: None, stumbled_at: None, settled: None });
-
-    let vitals = shop.client.vitals().all();
-    if vitals.is_empty() {
+    let health = shop.client.health().await;
+    let mut reasons: Vec<_> = health.reasons().map(str::to_owned).collect();
+    let mut status = status(health.status());
+    if health.worker == WorkerState::Idle {
         reasons.push("the worker has not started yet".to_owned());
+        status = Status::Unhealthy;
     }
-    let mut worst = if reasons.is_empty() { Status::Healthy } else { Status::Unhealthy };
-    for (name, vital) in vitals {
-        let (status, reason) = judge(&name, &vital, shop.client.now());
-        reasons.extend(reason);
-        worst = worst.max(status);
-        let check = Check {
-            status,
-            looked_at: vital.looked_at.map(Moment),
-            stumbled_at: vital.stumbled_at.map(Moment),
-            settled: vital.looked_at.map(|_| vital.settled),
-        };
-        checks.insert(name, check);
-    }
-    Health { status: worst, reasons, checks }
+    let checks = health.checks.into_iter().map(|check| (check.name.clone(), Check::from(check))).collect();
+    Health { status, reasons, dead_letters: health.dead_letters, checks }
 }
 
-async fn database(shop: &Shop) -> Result<(), String> {
-    match tokio::time::timeout(Duration::from_secs(PING_DURATION_MAX_S), shop.client.ping()).await {
-        Ok(Ok(())) => Ok(()),
-        // Health is asked by strangers too: the code says enough, the log says the rest.
-        Ok(Err(error)) => Err(format!("the database does not answer ({})", error.code())),
-        Err(_) => Err(format!("the database did not answer within {PING_DURATION_MAX_S} s")),
+fn status(status: wharf::Status) -> Status {
+    if status == wharf::Status::Up {
+        Status::Healthy
+    } else if status == wharf::Status::Degraded {
+        Status::Degraded
+    } else {
+        Status::Unhealthy
     }
 }
 
-/// Only what looks for work can fail to: a background task that has never looked may well be at work.
-fn judge(name: &str, vital: &Vital, now: Timestamp) -> (Status, Option<String>) {
-    let look_age_max = vital.looks_every + LOOK_LATE_MAX;
-    if vital.looked_at.is_some_and(|at| now.since(at) > look_age_max) {
-        let reason = format!("{name} has not looked for work for more than {} s", look_age_max.as_secs());
-        return (Status::Unhealthy, Some(reason));
+impl From<wharf::Check> for Check {
+    fn from(check: wharf::Check) -> Self {
+        let vital = check.vital;
+        Self {
+            status: status(check.status),
+            looked_at: vital.and_then(|vital| vital.looked_at).map(Moment),
+            stumbled_at: vital.and_then(|vital| vital.stumbled_at).map(Moment),
+            settled: vital.filter(|vital| vital.handlers_end_within.is_some()).map(|vital| vital.settled),
+        }
     }
-    if vital.stumbled_at.is_some_and(|at| now.since(at) < STUMBLE_AGE_MAX) {
-        return (Status::Degraded, Some(format!("{name} stumbled less than {} s ago", STUMBLE_AGE_MAX.as_secs())));
-    }
-    (Status::Healthy, None)
 }

@@ -18,5 +18,3 @@ pub(super) const REFERENCE_LENGTH_MAX_CHARS: usize = 100;
 pub(crate) const TOKEN_LIFETIME_S: i64 = 8 * 60 * 60;
 /// How soon a client may ask again after 503.
 pub(super) const RETRY_AFTER_S: u64 = 2;
-/// How long a health check waits for the database.
-pub(super) const PING_DURATION_MAX_S: u64 = 2;

@@ -43,6 +43,7 @@ const REJECTS_FILE: &str = "rejected.csv";
 pub(crate) async fn run(args: &ReplayArgs, config: &Config) -> anyhow::Result<ExitCode> {
     let begun = Instant::now();
     let stop = Stop::on_signals()?;
+    stop.at_once_if_asked_again();
     let input = Input::read(args).await?;
     let rejects = rejects_path(args, config, &input.file)?;
 

@@ -84,7 +84,7 @@ impl<const SHARE_COMMITS: usize> Subject for OnPostgres<SHARE_COMMITS> {
 impl<const SHARE_COMMITS: usize> OnPostgres<SHARE_COMMITS> {
     /// Commits are shared when handlers wait for a connection: then there is only one.
     async fn connect(database: &Database, clock: &ManualClock) -> Postgres {
-        let transactions_max = if SHARE_COMMITS > 1 { 1 } else { 4 };
+        let transactions_max = if SHARE_COMMITS > 1 { 2 } else { 4 };
         let options = database.options().transactions_max(transactions_max).share_commits(SHARE_COMMITS);
         options.clock(clock.clone()).connect().await.unwrap()
     }

@@ -12,6 +12,7 @@ mod outages;
 mod pooled;
 mod pooler;
 mod reconnecting;
+mod schedules;
 mod sharing;
 mod transactions;
 mod workers;

@@ -19,12 +19,18 @@ use crate::{Bus, Cancel, Envelope, Tx, context::Context, failure::Failure};
     note = "a handler consumes one message, its first parameter; a second message needs a handler of its own"
 )]
 pub trait FromDelivery<S>: Sized + Send {
+    /// Whether a handler that takes it may open the delivery's transaction, for which it needs a connection.
+    #[doc(hidden)]
+    const USES_TX: bool = false;
+
     /// Takes its part from the delivery.
     #[doc(hidden)]
     fn from_delivery(context: &Context, state: &S) -> Result<Self, Failure>;
 }
 
 impl<S> FromDelivery<S> for Tx {
+    const USES_TX: bool = true;
+
     fn from_delivery(context: &Context, _: &S) -> Result<Self, Failure> {
         context.slot.lend()
     }

@@ -10,7 +10,10 @@ use uuid::Uuid;
 
 use crate::{
     Code, Envelope, Outgoing, Tenant, Timestamp,
-    ports::{Burial, Claim, DeadLetter, Ending, Lease, Outcome, Receipt, Round, SagaId, SagaRow, TimerArm, Turns},
+    ports::{
+        Burial, Claim, DeadLetter, Ending, Lease, Outcome, Receipt, Round, SagaId, SagaRow, StoredSchedule, TimerArm,
+        Turns,
+    },
 };
 
 /// Everything the engine holds.
@@ -22,6 +25,9 @@ pub(super) struct State {
     pub(super) sagas: HashMap<SagaId, SagaRow>,
     pub(super) timers: BTreeMap<(SagaId, String), Timer>,
     pub(super) subscriptions: BTreeMap<(Arc<str>, Arc<str>), super::subscriptions::Row>,
+    pub(super) schedules: BTreeMap<(Tenant, Arc<str>), StoredSchedule>,
+    /// When instances finished, first.
+    pub(super) finished: BTreeMap<SagaId, Timestamp>,
     pub(super) values: BTreeMap<String, String>,
     pub(super) next_id: i64,
 }

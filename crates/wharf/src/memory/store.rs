@@ -10,10 +10,11 @@ use super::{
     state::{State, Timer},
 };
 use crate::{
-    Clock, Code, Error, Outgoing, Timestamp,
+    Clock, Code, Error, Outgoing, Tenant, Timestamp,
     ports::{
-        Burial, DeadLetter, DeadLetterFilter, Declaration, Declared, Ending, Fired, Lease, Outcome, Receipt, Round,
-        SagaId, SagaRow, Store, StoredSubscription, Subscription, TimerArm, TimerFiring, Transaction, Wakeups,
+        Burial, DeadLetter, DeadLetterFilter, Declaration, Declared, Ending, Fired, Lease, Outcome, Receipt, Retention,
+        Round, SagaId, SagaRow, Store, StoredSchedule, StoredSubscription, Subscription, Ticked, TimerArm, TimerFiring,
+        Transaction, Wakeups,
     },
 };
 
@@ -53,6 +54,7 @@ impl MemoryTransaction {
         for row in self.sagas.drain(..) {
             if row.finished {
                 state.timers.retain(|(id, _), _| *id != row.id);
+                state.finished.entry(row.id.clone()).or_insert(now);
             }
             state.sagas.insert(row.id.clone(), row);
         }
@@ -192,6 +194,10 @@ impl Store for Memory {
         Ok(matching.take(filter.limit_rows() as usize).cloned().collect())
     }
 
+    async fn count_dead_letters(&self, max: u64) -> Result<u64, Error> {
+        Ok((self.lock().await.dead.len() as u64).min(max))
+    }
+
     async fn redrive(&self, filter: &DeadLetterFilter) -> Result<u64, Error> {
         let letters = self.dead_letters(filter).await?;
         let mut state = self.lock().await;
@@ -237,6 +243,18 @@ impl Store for Memory {
 
     async fn retire(&self, endpoint: &str, message: &str, max: usize) -> Result<u64, Error> {
         Ok(Self::retire(self, endpoint, message, max).await)
+    }
+
+    async fn fire_schedule(&self, tenant: &Tenant, name: &str, outgoing: &[Outgoing]) -> Result<Ticked, Error> {
+        Ok(Self::fire_schedule(self, tenant, name, outgoing).await)
+    }
+
+    async fn schedules(&self) -> Result<Vec<StoredSchedule>, Error> {
+        Ok(self.lock().await.schedules.values().cloned().collect())
+    }
+
+    async fn prune(&self, retention: &Retention, max: usize) -> Result<u64, Error> {
+        Ok(Self::prune(self, retention, max).await)
     }
 
     async fn ping(&self) -> Result<(), Error> {

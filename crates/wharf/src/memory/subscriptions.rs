@@ -27,6 +27,7 @@ impl Memory {
             return Declared::Refused(problems);
         }
         declaration.replacements.iter().for_each(|replacement| state.replace(replacement, now));
+        declaration.schedules.iter().for_each(|schedule| state.declare_schedule(schedule, now));
         for subscription in &declaration.subscriptions {
             let id = (Arc::clone(&subscription.message), Arc::clone(&subscription.endpoint));
             let declared_at = state.subscriptions.get(&id).map_or(now, |row| row.declared_at);

@@ -1,6 +1,10 @@
 //! Carrying deliveries in memory.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+    time::Duration,
+};
 
 use async_trait::async_trait;
 
@@ -67,12 +71,21 @@ impl Transport for Memory {
     async fn depth(&self) -> Result<Vec<Depth>, Error> {
         let state = self.lock().await;
         let now = self.shared.clock.now();
-        let mut depths = std::collections::BTreeMap::<&str, Depth>::new();
-        for row in state.deliveries.values() {
+        let mut depths = BTreeMap::<&str, Depth>::new();
+        let mut rows: Vec<_> = state.deliveries.values().collect();
+        rows.sort_by_key(|row| row.not_before);
+        let mut counted = HashMap::<(&str, bool), u64>::new();
+        for row in rows {
+            let is_due = row.not_before <= now;
+            let counted = counted.entry((&row.endpoint, is_due)).or_default();
+            *counted += 1;
+            if *counted > Depth::COUNT_MAX_ROWS {
+                continue;
+            }
             let endpoint = row.endpoint.to_string();
             let depth =
                 depths.entry(&row.endpoint).or_insert(Depth { endpoint, due: 0, delayed: 0, held: 0, oldest: None });
-            match (row.held, row.not_before <= now) {
+            match (row.held, is_due) {
                 (true, _) => depth.held += 1,
                 (false, false) => depth.delayed += 1,
                 (false, true) => {

@@ -3,6 +3,8 @@
 mod claim;
 mod inbox;
 mod left_off;
+mod retention;
+mod schedules;
 mod store;
 mod subscriptions;
 mod transport;
@@ -11,7 +13,11 @@ mod wakeups;
 pub use claim::{Claim, Claimed, Delivery, Lease, Turns};
 pub use inbox::{Burial, Ending, Outbox, Receipt, Round};
 pub use left_off::LeftOff;
-pub use store::{DeadLetter, DeadLetterFilter, Fired, SagaId, SagaRow, Store, TimerArm, TimerFiring, Transaction};
+pub use retention::Retention;
+pub use schedules::{Schedule, StoredSchedule, Ticked};
+pub use store::{
+    DeadLetter, DeadLetterFilter, Fired, SagaId, SagaRow, Store, TimerArm, TimerFiring, Transaction, Transactions,
+};
 pub use subscriptions::{Declaration, Declared, Replacement, StoredSubscription, Subscription};
 pub use transport::{Depth, Outcome, Settlement, Transport};
 pub use wakeups::{Bell, Ring, Wakeups};

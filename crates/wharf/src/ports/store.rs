@@ -5,7 +5,10 @@ use std::{any::Any, fmt, sync::Arc, time::Duration};
 use async_trait::async_trait;
 use uuid::Uuid;
 
-use super::{Burial, Declaration, Declared, Ending, Lease, Receipt, Round, StoredSubscription, Subscription};
+use super::{
+    Burial, Declaration, Declared, Ending, Lease, Receipt, Retention, Round, StoredSchedule, StoredSubscription,
+    Subscription, Ticked,
+};
 use crate::{Clock, Code, Envelope, Error, Key, Kind, Outgoing, Priority, Tenant, Timestamp, Trail};
 
 /// Opens transactions and keeps what outlives a delivery.
@@ -34,6 +37,15 @@ pub trait Store: Any + fmt::Debug + Send + Sync {
     /// Deletes matching dead letters. Returns how many.
     async fn discard(&self, filter: &DeadLetterFilter) -> Result<u64, Error>;
 
+    /// How many dead letters there are, counted no further than `max`.
+    async fn count_dead_letters(&self, max: u64) -> Result<u64, Error>;
+
+    /// How many transactions the engine may have open at once, and how long one more waits for its turn before it is
+    /// refused. `None` when there is one turn at a time, for which everybody waits however long it takes.
+    fn transactions(&self) -> Option<Transactions> {
+        None
+    }
+
     /// One saga instance, outside any transaction.
     async fn saga(&self, id: &SagaId) -> Result<Option<SagaRow>, Error>;
 
@@ -44,7 +56,9 @@ pub trait Store: Any + fmt::Debug + Send + Sync {
     /// Forgets up to `max` messages of the inbox of which no round has ended for this long, in one commit. Returns how
     /// many; fewer than `max` means that none is left.
     async fn prune_inbox(&self, ended_before: Duration, max: usize) -> Result<u64, Error>;
-    /// Writes down, in one commit, all that a process consumes, and lets it take the place of what it replaces; unless
+
+    /// Writes down, in one commit, all that a process consumes and schedules, and lets it take the place of what it
+    /// replaces; unless
     /// [`Declaration::problems`] finds it contradicting what stands in the table, which it reads under a lock: of two
     /// processes that declare at once the second sees what the first has written. Rings the bell
     /// [`Wakeups::ROUTES`](super::Wakeups::ROUTES).
@@ -61,6 +75,18 @@ pub trait Store: Any + fmt::Debug + Send + Sync {
     /// [`Wakeups::ROUTES`](super::Wakeups::ROUTES).
     async fn retire(&self, endpoint: &str, message: &str, max: usize) -> Result<u64, Error>;
 
+    /// If this schedule is due, sends and moves it on to the first multiple of its period that is still to come, in one
+    /// commit. The update of its row is the fence: of several who try at once one finds it due. One that another is
+    /// just firing is passed over.
+    async fn fire_schedule(&self, tenant: &Tenant, name: &str, outgoing: &[Outgoing]) -> Result<Ticked, Error>;
+
+    /// Every schedule, by tenant and name.
+    async fn schedules(&self) -> Result<Vec<StoredSchedule>, Error>;
+
+    /// Deletes what was kept long enough, up to `max` rows of each kind, in one commit. Returns how many; fewer than
+    /// `max` means that nothing is left to delete.
+    async fn prune(&self, retention: &Retention, max: usize) -> Result<u64, Error>;
+
     /// Whether the database answers.
     async fn ping(&self) -> Result<(), Error>;
 
@@ -73,6 +99,15 @@ pub trait Store: Any + fmt::Debug + Send + Sync {
     async fn wind_to(&self, _now: Timestamp) -> Result<(), Error> {
         Ok(())
     }
+}
+
+/// How many transactions an engine has to give.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Transactions {
+    /// Open at once.
+    pub open_max: usize,
+    /// How long one more waits for another to end.
+    pub wait_max: Duration,
 }
 
 /// An open transaction of an engine. Dropping it rolls back.

@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
+use super::Schedule;
 use crate::{Code, Error, Kind, Timestamp};
 
 /// One endpoint's wish for the messages of one name.
@@ -31,13 +32,15 @@ pub struct StoredSubscription {
     pub unseen_for: Duration,
 }
 
-/// All that one process consumes, declared together when it starts.
+/// All that one process consumes and sends every so often, declared together when it starts.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Declaration {
     /// One for each endpoint and message name.
     pub subscriptions: Vec<Subscription>,
     /// Endpoints whose place others take.
     pub replacements: Vec<Replacement>,
+    /// What its modules send every so often.
+    pub schedules: Vec<Schedule>,
 }
 
 /// An endpoint that takes another's place: subscriptions, what waits, and armed timers pass to it.
@@ -149,7 +152,7 @@ mod tests {
                 subscription("here", "shared", Kind::Event),
                 subscription("here", "changed", Kind::Event),
             ],
-            replacements: Vec::new(),
+            ..Declaration::default()
         };
         let stored = [
             stored("there", "contested", Kind::Command),
@@ -168,7 +171,7 @@ mod tests {
     #[test]
     fn an_endpoint_may_take_anothers_place() {
         let mut declaration =
-            Declaration { subscriptions: vec![subscription("new", "work", Kind::Command)], replacements: Vec::new() };
+            Declaration { subscriptions: vec![subscription("new", "work", Kind::Command)], ..Declaration::default() };
         let stored = [stored("old", "work", Kind::Command)];
         assert_eq!(declaration.problems(&stored).len(), 1);
         let messages = vec![Arc::from("work")];

@@ -87,7 +87,8 @@ pub enum Outcome {
     },
 }
 
-/// How much waits at one endpoint.
+/// How much waits at one endpoint. An estimate where much does, as an exact count would have to visit every row: of those
+/// that are due and of those that are to come, the first [`Depth::COUNT_MAX_ROWS`] are counted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Depth {
     /// Its name.
@@ -100,4 +101,9 @@ pub struct Depth {
     pub held: u64,
     /// For how long the oldest due delivery has been due.
     pub oldest: Option<Duration>,
+}
+
+impl Depth {
+    /// How far an engine counts. A figure of so many means at least so many.
+    pub const COUNT_MAX_ROWS: u64 = 10_000;
 }

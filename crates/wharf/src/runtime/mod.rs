@@ -3,12 +3,13 @@
 mod deliver;
 mod inbox;
 mod lookout;
+mod prune;
 mod pump;
 mod refresh;
 mod relay;
+mod schedule;
 mod supervise;
 mod survivors;
-mod tick;
 mod timers;
 mod vitals;
 
@@ -17,16 +18,17 @@ pub(crate) use inbox::{Ended, prune_inbox};
 #[cfg(feature = "testing")]
 pub(crate) use inbox::{Taken, done};
 pub(crate) use lookout::Lookout;
+pub(crate) use prune::{PRUNE, PRUNE_EVERY, prune};
 pub(crate) use pump::{Phase, pump};
 pub(crate) use refresh::keep_routes;
 pub(crate) use relay::Relay;
+#[cfg(feature = "testing")]
+pub(crate) use schedule::fire as fire_schedule;
+pub(crate) use schedule::{LOOK_EVERY, keep_schedule, sign};
 pub(crate) use supervise::supervise;
 pub(crate) use survivors::Survivors;
-pub(crate) use tick::tick;
-#[cfg(feature = "testing")]
-pub(crate) use tick::{next_fire, send as send_tick};
 pub(crate) use timers::fire_timers;
-pub use vitals::{Vital, Vitals};
+pub use vitals::{Vital, Vitals, WorkerState};
 
 use std::sync::Arc;
 

@@ -97,6 +97,8 @@ struct Pump {
     endpoint: Arc<EndpointDefinition>,
     ready: VecDeque<Arc<Delivery>>,
     running: JoinSet<Ran>,
+    /// Since when deliveries have been ready for which no handler was free.
+    waits_since: Option<Timestamp>,
     /// Everything held.
     held: HashMap<Lease, Held>,
     to_settle: VecDeque<Ended>,
@@ -135,6 +137,7 @@ impl Pump {
             runtime,
             endpoint,
             ready: VecDeque::new(),
+            waits_since: None,
             running: JoinSet::new(),
             held: HashMap::new(),
             to_settle: VecDeque::new(),
@@ -187,6 +190,7 @@ impl Pump {
                 (lease, delivered.await.ok())
             });
         }
+        self.tell_who_waits();
         if phase > Phase::Running {
             let returned = self.ready.drain(..).map(|delivery| {
                 let settlement = returned(delivery.lease);
@@ -194,6 +198,14 @@ impl Pump {
             });
             self.to_settle.extend(returned);
         }
+    }
+
+    fn tell_who_waits(&mut self) {
+        if self.waits_since.is_some() != self.ready.is_empty() {
+            return;
+        }
+        self.waits_since = (!self.ready.is_empty()).then(|| self.runtime.post.clock.now());
+        self.runtime.vitals.wait(&self.endpoint.name, self.waits_since);
     }
 
     fn start_claim(&mut self, phase: Phase) {
@@ -318,7 +330,7 @@ impl Pump {
             ) => self.settle_held(lease, settlement),
             Some(Delivered::Committed(_)) => {
                 self.forget(lease);
-                self.runtime.vitals.settled(&self.endpoint.name, 1);
+                self.runtime.vitals.settled(&self.endpoint.name, self.runtime.post.clock.now(), 1);
             }
             Some(Delivered::Stale) => self.on_stale(lease),
             None => {
@@ -339,7 +351,8 @@ impl Pump {
             Ok(ours) => ours,
             Err(error) => return self.on_unsettled(batch, &error, phase),
         };
-        self.runtime.vitals.settled(&self.endpoint.name, ours.iter().filter(|ours| **ours).count() as u64);
+        let (now, settled) = (self.runtime.post.clock.now(), ours.iter().filter(|ours| **ours).count());
+        self.runtime.vitals.settled(&self.endpoint.name, now, settled as u64);
         for (Ended { settlement, .. }, ours) in batch.iter().zip(ours) {
             match ours {
                 true => self.let_go(settlement),

@@ -23,6 +23,7 @@ pub(crate) fn keep_routes(runtime: &Runtime, consumes: Vec<Subscription>) -> tok
     let bell = runtime.engine.wakeups().bell(Wakeups::ROUTES);
     let (clock, vitals, every) =
         (Arc::clone(&runtime.post.clock), runtime.vitals.clone(), runtime.limits.fallback_poll);
+    vitals.expect_task(Wakeups::ROUTES, clock.now(), every);
     let task = async move {
         let mut confirm_at = clock.now() + CONFIRM_EVERY;
         loop {

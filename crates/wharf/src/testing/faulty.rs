@@ -14,10 +14,11 @@ use std::{
 use async_trait::async_trait;
 
 use crate::{
-    Clock, Code, DeadLetter, DeadLetterFilter, Depth, Error, Outgoing, SagaId, SagaRow, Timestamp,
+    Clock, Code, DeadLetter, DeadLetterFilter, Depth, Error, Outgoing, SagaId, SagaRow, Tenant, Timestamp,
     ports::{
-        Burial, Claim, Claimed, Declaration, Declared, Ending, Fired, Lease, Receipt, Round, Settlement, Store,
-        StoredSubscription, Subscription, TimerArm, Transaction, Transport, Wakeups,
+        Burial, Claim, Claimed, Declaration, Declared, Ending, Fired, Lease, Receipt, Retention, Round, Settlement,
+        Store, StoredSchedule, StoredSubscription, Subscription, Ticked, TimerArm, Transaction, Transactions,
+        Transport, Wakeups,
     },
 };
 
@@ -37,6 +38,8 @@ pub struct Faulty<E> {
     rate: f64,
     /// Messages of this name cannot be stored.
     refused: Option<&'static str>,
+    /// The schedule of this name is never done being fired.
+    hangs_at: Option<&'static str>,
     /// Whether every call waits once before and once after.
     pausing: bool,
 }
@@ -60,7 +63,7 @@ impl<E> Faulty<E> {
     /// Fails one call in ten, drawn from this seed.
     pub fn new(inner: E, seed: u64) -> Self {
         let dice = Dice { seed, calls: AtomicU64::new(0), calm: AtomicBool::new(false), faults: AtomicU64::new(0) };
-        Self { inner, dice: Arc::new(dice), rate: 0.1, refused: None, pausing: false }
+        Self { inner, dice: Arc::new(dice), rate: 0.1, refused: None, hangs_at: None, pausing: false }
     }
 
     /// Fails this share of the calls, from 0 to 1.
@@ -82,6 +85,13 @@ impl<E> Faulty<E> {
     #[must_use]
     pub fn pausing(mut self) -> Self {
         self.pausing = true;
+        self
+    }
+
+    /// Besides, never comes to an end when it fires the schedule of this name.
+    #[must_use]
+    pub fn hanging_at(mut self, schedule: &'static str) -> Self {
+        self.hangs_at = Some(schedule);
         self
     }
 
@@ -210,6 +220,14 @@ impl<E: Store> Store for Faulty<E> {
         self.inner.dead_letters(filter).await
     }
 
+    async fn count_dead_letters(&self, max: u64) -> Result<u64, Error> {
+        self.inner.count_dead_letters(max).await
+    }
+
+    fn transactions(&self) -> Option<Transactions> {
+        self.inner.transactions()
+    }
+
     async fn redrive(&self, filter: &DeadLetterFilter) -> Result<u64, Error> {
         self.source().call("redrive", self.inner.redrive(filter)).await
     }
@@ -245,6 +263,21 @@ impl<E: Store> Store for Faulty<E> {
 
     async fn retire(&self, endpoint: &str, message: &str, max: usize) -> Result<u64, Error> {
         self.source().call("retire", self.inner.retire(endpoint, message, max)).await
+    }
+
+    async fn fire_schedule(&self, tenant: &Tenant, name: &str, outgoing: &[Outgoing]) -> Result<Ticked, Error> {
+        if self.hangs_at == Some(name) {
+            std::future::pending::<()>().await;
+        }
+        self.source().call("fire_schedule", self.inner.fire_schedule(tenant, name, outgoing)).await
+    }
+
+    async fn schedules(&self) -> Result<Vec<StoredSchedule>, Error> {
+        self.inner.schedules().await
+    }
+
+    async fn prune(&self, retention: &Retention, max: usize) -> Result<u64, Error> {
+        self.source().call("prune", self.inner.prune(retention, max)).await
     }
 
     async fn ping(&self) -> Result<(), Error> {

@@ -9,7 +9,7 @@ use crate::{
     Worker,
     endpoint::EndpointDefinition,
     ports::{Claim, Engine},
-    runtime::{Delivered, Ended, Runtime, Taken, deliver, done, next_fire, send_tick},
+    runtime::{Delivered, Ended, Runtime, Taken, deliver, done, fire_schedule},
     saga::read_stored,
     worker::ReadyWorker,
 };
@@ -56,16 +56,19 @@ impl Harness {
     /// # Panics
     /// When the worker is refused.
     pub async fn start(worker: Worker, clock: ManualClock) -> Self {
+        // Whatever is declared is declared at this moment.
+        let now = clock.now();
+        insist(async || worker.engine.wind_to(now).await).await;
         let mut worker = worker.prepare().await.unwrap_or_else(|refused| panic!("{refused}"));
         // Nobody winds the clock while a delivery waits: what a layer does not let pass comes back later.
         Arc::make_mut(&mut worker.runtime.limits).layer_wait = Duration::ZERO;
-        let now = clock.now();
-        let ticks_at = worker.ticks.iter().map(|tick| next_fire(now, tick.period)).collect();
+        let ticks_at = vec![now; worker.ticks.len()];
         let client = worker.client("test");
         let tenant = Tenant::default();
         let (transcript, left_behind) = (Transcript::default(), Vec::new());
         let mut harness = Self { worker, client, clock, tenant, ticks_at, transcript, left_behind };
         harness.move_to(now).await;
+        harness.fire_ticks().await;
         harness.look().await;
         harness
     }
@@ -233,9 +236,11 @@ impl Harness {
         let now = self.clock.now();
         for (tick, at) in self.worker.ticks.iter().zip(&mut self.ticks_at) {
             if *at <= now {
-                *at = next_fire(now, tick.period);
-                self.transcript.ticked(tick.name);
-                insist(async || send_tick(&self.worker.runtime, tick).await).await;
+                let ticked = insist(async || fire_schedule(&self.worker.runtime, tick).await).await;
+                *at = ticked.next_due.unwrap_or(now);
+                if ticked.fired {
+                    self.transcript.ticked(&tick.name);
+                }
             }
         }
     }

@@ -10,10 +10,11 @@ use std::{
 use async_trait::async_trait;
 use wharf::{
     Clock, Code, DeadLetter, DeadLetterFilter, Delivery, Depth, Error, Memory, MemoryTx, Outgoing, Priority, Result,
-    SagaId, SagaRow, Tx,
+    SagaId, SagaRow, Tenant, Tx,
     ports::{
-        Burial, Claim, Claimed, Declaration, Declared, Ending, Fired, Lease, Outbox, Outcome, Receipt, Round,
-        Settlement, Store, StoredSubscription, Subscription, TimerArm, Transaction, Transport, Turns, Wakeups,
+        Burial, Claim, Claimed, Declaration, Declared, Ending, Fired, Lease, Outbox, Outcome, Receipt, Retention,
+        Round, Settlement, Store, StoredSchedule, StoredSubscription, Subscription, Ticked, TimerArm, Transaction,
+        Transport, Turns, Wakeups,
     },
     testing::{
         ManualClock,
@@ -77,6 +78,15 @@ flaws! {
     ReplacesNothing,
     LosesWhatItRetires,
     ConfirmsByDeclaring,
+    FiresSchedulesEarly,
+    FiresSchedulesTwice,
+    MakesUpForMissedTimes,
+    KeepsTheFirstPeriod,
+    KnowsOneSchedule,
+    PrunesEarly,
+    PrunesTheUnfinished,
+    PrunesAtWill,
+    CountsToTheEnd,
 }
 
 /// The memory engine with one flaw.
@@ -202,7 +212,12 @@ impl Transport for Broken {
     }
 
     async fn depth(&self) -> Result<Vec<Depth>, Error> {
-        self.memory.depth().await
+        let mut depths = self.memory.depth().await?;
+        if self.has(Flaw::CountsToTheEnd) {
+            let capped = depths.iter_mut().filter(|depth| depth.due == Depth::COUNT_MAX_ROWS);
+            capped.for_each(|depth| depth.due += 1);
+        }
+        Ok(depths)
     }
 
     fn wakeups(&self) -> &Wakeups {
@@ -234,6 +249,11 @@ impl Store for Broken {
 
     async fn dead_letters(&self, filter: &DeadLetterFilter) -> Result<Vec<DeadLetter>, Error> {
         self.memory.dead_letters(filter).await
+    }
+
+    async fn count_dead_letters(&self, max: u64) -> Result<u64, Error> {
+        let max = if self.has(Flaw::CountsToTheEnd) { u64::MAX } else { max };
+        self.memory.count_dead_letters(max).await
     }
 
     async fn redrive(&self, filter: &DeadLetterFilter) -> Result<u64, Error> {
@@ -274,6 +294,10 @@ impl Store for Broken {
         if self.has(Flaw::ReplacesNothing) {
             declaration.replacements.iter_mut().for_each(|one| one.new = Arc::clone(&one.old));
         }
+        if self.has(Flaw::KeepsTheFirstPeriod) {
+            let known = Store::schedules(&self.memory).await?;
+            declaration.schedules.retain(|ours| known.iter().all(|stored| stored.schedule.name != ours.name));
+        }
         let declared = Store::declare(&self.memory, &declaration).await?;
         Ok(if self.has(Flaw::AcceptsContradictions) { Declared::Accepted } else { declared })
     }
@@ -285,7 +309,7 @@ impl Store for Broken {
     async fn confirm(&self, subscriptions: &[Subscription]) -> Result<(), Error> {
         if self.has(Flaw::ConfirmsByDeclaring) {
             let subscriptions = subscriptions.to_vec();
-            let declaration = Declaration { subscriptions, replacements: Vec::new() };
+            let declaration = Declaration { subscriptions, ..Declaration::default() };
             return Store::declare(&self.memory, &declaration).await.map(drop);
         }
         Store::confirm(&self.memory, subscriptions).await
@@ -297,6 +321,43 @@ impl Store for Broken {
             self.memory.discard(&DeadLetterFilter::default()).await?;
         }
         Ok(retired)
+    }
+
+    async fn fire_schedule(&self, tenant: &Tenant, name: &str, outgoing: &[Outgoing]) -> Result<Ticked, Error> {
+        if self.has(Flaw::KnowsOneSchedule) {
+            let known = Store::schedules(&self.memory).await?;
+            let Some(one) = known.first() else { return Ok(Ticked::default()) };
+            return Store::fire_schedule(&self.memory, &one.schedule.tenant, &one.schedule.name, outgoing).await;
+        }
+        let mut ticked = Store::fire_schedule(&self.memory, tenant, name, outgoing).await?;
+        if self.has(Flaw::FiresSchedulesEarly) && ticked.next_due.is_some() && !ticked.fired {
+            self.memory.send(outgoing).await?;
+            ticked.fired = true;
+        }
+        if self.has(Flaw::FiresSchedulesTwice) && ticked.next_due.is_some() {
+            // As one who looks, then sends, then moves it on: whoever looks meanwhile finds it due too.
+            ticked.fired = true;
+        }
+        if self.has(Flaw::MakesUpForMissedTimes) {
+            for _ in 0..std::mem::take(&mut ticked.missed) {
+                self.memory.send(outgoing).await?;
+            }
+        }
+        Ok(ticked)
+    }
+
+    async fn schedules(&self) -> Result<Vec<StoredSchedule>, Error> {
+        Store::schedules(&self.memory).await
+    }
+
+    async fn prune(&self, retention: &Retention, max: usize) -> Result<u64, Error> {
+        let mut retention = *retention;
+        if self.has(Flaw::PrunesEarly) {
+            retention.finished_sagas /= 2;
+            retention.forsaken_schedules /= 2;
+        }
+        let max = if self.has(Flaw::PrunesAtWill) { usize::MAX } else { max };
+        Store::prune(&self.memory, &retention, max).await
     }
 
     async fn ping(&self) -> Result<(), Error> {
@@ -320,6 +381,9 @@ impl Transaction for BrokenTransaction {
     }
 
     async fn save_saga(&mut self, row: &SagaRow) -> Result<(), Error> {
+        if self.engine.has(Flaw::PrunesTheUnfinished) {
+            return self.inner.save_saga(&SagaRow { finished: true, ..row.clone() }).await;
+        }
         let saved = self.inner.save_saga(row).await;
         if self.engine.has(Flaw::OverwritesSagas) { Ok(()) } else { saved }
     }
@@ -488,6 +552,18 @@ caught! {
     an_engine_that_gives_a_command_to_many: AcceptsContradictions by subscriptions::of_many_that_claim_a_command_at_once_one_gets_it;
     an_engine_that_replaces_nothing: ReplacesNothing by subscriptions::an_endpoint_may_take_anothers_place;
     an_engine_that_loses_what_it_retires: LosesWhatItRetires by subscriptions::what_waits_for_a_retired_subscription_is_not_lost;
+    an_engine_that_fires_schedules_early: FiresSchedulesEarly by schedules::a_schedule_fires_at_each_multiple_of_its_period_and_not_a_microsecond_early;
+    an_engine_that_fires_schedules_twice: FiresSchedulesTwice by schedules::of_many_who_fire_at_once_one_sends;
+    an_engine_that_sends_each_due_time_twice: FiresSchedulesEarly by schedules::w06_two_workers_send_each_due_time_once;
+    an_engine_that_makes_up_for_missed_times: MakesUpForMissedTimes by schedules::what_was_missed_is_counted_and_fired_once;
+    an_engine_that_keeps_the_first_period: KeepsTheFirstPeriod by schedules::a_changed_period_takes_effect_when_it_is_declared;
+    an_engine_that_knows_one_schedule: KnowsOneSchedule by schedules::schedules_are_told_apart_by_name;
+    an_engine_that_forgets_schedules_early: PrunesEarly by schedules::a_forsaken_schedule_is_forgotten_in_the_end;
+    an_engine_that_counts_every_delivery: CountsToTheEnd by delivery::w19_depth_is_counted_only_so_far;
+    an_engine_that_counts_every_dead_letter: CountsToTheEnd by dead_letters::dead_letters_are_counted_no_further_than_asked;
+    an_engine_that_prunes_early: PrunesEarly by pruning::a_finished_saga_goes_after_its_retention_and_not_before;
+    an_engine_that_prunes_the_unfinished: PrunesTheUnfinished by pruning::a_finished_saga_goes_after_its_retention_and_not_before;
+    an_engine_that_prunes_at_will: PrunesAtWill by pruning::no_more_goes_at_once_than_asked;
     an_engine_that_brings_back_what_was_retired: ConfirmsByDeclaring by subscriptions::what_was_retired_stays_away_though_a_worker_confirms_it;
 }
 

@@ -163,3 +163,12 @@ pub async fn a_discarded_letter_is_gone<S: Subject>(stage: &mut Stage<S>) {
     assert_eq!(stage.engine().redrive(&filter(|f| f.id = Some(gone))).await.unwrap(), 0);
     stage.assert_idle("inbox").await;
 }
+
+pub async fn dead_letters_are_counted_no_further_than_asked<S: Subject>(stage: &mut Stage<S>) {
+    assert_eq!(stage.engine().count_dead_letters(2).await.unwrap(), 0);
+    for _ in 0..3 {
+        stage.bury(stage.message("inbox", "dead"), Code::PERMANENT).await;
+    }
+    assert_eq!(stage.engine().count_dead_letters(10).await.unwrap(), 3);
+    assert_eq!(stage.engine().count_dead_letters(2).await.unwrap(), 2);
+}

@@ -154,6 +154,21 @@ pub async fn depth_tells_due_delayed_and_held_apart<S: Subject>(stage: &mut Stag
     assert_eq!(depths, expected);
 }
 
+pub async fn w19_depth_is_counted_only_so_far<S: Subject>(stage: &mut Stage<S>) {
+    const MORE: u64 = Depth::COUNT_MAX_ROWS + 1;
+    let due: Vec<_> = (0..MORE).map(|_| stage.message("many", "due")).collect();
+    stage.send_all(&due).await;
+    let delayed: Vec<_> = (0..3).map(|_| stage.message("many", "delayed").after(Duration::from_secs(60))).collect();
+    stage.send_all(&delayed).await;
+    stage.send("one", "due").await;
+    stage.wind(Duration::from_secs(5)).await;
+
+    let oldest = Some(Duration::from_secs(5));
+    let many = Depth { endpoint: "many".to_owned(), due: Depth::COUNT_MAX_ROWS, delayed: 3, held: 0, oldest };
+    let one = Depth { endpoint: "one".to_owned(), due: 1, delayed: 0, held: 0, oldest };
+    assert_eq!(stage.engine().depth().await.unwrap(), [many, one]);
+}
+
 pub async fn the_bell_rings_for_what_was_sent<S: Subject>(stage: &mut Stage<S>) {
     let engine = stage.engine();
     let (inbox, outbox) = (engine.wakeups().bell("inbox"), engine.wakeups().bell("outbox"));

@@ -27,9 +27,13 @@ pub mod instances;
 #[doc(hidden)]
 pub mod leases;
 #[doc(hidden)]
+pub mod pruning;
+#[doc(hidden)]
 pub mod retry;
 #[doc(hidden)]
 pub mod sagas;
+#[doc(hidden)]
+pub mod schedules;
 #[doc(hidden)]
 pub mod settling;
 mod stage;
@@ -129,6 +133,7 @@ macro_rules! conformance {
                 a_claim_says_when_the_next_delivery_will_be_due,
                 concurrent_claims_never_share_a_delivery,
                 depth_tells_due_delayed_and_held_apart,
+                w19_depth_is_counted_only_so_far,
                 the_bell_rings_for_what_was_sent,
                 the_bell_tells_how_long_until_what_was_sent_is_due,
                 nothing_is_lost_when_the_process_dies,
@@ -197,6 +202,7 @@ macro_rules! conformance {
                 a_redrive_moves_each_letter_once,
                 a_redriven_letter_may_die_again,
                 a_discarded_letter_is_gone,
+                dead_letters_are_counted_no_further_than_asked,
             }
             leases {
                 what_is_held_is_nobody_elses_until_the_lease_ends,
@@ -233,6 +239,19 @@ macro_rules! conformance {
                 what_was_retired_stays_away_though_a_worker_confirms_it,
                 an_event_is_kept_for_a_consumer_that_has_never_run,
                 an_older_process_soon_sends_to_a_consumer_it_did_not_know,
+            }
+            schedules {
+                a_schedule_fires_at_each_multiple_of_its_period_and_not_a_microsecond_early,
+                of_many_who_fire_at_once_one_sends,
+                what_was_missed_is_counted_and_fired_once,
+                a_changed_period_takes_effect_when_it_is_declared,
+                schedules_are_told_apart_by_name,
+                a_forsaken_schedule_is_forgotten_in_the_end,
+                w06_two_workers_send_each_due_time_once,
+            }
+            pruning {
+                a_finished_saga_goes_after_its_retention_and_not_before,
+                no_more_goes_at_once_than_asked,
             }
             crash {
                 a_crash_at_any_await_loses_and_doubles_nothing,

@@ -12,7 +12,7 @@ pub(super) fn id(key: u32) -> SagaId {
     SagaId { tenant: Tenant::default(), saga: Arc::from("case.saga"), key: Key::new("case", key) }
 }
 
-fn row(id: SagaId, revision: i64, state: &str) -> SagaRow {
+pub(super) fn row(id: SagaId, revision: i64, state: &str) -> SagaRow {
     SagaRow {
         id,
         revision,

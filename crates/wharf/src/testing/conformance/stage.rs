@@ -8,7 +8,7 @@ use super::{Sabotage, Subject};
 use crate::{
     Clock, DeadLetter, DeadLetterFilter, Delivery, Envelope, Journey, Key, Kind, Outgoing, Priority, Tenant, Timestamp,
     Trail, Tx,
-    ports::{Claim, Lease, Outcome, Settlement, Store, Transaction, Transport},
+    ports::{Claim, Lease, Outcome, Retention, Settlement, Store, Transaction, Transport},
     testing::ManualClock,
     tx::SlotOwner,
 };
@@ -117,6 +117,15 @@ impl<S: Subject> Stage<S> {
         self.claim(endpoint, 100).await.iter().map(|delivery| delivery.envelope.name.to_string()).collect()
     }
 
+    /// Settles all that is due; returns the names, in the order in which it was claimed.
+    pub(super) async fn handle_all(&self, endpoint: &str) -> Vec<String> {
+        let claimed = self.claim(endpoint, 100).await;
+        for delivery in &claimed {
+            assert!(self.settle(delivery.lease, Outcome::Done).await);
+        }
+        claimed.into_iter().map(|delivery| delivery.envelope.name.to_string()).collect()
+    }
+
     pub(super) async fn assert_idle(&self, endpoint: &str) {
         assert_eq!(self.claim_names(endpoint).await, [""; 0], "nothing was to be due at `{endpoint}`");
     }
@@ -162,6 +171,11 @@ impl<S: Subject> Stage<S> {
     pub(super) async fn dead_letters(&self) -> Vec<DeadLetter> {
         self.engine().dead_letters(&DeadLetterFilter::default()).await.unwrap()
     }
+}
+
+/// Everything is kept for so long.
+pub(super) fn forgettable(after: Duration) -> Retention {
+    Retention { finished_sagas: after, forsaken_schedules: after }
 }
 
 /// A trail that uses every field.

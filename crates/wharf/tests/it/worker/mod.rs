@@ -1,9 +1,11 @@
 //! A worker that runs for real, beside the test.
 
+mod health;
 mod leases;
 mod one_connection;
 mod refusing;
 mod running;
+mod schedules;
 mod stopping;
 mod survivors;
 mod taking_turns;
@@ -16,7 +18,7 @@ use tokio::{
     sync::{Notify, mpsc},
     task::JoinHandle,
 };
-use wharf::{Client, Key, Kind, Memory, Message, Tenant, Worker, ports::Engine, testing::ManualClock};
+use wharf::{Client, Ended, Key, Kind, Memory, Message, Tenant, Worker, ports::Engine, testing::ManualClock};
 
 /// Work for the one consumer there is.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -38,7 +40,8 @@ struct Running<E> {
     clock: ManualClock,
     client: Client,
     stop: Arc<Notify>,
-    task: JoinHandle<()>,
+    abort: Arc<Notify>,
+    task: JoinHandle<Ended>,
 }
 
 impl Running<Memory> {
@@ -53,9 +56,11 @@ impl<E: Engine + Clone> Running<E> {
         let worker = build(Worker::new(engine.clone())).ready().await.unwrap();
         let client = worker.client("test");
         let stop = Arc::new(Notify::new());
-        let asked = Arc::clone(&stop);
-        let task = tokio::spawn(async move { worker.run_until(asked.notified()).await });
-        Self { engine, clock, client, stop, task }
+        let abort = Arc::new(Notify::new());
+        let (asked, asked_again) = (Arc::clone(&stop), Arc::clone(&abort));
+        let task =
+            tokio::spawn(async move { worker.run_until_or_abort(asked.notified(), asked_again.notified()).await });
+        Self { engine, clock, client, stop, abort, task }
     }
 
     async fn send(&self, numbers: impl IntoIterator<Item = u32>) {
@@ -69,7 +74,14 @@ impl<E: Engine + Clone> Running<E> {
     }
 
     async fn stopped(self) -> E {
-        self.task.await.unwrap();
+        assert_eq!(self.task.await.unwrap(), Ended::Drained);
+        self.engine
+    }
+
+    /// Ends it at once, as a second signal does.
+    async fn abort(self) -> E {
+        self.abort.notify_one();
+        assert_eq!(self.task.await.unwrap(), Ended::Aborted);
         self.engine
     }
 

@@ -6,9 +6,10 @@ use async_trait::async_trait;
 use tokio::sync::{Mutex, Semaphore};
 use wharf::{
     Clock, DeadLetter, DeadLetterFilter, Depth, Error, Memory, Module, Msg, Outgoing, Result, SagaId, SagaRow, State,
+    Tenant,
     ports::{
-        Claim, Claimed, Declaration, Declared, Ending, Fired, Lease, Round, Settlement, Store, StoredSubscription,
-        Subscription, Transaction, Transport, Wakeups,
+        Claim, Claimed, Declaration, Declared, Ending, Fired, Lease, Retention, Round, Settlement, Store,
+        StoredSchedule, StoredSubscription, Subscription, Ticked, Transaction, Transport, Wakeups,
     },
     testing::ManualClock,
 };
@@ -102,6 +103,10 @@ impl Store for OneConnection {
         self.memory.dead_letters(filter).await
     }
 
+    async fn count_dead_letters(&self, max: u64) -> Result<u64, Error> {
+        self.memory.count_dead_letters(max).await
+    }
+
     async fn redrive(&self, filter: &DeadLetterFilter) -> Result<u64, Error> {
         self.memory.redrive(filter).await
     }
@@ -136,6 +141,18 @@ impl Store for OneConnection {
 
     async fn retire(&self, endpoint: &str, message: &str, max: usize) -> Result<u64, Error> {
         Store::retire(&self.memory, endpoint, message, max).await
+    }
+
+    async fn fire_schedule(&self, tenant: &Tenant, name: &str, outgoing: &[Outgoing]) -> Result<Ticked, Error> {
+        Store::fire_schedule(&self.memory, tenant, name, outgoing).await
+    }
+
+    async fn schedules(&self) -> Result<Vec<StoredSchedule>, Error> {
+        Store::schedules(&self.memory).await
+    }
+
+    async fn prune(&self, retention: &Retention, max: usize) -> Result<u64, Error> {
+        Store::prune(&self.memory, retention, max).await
     }
 
     async fn ping(&self) -> Result<(), Error> {

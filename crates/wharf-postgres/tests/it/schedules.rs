@@ -1,0 +1,92 @@
+//! Schedules are decided by the database's clock, whatever the workers' own say.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use wharf::{Key, Message, Module, Msg, Result, Worker, ports::Store, testing::ManualClock};
+
+use crate::database::Database;
+
+const PERIOD: Duration = Duration::from_secs(60);
+const HOUR: Duration = Duration::from_secs(3600);
+
+#[derive(Serialize, Deserialize)]
+struct Swept;
+
+impl Message for Swept {
+    const NAME: &'static str = "test.swept";
+
+    fn key(&self) -> Key {
+        Key::new("floor", 1)
+    }
+}
+
+async fn sweep(_: Msg<Swept>) -> Result {
+    Ok(())
+}
+
+#[tokio::test]
+async fn w28_a_clock_an_hour_ahead_fires_nothing_early() {
+    const SIGN: &str = "wharf.schedule.test.swept";
+    let database = Database::create().await;
+    // The first second of 2026, a due time; the worker's clock is an hour ahead of the database's.
+    let (clock, start) = (ManualClock::new(), wharf::Clock::now(&ManualClock::new()));
+    let engine = database.engine_at(clock.clone()).await;
+    engine.wind_to(start).await.unwrap();
+    clock.wind(HOUR);
+    let module = Module::new("test", ()).consume("sweep", sweep).every(PERIOD, Swept);
+    let worker = Worker::new(engine.clone()).module(module).ready().await.unwrap();
+    let client = worker.client("test");
+    let last_at = async || client.schedules().await.unwrap()[0].last_at;
+    let looked_since = async |moment| {
+        while client.vitals().all().get(SIGN).and_then(|vital| vital.looked_at).is_none_or(|at| at < moment) {
+            tokio::task::yield_now().await;
+        }
+    };
+
+    worker
+        .run_until(async {
+            // It looks at each of its own minutes, and the database says that it is not time yet.
+            for minute in 0..5 {
+                looked_since(start + HOUR + PERIOD * minute).await;
+                assert_eq!(last_at().await, None);
+                clock.wind(PERIOD);
+            }
+            engine.wind_to(start + PERIOD).await.unwrap();
+            while last_at().await.is_none() {
+                clock.wind(Duration::from_secs(1));
+                tokio::task::yield_now().await;
+            }
+            assert_eq!(last_at().await, Some(start + PERIOD));
+        })
+        .await;
+
+    let missed = client.schedules().await.unwrap()[0].missed;
+    assert_eq!(missed, 0);
+    engine.close().await;
+    database.remove().await;
+}
+
+#[tokio::test]
+async fn more_handlers_than_connections_can_serve_are_refused() {
+    let database = Database::create().await;
+    let options = wharf_postgres::Postgres::options(database.url()).unwrap().transactions_max(2);
+    let engine = options.acquire_timeout(Duration::from_secs(5)).connect().await.unwrap();
+    async fn sweep_in_tx(_: Msg<Swept>, _: wharf::Tx) -> Result {
+        Ok(())
+    }
+    let module = |concurrency| {
+        let module =
+            Module::new("test", ()).endpoint("sweep", |e| e.concurrency(concurrency).consume("sweep", sweep_in_tx));
+        module.endpoint("listen", |e| e.concurrency(100).consume("listen", sweep))
+    };
+
+    Worker::new(engine.clone()).module(module(10)).ready().await.unwrap();
+    let refused = Worker::new(engine.clone()).module(module(11)).ready().await.unwrap_err();
+
+    let told = refused.to_string();
+    let sum = "W0036: 11 handlers may want a transaction at once (sweep 11); 2 connections serve 10 within the 5s";
+    assert!(told.contains(sum) && told.contains("transactions_max"), "{told}");
+    engine.close().await;
+    database.remove().await;
+}

@@ -1,0 +1,51 @@
+//! Schedules in memory, and what is deleted once it was kept long enough.
+
+use std::sync::Arc;
+
+use super::Memory;
+use crate::{
+    Outgoing, Tenant, Timestamp,
+    memory::state::State,
+    ports::{Retention, Schedule, StoredSchedule, Ticked},
+};
+
+impl State {
+    pub(super) fn declare_schedule(&mut self, schedule: &Schedule, now: Timestamp) {
+        let id = (schedule.tenant.clone(), Arc::clone(&schedule.name));
+        let stored = self.schedules.entry(id).or_insert_with(|| StoredSchedule::new(schedule.clone(), now));
+        stored.declare(schedule.clone(), now);
+    }
+}
+
+impl Memory {
+    pub(super) async fn fire_schedule(&self, tenant: &Tenant, name: &str, outgoing: &[Outgoing]) -> Ticked {
+        let mut state = self.lock().await;
+        let now = self.shared.clock.now();
+        let Some(stored) = state.schedules.get_mut(&(tenant.clone(), Arc::from(name))) else {
+            return Ticked::default();
+        };
+        let ticked = stored.fire(now);
+        if ticked.fired {
+            state.send(outgoing, now);
+            self.wake(outgoing);
+        }
+        ticked
+    }
+
+    pub(super) async fn prune(&self, retention: &Retention, max: usize) -> u64 {
+        let mut state = self.lock().await;
+        let now = self.shared.clock.now();
+        let is_old = |at: Timestamp, kept: std::time::Duration| at + kept <= now;
+        let finished = state.finished.iter().filter(|(_, at)| is_old(**at, retention.finished_sagas));
+        let finished: Vec<_> = finished.take(max).map(|(id, _)| id.clone()).collect();
+        for id in &finished {
+            state.finished.remove(id);
+            state.sagas.remove(id);
+        }
+        let stored = state.schedules.iter();
+        let forsaken = stored.filter(|(_, stored)| is_old(stored.next_at, retention.forsaken_schedules));
+        let forsaken: Vec<_> = forsaken.take(max).map(|(id, _)| id.clone()).collect();
+        forsaken.iter().for_each(|id| drop(state.schedules.remove(id)));
+        (finished.len() + forsaken.len()) as u64
+    }
+}

@@ -1,0 +1,210 @@
+//! Schedules: each due time is one message, however many fire; what was missed is counted and not made up for.
+
+use std::{sync::Arc, time::Duration};
+
+use serde::{Deserialize, Serialize};
+use tokio::sync::{Notify, mpsc};
+
+use super::{
+    Stage, Subject,
+    stage::{MICROSECOND, forgettable},
+};
+use crate::{
+    Key, Message, Module, Msg, Result, State, Tenant, Timestamp, Vitals, Worker, micros,
+    ports::{Declaration, Schedule, Store, StoredSchedule, Ticked, Transport},
+};
+
+const PERIOD: Duration = Duration::from_secs(60);
+
+fn schedule(name: &str, period: Duration) -> Schedule {
+    Schedule { tenant: Tenant::default(), name: Arc::from(name), message: Arc::from("case.swept"), period }
+}
+
+impl<S: Subject> Stage<S> {
+    /// Declares schedules at seven seconds past a due time, and returns the next one.
+    async fn schedule(&self, schedules: &[Schedule]) -> Timestamp {
+        let now = self.now().as_micros();
+        let past = now.rem_euclid(micros(PERIOD * 2));
+        self.wind(PERIOD * 2 - Duration::from_micros(past.unsigned_abs()) + Duration::from_secs(7)).await;
+        self.declare_schedules(schedules).await;
+        self.now() + (PERIOD - Duration::from_secs(7))
+    }
+
+    async fn declare_schedules(&self, schedules: &[Schedule]) {
+        let declaration = Declaration { schedules: schedules.to_vec(), ..Declaration::default() };
+        self.engine().declare(&declaration).await.unwrap();
+    }
+
+    async fn tick(&self, name: &str) -> Ticked {
+        let outgoing = [self.message("sweep", name)];
+        self.engine().fire_schedule(&Tenant::default(), name, &outgoing).await.unwrap()
+    }
+
+    async fn wind_until(&self, moment: Timestamp) {
+        self.wind(moment.since(self.now())).await;
+    }
+
+    async fn all_schedules(&self) -> Vec<StoredSchedule> {
+        self.engine().schedules().await.unwrap()
+    }
+}
+
+fn ticked(fired: bool, missed: u64, next: Timestamp) -> Ticked {
+    Ticked { fired, missed, next_due: Some(next) }
+}
+
+pub async fn a_schedule_fires_at_each_multiple_of_its_period_and_not_a_microsecond_early<S: Subject>(
+    stage: &mut Stage<S>,
+) {
+    let first = stage.schedule(&[schedule("sweep", PERIOD)]).await;
+    assert_eq!(first.as_micros() % micros(PERIOD), 0);
+    for n in 0..3 {
+        let due = first + PERIOD * n;
+        stage.wind_until(due - MICROSECOND).await;
+        assert_eq!(stage.tick("sweep").await, ticked(false, 0, due));
+        stage.assert_idle("sweep").await;
+        stage.wind(MICROSECOND).await;
+        assert_eq!(stage.tick("sweep").await, ticked(true, 0, due + PERIOD));
+        assert_eq!(stage.tick("sweep").await, ticked(false, 0, due + PERIOD));
+        assert_eq!(stage.handle_all("sweep").await, ["sweep"]);
+    }
+    assert_eq!(stage.tick("unheard of").await, Ticked::default());
+    stage.assert_idle("sweep").await;
+}
+
+pub async fn of_many_who_fire_at_once_one_sends<S: Subject>(stage: &mut Stage<S>) {
+    let first = stage.schedule(&[schedule("sweep", PERIOD)]).await;
+    for n in 0..5 {
+        stage.wind_until(first + PERIOD * n).await;
+        let firing: Vec<_> = (0..4)
+            .map(|_| {
+                let (engine, outgoing) = (stage.engine(), [stage.message("sweep", "sweep")]);
+                tokio::spawn(async move { engine.fire_schedule(&Tenant::default(), "sweep", &outgoing).await.unwrap() })
+            })
+            .collect();
+        let mut fired = 0;
+        for one in firing {
+            fired += u32::from(one.await.unwrap().fired);
+        }
+        assert_eq!(fired, 1);
+        assert_eq!(stage.handle_all("sweep").await.len(), 1);
+    }
+}
+
+pub async fn what_was_missed_is_counted_and_fired_once<S: Subject>(stage: &mut Stage<S>) {
+    let first = stage.schedule(&[schedule("sweep", PERIOD)]).await;
+    stage.tick("sweep").await;
+    stage.wind_until(first + PERIOD * 10 + MICROSECOND).await;
+    // As when every process was stopped meanwhile, and starts again.
+    stage.declare_schedules(&[schedule("sweep", PERIOD)]).await;
+
+    assert_eq!(stage.tick("sweep").await, ticked(true, 10, first + PERIOD * 11));
+    stage.wind_until(first + PERIOD * 11).await;
+    assert_eq!(stage.tick("sweep").await, ticked(true, 0, first + PERIOD * 12));
+    assert_eq!(stage.handle_all("sweep").await.len(), 2);
+
+    stage.wind_until(first + PERIOD * 13).await;
+    assert_eq!(stage.tick("sweep").await, ticked(true, 1, first + PERIOD * 14));
+    let stored = StoredSchedule {
+        schedule: schedule("sweep", PERIOD),
+        next_at: first + PERIOD * 14,
+        last_at: Some(first + PERIOD * 13),
+        missed: 11,
+    };
+    assert_eq!(stage.all_schedules().await, [stored]);
+}
+
+pub async fn a_changed_period_takes_effect_when_it_is_declared<S: Subject>(stage: &mut Stage<S>) {
+    let first = stage.schedule(&[schedule("sweep", PERIOD * 2)]).await + PERIOD;
+    assert_eq!(stage.tick("sweep").await, ticked(false, 0, first));
+
+    stage.declare_schedules(&[schedule("sweep", PERIOD)]).await;
+    assert_eq!(stage.tick("sweep").await, ticked(false, 0, first - PERIOD), "shorter: it comes forward");
+    stage.wind_until(first - PERIOD).await;
+    assert_eq!(stage.tick("sweep").await, ticked(true, 0, first));
+
+    stage.declare_schedules(&[schedule("sweep", PERIOD * 2)]).await;
+    stage.wind_until(first).await;
+    let next = stage.tick("sweep").await;
+    assert!(next.fired && next.next_due == Some(first + PERIOD * 2), "longer: from its next due time on: {next:?}");
+}
+
+pub async fn schedules_are_told_apart_by_name<S: Subject>(stage: &mut Stage<S>) {
+    let first = stage.schedule(&[schedule("a", PERIOD), schedule("b", PERIOD)]).await;
+    stage.wind_until(first).await;
+    assert!(stage.tick("a").await.fired);
+    assert_eq!(stage.handle_all("sweep").await, ["a"]);
+    assert!(stage.tick("b").await.fired);
+    assert_eq!(stage.handle_all("sweep").await, ["b"]);
+    let elsewhere = stage.engine().fire_schedule(&Tenant::new("acme"), "a", &[stage.message("sweep", "a")]).await;
+    assert_eq!(elsewhere.unwrap(), Ticked::default(), "of another tenant");
+}
+
+pub async fn a_forsaken_schedule_is_forgotten_in_the_end<S: Subject>(stage: &mut Stage<S>) {
+    let first = stage.schedule(&[schedule("forsaken", PERIOD), schedule("alive", PERIOD)]).await;
+    let kept = Duration::from_secs(3600);
+    stage.wind_until(first + kept - MICROSECOND).await;
+    stage.tick("alive").await;
+    assert_eq!(stage.engine().prune(&forgettable(kept), 10).await.unwrap(), 0);
+    stage.wind(MICROSECOND).await;
+    assert_eq!(stage.engine().prune(&forgettable(kept), 10).await.unwrap(), 1);
+    let left: Vec<_> = stage.all_schedules().await.into_iter().map(|stored| stored.schedule.name).collect();
+    assert_eq!(left, [Arc::from("alive")]);
+}
+
+#[derive(Serialize, Deserialize)]
+struct Swept;
+
+impl Message for Swept {
+    const NAME: &'static str = "case.swept";
+    fn key(&self) -> Key {
+        Key::new("floor", 1)
+    }
+}
+
+async fn sweep(Msg(_): Msg<Swept>, State(swept): State<mpsc::UnboundedSender<()>>) -> Result {
+    let _ = swept.send(());
+    Ok(())
+}
+
+pub async fn w06_two_workers_send_each_due_time_once<S: Subject>(stage: &mut Stage<S>) {
+    const DUE_TIMES: u32 = 10;
+    let (swept, mut sweeps) = mpsc::unbounded_channel();
+    let stop = Arc::new(Notify::new());
+    let (mut running, mut vitals) = (Vec::new(), Vec::new());
+    stage.wind_until(schedule("", PERIOD).first_after(stage.now())).await;
+    for _ in 0..2 {
+        let module = Module::new("floors", swept.clone()).consume("sweep", sweep).every(PERIOD, Swept);
+        let ready = Worker::new(stage.engine()).module(module).ready().await.expect("a sound worker");
+        let asked = Arc::clone(&stop);
+        vitals.push(ready.client("test").vitals().clone());
+        running.push(tokio::spawn(async move { ready.run_until(asked.notified()).await }));
+    }
+    for _ in 0..DUE_TIMES {
+        // A firing that is under way while so much time passes is given up.
+        while !vitals.iter().all(|vitals| has_looked(vitals, stage.now())) {
+            tokio::task::yield_now().await;
+        }
+        stage.wind(PERIOD).await;
+        sweeps.recv().await.expect("a worker runs");
+        // Settled before so much time passes that its lease runs out.
+        while !stage.engine().depth().await.unwrap().is_empty() {
+            tokio::task::yield_now().await;
+        }
+    }
+    for _ in &running {
+        stop.notify_one();
+    }
+    for one in running {
+        one.await.unwrap();
+    }
+    assert!(sweeps.try_recv().is_err(), "a due time was sent twice");
+    stage.assert_idle("sweep").await;
+    assert_eq!(stage.all_schedules().await[0].missed, 0);
+}
+
+/// Whether a worker has looked at the schedule since then.
+fn has_looked(vitals: &Vitals, since: Timestamp) -> bool {
+    let schedule = vitals.all().remove("wharf.schedule.case.swept");
+    schedule.and_then(|vital| vital.looked_at).is_some_and(|looked_at| looked_at >= since)
+}

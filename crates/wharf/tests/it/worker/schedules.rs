@@ -1,0 +1,77 @@
+//! Schedules on a running worker: one that hangs halts no other, and none can be stuck.
+
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use wharf::{Key, Memory, Message, Module, Msg, Result, State, Status, testing::Faulty, testing::ManualClock};
+
+use super::{Running, turns, until};
+
+const PERIOD: Duration = Duration::from_secs(60);
+
+#[derive(serde::Serialize, serde::Deserialize)]
+struct Rang {
+    bell: String,
+}
+
+impl Message for Rang {
+    const NAME: &'static str = "test.rang";
+    fn key(&self) -> Key {
+        Key::new("bell", &self.bell)
+    }
+}
+
+type Heard = mpsc::UnboundedSender<String>;
+
+async fn hear(Msg(rang): Msg<Rang>, State(heard): State<Heard>) -> Result {
+    heard.send(rang.bell).unwrap();
+    Ok(())
+}
+
+fn rang(bell: &str) -> Rang {
+    Rang { bell: bell.to_owned() }
+}
+
+fn bells(heard: Heard) -> Module<Heard> {
+    let module = Module::new("tower", heard).consume("hear", hear);
+    module.every_named("stuck", PERIOD, rang("stuck")).every_named("sound", PERIOD, rang("sound"))
+}
+
+#[tokio::test]
+async fn w16_a_hung_commit_of_one_schedule_does_not_halt_the_others() {
+    let clock = ManualClock::new();
+    let engine = Faulty::new(Memory::with_clock(clock.clone()), 0).rate(0.0).hanging_at("stuck");
+    let (heard, mut hearing) = mpsc::unbounded_channel();
+    let running = Running::start(engine, clock, |worker| worker.module(bells(heard))).await;
+    turns().await;
+
+    for _ in 0..5 {
+        running.clock.wind(PERIOD);
+        assert_eq!(hearing.recv().await.unwrap(), "sound");
+    }
+    turns().await;
+    let health = running.client.health().await;
+    assert_ne!(health.status(), Status::Up, "and the one that hangs is told");
+    assert!(health.reasons().all(|reason| reason.starts_with("`wharf.schedule.stuck`")), "{health:?}");
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn w27_a_schedule_whose_worker_died_while_it_fired_is_fired_by_the_next() {
+    let clock = ManualClock::new();
+    let memory = Memory::with_clock(clock.clone());
+    let (heard, mut hearing) = mpsc::unbounded_channel();
+    let hangs = Faulty::new(memory.clone(), 0).rate(0.0).hanging_at("stuck");
+    let first = Running::start(hangs, clock.clone(), |worker| worker.module(bells(heard.clone()))).await;
+    turns().await;
+    clock.wind(PERIOD);
+    assert_eq!(hearing.recv().await.unwrap(), "sound");
+    first.abort().await;
+
+    let next = Running::start(memory, clock, |worker| worker.module(bells(heard))).await;
+    assert_eq!(hearing.recv().await.unwrap(), "stuck", "it is due still, and nobody's");
+    until("all is settled", async || next.left().await == 0).await;
+    let missed: Vec<_> = next.client.schedules().await.unwrap().iter().map(|stored| stored.missed).collect();
+    assert_eq!(missed, [0, 0]);
+    next.stop().await;
+}
