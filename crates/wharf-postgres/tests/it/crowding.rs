@@ -49,7 +49,8 @@ async fn w17_behind_a_snapshot_that_is_held_each_is_handled_once_and_claims_stay
     assert!(engine.claim(&Claim::new("see", 10, Duration::from_secs(30))).await.unwrap().deliveries.is_empty());
     engine.close().await;
     let blocks = database.blocks_of_deliveries().await - before;
-    eprintln!("BLOCKS {blocks}");
+    // Every dead row is passed, yet a page of them is looked at once.
+    assert!(blocks < MESSAGES / 2, "{blocks} blocks");
     forgotten.close().await.unwrap();
     database.remove().await;
 }

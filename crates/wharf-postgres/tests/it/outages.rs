@@ -19,9 +19,9 @@ use crate::{
     workers::{Counted, Seen, see},
 };
 
-/// As often as it takes: what these tests wait for comes in the end.
-fn always_again() -> Retry {
-    Retry::fixed("always", [Duration::from_millis(5); 1000])
+/// As often as a policy may: what these tests wait for comes in the end.
+fn again_and_again() -> Retry {
+    Retry::fixed("again and again", [Duration::from_millis(20); 100])
 }
 
 /// Tells the test at which attempt it ran and what came of asking for a transaction, then writes.
@@ -34,7 +34,7 @@ async fn write(Msg(counted): Msg<Counted>, State(seen): State<Seen>, attempt: At
 
 async fn writer(engine: &Postgres, seen: Seen) -> ReadyWorker {
     let module = Module::new("test", seen);
-    let module = module.endpoint("write", |at| at.retry(always_again()).concurrency(4).consume("write", write));
+    let module = module.endpoint("write", |at| at.retry(again_and_again()).concurrency(2).consume("write", write));
     Worker::new(engine.clone()).module(module).limits(limits()).ready().await.unwrap()
 }
 
