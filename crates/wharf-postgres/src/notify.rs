@@ -7,7 +7,7 @@
 use std::{
     collections::BTreeSet,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU32, Ordering},
     },
     time::Duration,
@@ -59,7 +59,7 @@ impl Notifier {
         if endpoints.peek().is_none() {
             return;
         }
-        let mut waiting = self.news.endpoints.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut waiting = self.news.waiting();
         for endpoint in endpoints {
             if !waiting.contains(endpoint) {
                 waiting.insert(endpoint.to_owned());
@@ -93,27 +93,31 @@ impl News {
         let mut connection = None;
         loop {
             self.bell.notified().await;
-            let endpoints = {
-                let mut waiting = self.endpoints.lock().unwrap_or_else(PoisonError::into_inner);
-                std::mem::take(&mut *waiting)
-            };
-            match self.tell(&mut connection, &session, endpoints).await {
+            let endpoints = std::mem::take(&mut *self.waiting());
+            match self.tell(&mut connection, &session, &endpoints).await {
                 Ok(()) => tokio::time::sleep(GATHER).await,
                 Err(error) => {
                     connection = None;
                     let error = failed("notify other processes", error);
                     tracing::warn!(error = error.chain(), "other processes find new work only when they look");
                     tokio::time::sleep(TROUBLE_PAUSE).await;
+                    // Told twice does no harm; never told, it would wait for the next look.
+                    self.waiting().extend(endpoints);
+                    self.bell.notify_one();
                 }
             }
         }
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, BTreeSet<String>> {
+        self.endpoints.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn tell(
         &self,
         connection: &mut Option<PgConnection>,
         session: &Session,
-        endpoints: BTreeSet<String>,
+        endpoints: &BTreeSet<String>,
     ) -> Result<(), sqlx::Error> {
         const TELL: &str = "SELECT count(pg_notify('wharf', endpoint)) FROM unnest($1::text[]) AS n(endpoint)";
 
@@ -130,7 +134,7 @@ impl News {
                 connection.insert(fresh)
             }
         };
-        let endpoints: Vec<String> = endpoints.into_iter().collect();
+        let endpoints: Vec<&str> = endpoints.iter().map(String::as_str).collect();
         session.enter(connection, true).await?;
         sqlx::query(TELL).bind(endpoints).execute(&mut *connection).await?;
         session.leave(connection).await
