@@ -85,7 +85,9 @@ impl Session {
     pub(crate) async fn enter(&self, connection: &mut PgConnection, is_used: bool) -> Result<(), sqlx::Error> {
         match (self.is_pooled, is_used) {
             (false, _) => {}
-            (true, true) => drop(raw_sql(self.begun_by("BEGIN")).execute(connection).await?),
+            (true, true) => {
+                raw_sql(self.begun_by("BEGIN")).execute(connection).await?;
+            }
             (true, false) => std::mem::forget(connection.begin_with(self.begun_by("BEGIN")).await?),
         }
         Ok(())
