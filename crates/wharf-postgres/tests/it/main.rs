@@ -4,12 +4,16 @@
 mod adopting;
 mod clocks;
 mod conformance;
+mod crowding;
 mod database;
 mod foreign;
 mod joining;
 mod killed;
 mod listening;
 mod migrating;
+mod outages;
+mod pooled;
+mod pooler;
 mod reconnecting;
 mod schedules;
 mod sharing;
