@@ -33,9 +33,9 @@ pub(crate) const WHARF: Migrations = Migrations::of(
         ("dead letters", include_str!("../migrations/0003_dead_letters.sql")),
         ("sagas", include_str!("../migrations/0004_sagas.sql")),
         ("timers", include_str!("../migrations/0005_timers.sql")),
-        ("inbox", include_str!("../migrations/0023_inbox.sql")),
-        ("subscriptions", include_str!("../migrations/0021_subscriptions.sql")),
-        ("schedules", include_str!("../migrations/0022_schedules.sql")),
+        ("subscriptions", include_str!("../migrations/0006_subscriptions.sql")),
+        ("schedules", include_str!("../migrations/0007_schedules.sql")),
+        ("inbox", include_str!("../migrations/0008_inbox.sql")),
     ],
 );
 
