@@ -61,7 +61,7 @@ pub(crate) async fn claim(engine: &Postgres, claim: &Claim<'_>) -> Result<Claime
     let what = |error| failed("claim deliveries", error);
     let rows = match claim.turns {
         Turns::Free => claim_freely(engine, claim).await?,
-        turns => turns::claim(engine, claim, turns).await?,
+        turns @ (Turns::OneAtATime | Turns::Ordered { .. }) => turns::claim(engine, claim, turns).await?,
     };
     let claimed = read(engine, rows).map_err(what)?;
     if !claimed.deliveries.is_empty() {
@@ -74,7 +74,7 @@ async fn claim_freely(engine: &Postgres, claim: &Claim<'_>) -> Result<Vec<PgRow>
     let mut lane = engine.post().take().await?;
     let query = sqlx::query(CLAIM).bind(claim.endpoint).bind(i64::try_from(claim.max).unwrap_or(i64::MAX));
     let rows = query.bind(micros(claim.lease)).bind(claim.survivors).fetch_all(&mut *lane).await;
-    lane.done(rows).map_err(|error| failed("claim deliveries", error))
+    lane.done(rows).await.map_err(|error| failed("claim deliveries", error))
 }
 
 /// Reads rows of a wait, of what is claimed, and of its message. Each row goes as it is read, so that a large claim does
