@@ -12,6 +12,7 @@ mod layers;
 mod ledger;
 mod postgres;
 mod requirements;
+mod standalone;
 mod test;
 mod tidy;
 mod up;
@@ -56,6 +57,8 @@ enum Xtask {
     Requirements,
     /// Check that every fault has its row, and that the tests it names exist.
     Faults,
+    /// Build the example that stands outside the workspace, as its README says, and run it.
+    Standalone,
     /// Build one benchmark in release and run it against a durable private server.
     Bench {
         #[arg(value_parser = PossibleValuesParser::new(bench::names()))]
@@ -83,6 +86,7 @@ fn run(root: &Path, command: Xtask) -> Result<ExitCode> {
         Xtask::Api { bless: false } => gate::run_one(root, "api"),
         Xtask::Requirements => gate::run_one(root, "requirements"),
         Xtask::Faults => gate::run_one(root, "faults"),
+        Xtask::Standalone => gate::run_one(root, "standalone"),
         Xtask::Bench { name, args } => bench::run(root, &name, &args),
     }
 }
