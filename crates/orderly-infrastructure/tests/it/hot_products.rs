@@ -149,7 +149,7 @@ async fn o16_orders_in_opposite_order_all_go_through_on_postgres() {
 async fn o16_orders_in_opposite_order_all_go_through(engine: Engine) {
     let wanted = |order: usize, products: &[ProductId]| {
         let mut wanted = products.to_vec();
-        if order % 2 == 0 {
+        if order.is_multiple_of(2) {
             wanted.reverse();
         }
         wanted

@@ -105,8 +105,8 @@ on_every_engine! {
         a_tombstone_holds_nothing_and_stays,
         a_second_reservation_is_refused,
         what_is_not_there_any_more_is_not_held,
-        o15_of_a_hundred_buyers_one_gets_the_last_unit,
-        o16_orders_that_want_the_same_products_never_wait_in_a_circle,
+        of_a_hundred_buyers_one_gets_the_last_unit,
+        orders_that_want_the_same_products_never_wait_in_a_circle,
     }
     ledger {
         every_state_of_an_intent_is_read_as_it_was_written,

@@ -133,7 +133,7 @@ pub(crate) async fn what_is_not_there_any_more_is_not_held(stage: &Stage) {
     assert_eq!(levels(stage, &tenant()).await, [(1, 10, 0), (2, 20, 0)]);
 }
 
-pub(crate) async fn o15_of_a_hundred_buyers_one_gets_the_last_unit(stage: &Stage) {
+pub(crate) async fn of_a_hundred_buyers_one_gets_the_last_unit(stage: &Stage) {
     open(stage, &tenant(), &[(1, 1)]).await;
     let usual = tenant();
     let got = join_all((1..=100).map(|order| hold(stage, &usual, OrderId(order), &[(1, 1)]))).await;
@@ -143,7 +143,7 @@ pub(crate) async fn o15_of_a_hundred_buyers_one_gets_the_last_unit(stage: &Stage
 
 /// Orders ask for the products in opposite orders; half of them give back, half take out, in transactions of their own
 /// that take the same rows again.
-pub(crate) async fn o16_orders_that_want_the_same_products_never_wait_in_a_circle(stage: &Stage) {
+pub(crate) async fn orders_that_want_the_same_products_never_wait_in_a_circle(stage: &Stage) {
     open(stage, &tenant(), &[(1, 1_000), (2, 1_000), (3, 1_000)]).await;
     let usual = tenant();
     let buy = async |order: i64| {

@@ -1,5 +1,5 @@
 //! The rules of stock, as sentences.
-#![allow(clippy::unwrap_used, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 mod hold;
 mod reservation;
