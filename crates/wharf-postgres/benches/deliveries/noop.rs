@@ -20,7 +20,7 @@ use crate::{
 /// Endpoints of the worker, each with a pump of its own.
 pub(crate) const ENDPOINTS: usize = 4;
 /// What an endpoint holds at most: claims are half of it at least.
-const PREFETCH: usize = 1000;
+const PREFETCH: usize = 600;
 /// Of a large backlog, this many are taken; the rest stands in the way.
 const TAKEN_MAX: u64 = 200_000;
 
