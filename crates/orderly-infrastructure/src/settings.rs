@@ -46,6 +46,11 @@ pub struct Simulators {
     pub pending_rate: f64,
     /// From the carrier's acceptance to the customer's door.
     pub delivery_delay: Duration,
+    /// Share of parcels that the carrier refuses, 0 to 1.
+    pub refusal_rate: f64,
+    /// Share of parcels for which the carrier's desk is closed: it neither takes them nor answers, 0 to 1. It still says
+    /// what it has, and lets itself be told that none will come.
+    pub silence_rate: f64,
 }
 
 impl Default for Simulators {
@@ -57,6 +62,8 @@ impl Default for Simulators {
             approval_rate: 0.5,
             pending_rate: 0.5,
             delivery_delay: Duration::from_secs(2),
+            refusal_rate: 0.0,
+            silence_rate: 0.0,
         }
     }
 }

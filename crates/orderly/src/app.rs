@@ -88,6 +88,8 @@ pub(crate) fn settings(config: &Config) -> Settings {
             approval_rate: config.payments.approval_rate,
             pending_rate: config.payments.pending_rate,
             delivery_delay: config.carrier.delivery_delay,
+            refusal_rate: config.carrier.refusal_rate,
+            silence_rate: config.carrier.silence_rate,
         },
         clock: Arc::new(SystemClock),
     }

@@ -1,26 +1,30 @@
-//! The carrier. It takes every parcel, and brings it after a while.
+//! The carrier. It takes nearly every parcel, and brings it after a while.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use orderly_contracts::{TrackingNumber, orders::Line};
-use orderly_shipping::{Carrier, CarrierError, Consignment, Progress, domain::ShipmentKey};
+use orderly_shipping::{Carrier, CarrierError, Consignment, Progress, Recall, domain::ShipmentKey};
 use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
 use wharf::{Clock, Timestamp};
 
-use super::books::{Books, BooksError, Entry};
+use super::{
+    books::{Books, BooksError, Entry},
+    draw::Handling,
+};
+use crate::Simulators;
 
 /// A carrier without wheels.
 #[derive(Debug)]
 pub(super) struct SimulatedCarrier {
     books: Books,
-    delivery_delay: Duration,
+    simulators: Simulators,
     clock: Arc<dyn Clock>,
 }
 
 impl SimulatedCarrier {
-    pub(super) fn new(books: Books, delivery_delay: Duration, clock: Arc<dyn Clock>) -> Self {
-        Self { books, delivery_delay, clock }
+    pub(super) fn new(books: Books, simulators: Simulators, clock: Arc<dyn Clock>) -> Self {
+        Self { books, simulators, clock }
     }
 }
 
@@ -29,12 +33,20 @@ impl Carrier for SimulatedCarrier {
     async fn ship(&self, key: ShipmentKey, lines: &[Line]) -> Result<Consignment, CarrierError> {
         let lines = serde_json::to_string(lines).map_err(|error| CarrierError(error.to_string()))?;
         let now = self.clock.now();
-        let parcel = Parcel { tracking: tracking_number(key), delivery_at: now + self.delivery_delay };
-        Ok(self.books.enter(Ship { key, lines, parcel, now }).await?)
+        let parcel = Parcel { tracking: tracking_number(key), delivery_at: now + self.simulators.delivery_delay };
+        match Handling::draw(&self.simulators, key) {
+            Handling::Taken => Ok(self.books.enter(Ship { key, lines, parcel, now }).await?),
+            Handling::Refused => Ok(Consignment::Refused { reason: "the parcel is too heavy".to_owned() }),
+            Handling::Silent => Err(CarrierError("nobody is at its desk".to_owned())),
+        }
     }
 
     async fn inquire(&self, key: ShipmentKey) -> Result<Option<Consignment>, CarrierError> {
         Ok(self.books.enter(Inquire { key, now: self.clock.now() }).await?)
+    }
+
+    async fn recall(&self, key: ShipmentKey) -> Result<Recall, CarrierError> {
+        Ok(self.books.enter(CallBack { key, now: self.clock.now() }).await?)
     }
 
     async fn track(&self, tracking: &TrackingNumber) -> Result<Progress, CarrierError> {
@@ -56,6 +68,9 @@ impl Entry for Ship {
 
     async fn write(self, book: &mut SqliteConnection) -> sqlx::Result<Consignment> {
         let Self { key, lines, parcel, now } = self;
+        if is_recalled(book, key).await? {
+            return Ok(recalled());
+        }
         if let Some(known) = find(book, key).await? {
             return Ok(known.accepted(now));
         }
@@ -84,7 +99,32 @@ impl Entry for Inquire {
     type Answer = Option<Consignment>;
 
     async fn write(self, book: &mut SqliteConnection) -> sqlx::Result<Option<Consignment>> {
+        if is_recalled(book, self.key).await? {
+            return Ok(Some(recalled()));
+        }
         Ok(find(book, self.key).await?.map(|parcel| parcel.accepted(self.now)))
+    }
+}
+
+struct CallBack {
+    key: ShipmentKey,
+    now: Timestamp,
+}
+
+impl Entry for CallBack {
+    type Answer = Recall;
+
+    async fn write(self, book: &mut SqliteConnection) -> sqlx::Result<Recall> {
+        let Self { key, now } = self;
+        if let Some(Parcel { tracking, delivery_at }) = find(book, key).await? {
+            return Ok(Recall::TooLate { tracking, ask_again_after: delivery_at.since(now) });
+        }
+        sqlx::query("INSERT INTO recalls (key, recalled_at) VALUES ($1, $2) ON CONFLICT (key) DO NOTHING")
+            .bind(key.to_string())
+            .bind(now.as_micros())
+            .execute(book)
+            .await?;
+        Ok(Recall::Stopped)
     }
 }
 
@@ -129,6 +169,15 @@ impl Parcel {
     fn accepted(self, now: Timestamp) -> Consignment {
         Consignment::Accepted { ask_again_after: self.delivery_at.since(now), tracking: self.tracking }
     }
+}
+
+fn recalled() -> Consignment {
+    Consignment::Refused { reason: "the parcel was called back".to_owned() }
+}
+
+async fn is_recalled(book: &mut SqliteConnection, key: ShipmentKey) -> sqlx::Result<bool> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM recalls WHERE key = $1)";
+    sqlx::query_scalar(sql).bind(key.to_string()).fetch_one(book).await
 }
 
 async fn find(book: &mut SqliteConnection, key: ShipmentKey) -> sqlx::Result<Option<Parcel>> {

@@ -45,6 +45,9 @@ on_every_engine! {
     pipeline {
         an_order_goes_from_the_counter_to_the_door,
         orders_whose_payment_stays_undecided_expire_after_ten_minutes,
+        o33_a_refused_parcel_cancels_the_order_and_gives_everything_back,
+        o34_a_silent_carrier_is_asked_for_a_quarter_of_an_hour_and_the_parcel_called_back,
+        o35_a_paid_order_is_cancelled_as_long_as_no_carrier_has_it,
     }
     connecting {
         what_was_written_is_there_when_connected_again,
@@ -64,6 +67,7 @@ on_every_engine! {
         an_order_that_does_not_exist_does_not_move,
         a_step_tells_what_happened_and_when,
         a_noted_cancellation_moves_nothing,
+        a_halted_order_says_so_until_it_goes_on_and_does_not_move,
         orders_are_stale_when_they_have_waited_so_long_and_not_a_microsecond_before,
         the_longest_waiting_come_first_and_no_more_than_asked,
     }

@@ -4,10 +4,14 @@ use std::time::Duration;
 
 use orderly_catalog::{NewProduct, domain::Sku};
 use orderly_contracts::{Currency, CustomerId, Money, OrderId, ProductId};
-use orderly_infrastructure::audit::audit;
+use orderly_infrastructure::{
+    Settings, Simulators,
+    audit::audit,
+    simulators::{self, Providers},
+};
 use orderly_orders::{
-    PlaceOrder,
-    domain::{Draft, DraftLine, OrderStatus},
+    OrderView, PlaceOrder, cancel_order,
+    domain::{CancelReason, Draft, DraftLine, OrderStatus},
     place_order,
 };
 use wharf::{Tenant, testing::Harness};
@@ -18,7 +22,14 @@ const MINUTE: Duration = Duration::from_secs(60);
 
 /// Every module on the stage's database, in a harness.
 async fn open(stage: &Stage) -> (Harness, orderly_orders::Ports, ProductId) {
+    open_with(stage, stage.settings.simulators.clone()).await
+}
+
+/// The same beside other providers.
+async fn open_with(stage: &Stage, simulators: Simulators) -> (Harness, orderly_orders::Ports, ProductId) {
     let ports = stage.ports.clone();
+    let settings = Settings { simulators, ..stage.settings.clone() };
+    let Providers { gateway, carrier, .. } = simulators::open(&settings).await.unwrap();
     let orders = orderly_orders::Ports {
         book: ports.book.clone(),
         catalog: ports.catalog.clone(),
@@ -28,14 +39,8 @@ async fn open(stage: &Stage) -> (Harness, orderly_orders::Ports, ProductId) {
         .worker()
         .module(orderly_orders::module(orders.clone()))
         .module(orderly_inventory::module(orderly_inventory::Ports { stockroom: ports.stockroom.clone() }))
-        .module(orderly_payments::module(orderly_payments::Ports {
-            ledger: ports.ledger.clone(),
-            gateway: ports.gateway.clone(),
-        }))
-        .module(orderly_shipping::module(orderly_shipping::Ports {
-            shipments: ports.shipments.clone(),
-            carrier: ports.carrier.clone(),
-        }))
+        .module(orderly_payments::module(orderly_payments::Ports { ledger: ports.ledger.clone(), gateway }))
+        .module(orderly_shipping::module(orderly_shipping::Ports { shipments: ports.shipments.clone(), carrier }))
         .module(orderly_notifications::module(orderly_notifications::Ports { outbox: ports.outbox.clone() }));
     let app = Harness::start(worker, stage.clock()).await;
     let mug =
@@ -91,6 +96,84 @@ pub(crate) async fn an_order_goes_from_the_counter_to_the_door(stage: &Stage) {
     let report = audit(&stage.settings).await.unwrap();
     assert!(report.holds(), "{report}");
     // The parcel's and the order's long timers went with the saga.
+    app.finish().await;
+}
+
+/// Who pays, and finds a carrier that refuses or is silent.
+fn without_a_carrier(refusal_rate: f64, silence_rate: f64) -> Simulators {
+    Simulators { approval_rate: 1.0, pending_rate: 0.0, refusal_rate, silence_rate, ..Simulators::default() }
+}
+
+async fn view(stage: &Stage, order: OrderId) -> OrderView {
+    stage.ports.orders.order(&Tenant::default(), order).await.unwrap().unwrap()
+}
+
+async fn ask_to_cancel(app: &Harness, ports: &orderly_orders::Ports, order: OrderId) {
+    let mut work = app.client().begin(&Tenant::default()).unwrap();
+    cancel_order(ports, &mut work, order, None, None).await.unwrap();
+    work.commit().await.unwrap();
+}
+
+/// Nothing is kept, nothing is held, and everything that must hold does.
+async fn assert_undone(stage: &Stage) {
+    let stock = stage.ports.warehouse.levels(&Tenant::default(), None, 10).await.unwrap()[0].stock;
+    assert_eq!((stock.available(), stock.reserved()), (100, 0), "what was held is given back");
+    assert_eq!(stage.read("SELECT state FROM payments").await, ["refunded"]);
+    let report = audit(&stage.settings).await.unwrap();
+    assert!(report.holds(), "{report}");
+}
+
+pub(crate) async fn o33_a_refused_parcel_cancels_the_order_and_gives_everything_back(stage: &Stage) {
+    let (mut app, ports, mug) = open_with(stage, without_a_carrier(1.0, 0.0)).await;
+    let order = place(&app, &ports, mug).await;
+    app.wind(Duration::from_secs(5)).await;
+    let transcript = app.transcript();
+    let (_, after) = transcript.split_once("-- 5s later").unwrap();
+    insta::allow_duplicates! {
+        insta::assert_snapshot!(after.trim_start(), @"
+        payment ← payments.inquire order:1 ⇒ payments.approved
+        order-saga ← payments.approved order:1 ⇒ orders.order-completed, shipping.order-shipping-requested
+        shipping ← shipping.order-shipping-requested order:1 ⇒ shipping.failed
+        order-completed-event ← orders.order-completed order:1
+        order-saga ← shipping.failed order:1 ⇒ shipping.cancel-requested
+        shipping ← shipping.cancel-requested order:1 ⇒ shipping.cancelled
+        order-saga ← shipping.cancelled order:1 ⇒ payments.void-requested, notifications.requested
+        payment ← payments.void-requested order:1 ⇒ payments.voided
+        notify ← notifications.requested order:1
+        order-saga ← payments.voided order:1 ⇒ inventory.release-requested
+        inventory-reservation ← inventory.release-requested order:1 ⇒ inventory.released
+        order-saga ← inventory.released order:1
+        ");
+    }
+    assert_eq!(view(stage, order).await.cancel_reason, Some(CancelReason::ShippingFailed));
+    assert_undone(stage).await;
+    app.finish().await;
+}
+
+pub(crate) async fn o34_a_silent_carrier_is_asked_for_a_quarter_of_an_hour_and_the_parcel_called_back(stage: &Stage) {
+    let (mut app, ports, mug) = open_with(stage, without_a_carrier(0.0, 1.0)).await;
+    let order = place(&app, &ports, mug).await;
+    app.wind(14 * MINUTE).await;
+    assert_eq!(status(stage, order).await, OrderStatus::Paid);
+    app.wind(2 * MINUTE).await;
+    assert_eq!(view(stage, order).await.cancel_reason, Some(CancelReason::ShippingFailed));
+    assert_undone(stage).await;
+    // The last tries find that nothing is to leave.
+    app.wind(30 * MINUTE).await;
+    app.finish().await;
+}
+
+pub(crate) async fn o35_a_paid_order_is_cancelled_as_long_as_no_carrier_has_it(stage: &Stage) {
+    let (mut app, ports, mug) = open_with(stage, without_a_carrier(0.0, 1.0)).await;
+    let order = place(&app, &ports, mug).await;
+    app.wind(MINUTE).await;
+    assert_eq!(status(stage, order).await, OrderStatus::Paid);
+    ask_to_cancel(&app, &ports, order).await;
+    ask_to_cancel(&app, &ports, order).await;
+    app.settle().await;
+    assert_eq!(view(stage, order).await.cancel_reason, Some(CancelReason::Customer));
+    assert_undone(stage).await;
+    app.wind(30 * MINUTE).await;
     app.finish().await;
 }
 

@@ -4,6 +4,7 @@
 //! answer the provider is asked by key what it did before it is asked to do it again.
 
 mod book_answer;
+mod check_payment;
 mod gateway;
 mod inquire_payment;
 mod ports;
@@ -27,6 +28,7 @@ pub fn module(ports: Ports) -> Module<Ports> {
             .consume("start-payment", start_payment::start_payment)
             .consume("submit-payment", submit_payment::submit_payment)
             .consume("inquire-payment", inquire_payment::inquire_payment)
+            .consume("check-payment", check_payment::check_payment)
             .consume("void-payment", void_payment::void_payment)
             .retry(Retry::fixed("payment", [1, 3, 7].map(Duration::from_secs)).with_jitter(0.25))
             .concurrency(32)

@@ -94,7 +94,7 @@ async fn a_report_is_json_for_programs() {
         serde_json::json!([{
             "invariant": "stock-adds-up",
             "ids": ["product:1"],
-            "detail": "product:1: opened with 101, has available 93, reserved 5, gone 2",
+            "detail": "product:1: opened with 101, has available 92, reserved 6, gone 2",
         }])
     );
     shop.close().await;
