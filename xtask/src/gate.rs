@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::{Context, Result};
 
-use crate::{api, cargo, layers, requirements, tidy};
+use crate::{api, cargo, faults::FAULTS, layers, requirements::REQUIREMENTS, standalone, tidy};
 
 /// One check of the whole workspace.
 pub(crate) struct Gate {
@@ -30,13 +30,15 @@ pub(crate) enum Outcome {
 pub(crate) const GATES: &[Gate] = &[
     Gate { name: "layers", check: layers::check },
     Gate { name: "tidy", check: tidy::check },
-    Gate { name: "requirements", check: requirements::check },
+    Gate { name: "requirements", check: |root| REQUIREMENTS.check(root) },
+    Gate { name: "faults", check: |root| FAULTS.check(root) },
     Gate { name: "format", check: |root| run_cargo(root, &["fmt", "--all", "--check"]) },
     Gate {
         name: "clippy",
         check: |root| run_cargo(root, &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]),
     },
     Gate { name: "api", check: api::check },
+    Gate { name: "standalone", check: standalone::check },
     Gate { name: "deny", check: |root| run_cargo_tool(root, "deny", &["deny", "check"]) },
     Gate { name: "machete", check: |root| run_cargo_tool(root, "machete", &["machete"]) },
 ];

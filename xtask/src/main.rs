@@ -5,11 +5,14 @@
 
 mod api;
 mod bench;
+mod faults;
 mod gate;
 mod guard;
 mod layers;
+mod ledger;
 mod postgres;
 mod requirements;
+mod standalone;
 mod test;
 mod tidy;
 mod up;
@@ -52,6 +55,10 @@ enum Xtask {
     },
     /// Check that every requirement has its row, and that the tests it names exist.
     Requirements,
+    /// Check that every fault has its row, and that the tests it names exist.
+    Faults,
+    /// Build the example that stands outside the workspace, as its README says, and run it.
+    Standalone,
     /// Build one benchmark in release and run it against a durable private server.
     Bench {
         #[arg(value_parser = PossibleValuesParser::new(bench::names()))]
@@ -78,6 +85,8 @@ fn run(root: &Path, command: Xtask) -> Result<ExitCode> {
         Xtask::Api { bless: true } => api::bless(root),
         Xtask::Api { bless: false } => gate::run_one(root, "api"),
         Xtask::Requirements => gate::run_one(root, "requirements"),
+        Xtask::Faults => gate::run_one(root, "faults"),
+        Xtask::Standalone => gate::run_one(root, "standalone"),
         Xtask::Bench { name, args } => bench::run(root, &name, &args),
     }
 }

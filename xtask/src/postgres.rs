@@ -3,6 +3,7 @@
 mod debian;
 mod docker;
 mod local;
+mod pooler;
 
 use std::{
     env, fs,
@@ -13,6 +14,7 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 
+pub(crate) use self::pooler::{TEST_PGBOUNCER, find_or_install};
 use self::{docker::Container, local::LocalServer};
 
 /// The variable that brings the server's address to tests and benchmarks, and that may give one from outside.
@@ -67,7 +69,7 @@ impl Server {
             return Self::start_local(root, &binaries, durability);
         }
         if debian::can_install()? {
-            debian::install()?;
+            debian::install("postgresql")?;
             let binaries = local::find_binaries().context("Debian's postgresql was installed, but has no initdb")?;
             return Self::start_local(root, &binaries, durability);
         }

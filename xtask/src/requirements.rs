@@ -1,159 +1,25 @@
 //! The requirements: every id has one row in `docs/requirements.md`, and what a row names as its proof exists.
 
-use std::{collections::BTreeSet, fs, path::Path};
-
-use anyhow::{Context, Result};
-
-use crate::{
-    gate::{GATES, Outcome},
-    tidy::source_files,
-};
-
-const PAGE: &str = "docs/requirements.md";
+use crate::ledger::Ledger;
 
 /// The source documents, and how many requirements each has: `S000-01` to `S000-54`, and so on.
 const SOURCES: &[(&str, u32)] = &[("S000", 54), ("S001", 48), ("S002", 79), ("S003", 27), ("S004", 24)];
 
-/// In a row whose requirement nothing shows yet.
-const NOT_YET: &str = "not yet";
+pub(crate) const REQUIREMENTS: Ledger = Ledger { page: "docs/requirements.md", ids };
 
-pub(crate) fn check(root: &Path) -> Result<Outcome> {
-    let page = fs::read_to_string(root.join(PAGE)).with_context(|| format!("cannot read {PAGE}"))?;
-    let mut functions = BTreeSet::new();
-    for source in source_files(root)? {
-        functions.extend(source.functions().map(str::to_owned));
-    }
-    let rows = rows(&page);
-    let shown = rows.iter().filter(|row| row.test != NOT_YET).count();
-    let summary = format!("{shown} of {} shown by a test", ids().count());
-    Ok(Outcome::of(problems(&rows, &functions, |path| root.join(path).exists()), summary))
-}
-
-fn ids() -> impl Iterator<Item = String> {
-    SOURCES.iter().flat_map(|(source, count)| (1..=*count).map(move |number| format!("{source}-{number:02}")))
-}
-
-/// `| id | requirement | where | test |`
-struct Row<'a> {
-    line: usize,
-    id: &'a str,
-    place: &'a str,
-    /// Test functions in backticks and `gate NAME`s, separated by commas; or "not yet".
-    test: &'a str,
-}
-
-fn rows(page: &str) -> Vec<Row<'_>> {
-    let mut rows = Vec::new();
-    for (index, line) in page.lines().enumerate() {
-        let cells: Vec<&str> = line.split('|').map(str::trim).collect();
-        if let ["", id, _, place, test, ""] = cells[..]
-            && id.starts_with('S')
-        {
-            rows.push(Row { line: index + 1, id, place, test });
-        }
-    }
-    rows
-}
-
-fn problems(rows: &[Row<'_>], functions: &BTreeSet<String>, exists: impl Fn(&str) -> bool) -> Vec<String> {
-    let mut problems = Vec::new();
-    let mut missing: BTreeSet<String> = ids().collect();
-    for row in rows {
-        let mut report = |message: String| problems.push(format!("{PAGE}:{}: {}: {message}", row.line, row.id));
-        if !missing.remove(row.id) {
-            report("the id is unknown, or has a row already".to_owned());
-        }
-        for path in in_backticks(row.place).filter(|path| is_path(path) && !exists(path)) {
-            report(format!("there is no {path}"));
-        }
-        if row.test == NOT_YET {
-            continue;
-        }
-        if row.place == NOT_YET {
-            report("a test shows what is met nowhere".to_owned());
-        }
-        for proof in row.test.split(',').map(str::trim) {
-            if let Some(gate) = proof.strip_prefix("gate ") {
-                if !GATES.iter().any(|known| known.name == gate) {
-                    report(format!("there is no gate {gate}"));
-                }
-            } else if let Some(name) = in_backticks(proof).next() {
-                let function = name.rsplit("::").next().unwrap_or(name);
-                if !functions.contains(function) {
-                    report(format!("there is no test function {function}"));
-                }
-            } else {
-                report(format!("\"{proof}\" is neither a test in backticks, nor a gate, nor \"{NOT_YET}\""));
-            }
-        }
-    }
-    problems.extend(missing.into_iter().map(|id| format!("{PAGE}: {id} has no row")));
-    problems
-}
-
-fn in_backticks(cell: &str) -> impl Iterator<Item = &str> {
-    cell.split('`').skip(1).step_by(2)
-}
-
-/// A file or folder of the tree, as opposed to a route or a command.
-fn is_path(text: &str) -> bool {
-    ["crates/", "xtask/", "docs/", "deploy/", ".ci/"].iter().any(|folder| text.starts_with(folder))
+fn ids() -> Vec<String> {
+    let of_source = |(source, count): &(&str, u32)| {
+        let source = (*source).to_owned();
+        (1..=*count).map(move |number| format!("{source}-{number:02}"))
+    };
+    SOURCES.iter().flat_map(of_source).collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
-    use super::{NOT_YET, ids, problems, rows};
-
-    /// What is wrong with a page on which every other id has its row.
-    fn found(row: &str) -> Vec<String> {
-        let id = row.split('|').nth(1).unwrap().trim();
-        let mut page = format!("{row}\n");
-        for other in ids().filter(|other| other != id) {
-            page.push_str(&format!("| {other} | something | {NOT_YET} | {NOT_YET} |\n"));
-        }
-        let functions = BTreeSet::from(["stock_is_held_once".to_owned()]);
-        problems(&rows(&page), &functions, |path| path == "crates/wharf/src/lib.rs")
-    }
-
     #[test]
-    fn rows_that_keep_their_word_pass() {
-        assert_eq!(found("| S000-01 | layers | not yet | not yet |"), [""; 0]);
-        assert_eq!(found("| S000-01 | layers | `crates/wharf/src/lib.rs` | gate layers |"), [""; 0]);
-        assert_eq!(
-            found("| S000-44 | idempotent | `POST /api/orders` | `it::stock_is_held_once`, gate tidy |"),
-            [""; 0]
-        );
-    }
-
-    #[test]
-    fn a_requirement_without_a_row_is_found() {
-        assert_eq!(found("| S000-1 | mistyped | not yet | not yet |").len(), 1);
-        let without_first: Vec<_> = problems(&rows(""), &BTreeSet::new(), |_| true);
-        assert_eq!(without_first.len(), 232);
-        assert_eq!(without_first[0], "docs/requirements.md: S000-01 has no row");
-    }
-
-    #[test]
-    fn a_second_row_for_an_id_is_found() {
-        let twice = "| S000-01 | a | not yet | not yet |\n| S000-01 | b | not yet | not yet |";
-        assert_eq!(found(twice), ["docs/requirements.md:2: S000-01: the id is unknown, or has a row already"]);
-    }
-
-    #[test]
-    fn a_proof_that_does_not_exist_is_found() {
-        let row = |test: &str| found(&format!("| S000-01 | a | `crates/wharf/src/lib.rs` | {test} |"));
-        assert_eq!(row("`gone`"), ["docs/requirements.md:1: S000-01: there is no test function gone"]);
-        assert_eq!(row("gate beauty"), ["docs/requirements.md:1: S000-01: there is no gate beauty"]);
-        assert_eq!(row("by hand").len(), 1);
-        assert_eq!(row("").len(), 1);
-    }
-
-    #[test]
-    fn a_place_that_does_not_exist_is_found() {
-        let problem = "docs/requirements.md:1: S000-01: there is no crates/gone.rs";
-        assert_eq!(found("| S000-01 | a | `crates/gone.rs` | not yet |"), [problem]);
-        assert_eq!(found("| S000-01 | a | not yet | `stock_is_held_once` |").len(), 1);
+    fn there_are_as_many_as_the_sources_have() {
+        let ids = super::ids();
+        assert_eq!((ids.len(), ids[0].as_str(), ids[231].as_str()), (232, "S000-01", "S004-24"));
     }
 }

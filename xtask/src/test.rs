@@ -12,7 +12,7 @@ use anyhow::{Context, Result};
 use crate::{
     cargo,
     gate::{GATES, Outcome, seconds},
-    postgres::{Durability, Server, TEST_POSTGRES_URL},
+    postgres::{self, Durability, Server, TEST_PGBOUNCER, TEST_POSTGRES_URL},
 };
 
 /// Runs everything even after a failure, so that one run shows all there is to mend.
@@ -38,7 +38,15 @@ pub(crate) fn run(root: &Path, durability: Durability) -> Result<ExitCode> {
             None
         }
     };
-    let tally = match run_tests(root, server.as_ref()) {
+    let pooler = postgres::find_or_install().unwrap_or_else(|error| {
+        println!("{error:#}");
+        None
+    });
+    if pooler.is_none() {
+        println!("pgbouncer: SKIPPED, it is not installed; nothing is tested behind a pooler");
+        skipped.push("pgbouncer");
+    }
+    let tally = match run_tests(root, server.as_ref(), pooler.as_deref()) {
         Ok((tally, all_passed)) => {
             if !all_passed || tally.passed == 0 {
                 failures.push("tests"); // a run in which nothing passed proves nothing
@@ -70,11 +78,14 @@ fn verdict(failures: &[&str], skipped: &[&str], took: &str) -> String {
 }
 
 /// Shows the tests' output as it comes, and counts.
-fn run_tests(root: &Path, server: Option<&Server>) -> Result<(Tally, bool)> {
+fn run_tests(root: &Path, server: Option<&Server>, pooler: Option<&Path>) -> Result<(Tally, bool)> {
     let mut command = cargo(root);
     command.args(["test", "--workspace", "--no-fail-fast"]).stdout(Stdio::piped());
     if let Some(server) = server {
         command.env(TEST_POSTGRES_URL, server.url());
+    }
+    if let Some(pooler) = pooler {
+        command.env(TEST_PGBOUNCER, pooler);
     }
     let mut tests = command.spawn().context("cannot run cargo test")?;
     let output = tests.stdout.take().context("cargo test has no output")?;

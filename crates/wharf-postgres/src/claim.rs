@@ -74,7 +74,7 @@ async fn claim_freely(engine: &Postgres, claim: &Claim<'_>) -> Result<Vec<PgRow>
     let mut lane = engine.post().take().await?;
     let query = sqlx::query(CLAIM).bind(claim.endpoint).bind(i64::try_from(claim.max).unwrap_or(i64::MAX));
     let rows = query.bind(micros(claim.lease)).bind(claim.survivors).fetch_all(&mut *lane).await;
-    lane.done(rows).map_err(|error| failed("claim deliveries", error))
+    lane.done(rows).await.map_err(|error| failed("claim deliveries", error))
 }
 
 /// Reads rows of a wait, of what is claimed, and of its message.

@@ -72,8 +72,9 @@ pub(crate) async fn count(engine: &Postgres, max: u64) -> Result<u64, Error> {
 
 /// See [`Store::redrive`](wharf::ports::Store::redrive).
 pub(crate) async fn redrive(engine: &Postgres, filter: &DeadLetterFilter) -> Result<u64, Error> {
-    let rows = bind(REDRIVE, filter).fetch_all(engine.pool()).await;
-    let sent_to = rows.and_then(|rows| rows.iter().map(|row| row.try_get(0)).collect());
+    let mut lane = engine.post().take().await?;
+    let rows = bind(REDRIVE, filter).fetch_all(&mut *lane).await;
+    let sent_to = lane.done(rows).await.and_then(|rows| rows.iter().map(|row| row.try_get(0)).collect());
     let sent_to: Vec<String> = sent_to.map_err(|error| failed("redrive dead letters", error))?;
     engine.committed(sent_to.iter().map(|endpoint| Ring::from(endpoint.as_str())));
     Ok(sent_to.len() as u64)
@@ -81,8 +82,9 @@ pub(crate) async fn redrive(engine: &Postgres, filter: &DeadLetterFilter) -> Res
 
 /// See [`Store::discard`](wharf::ports::Store::discard).
 pub(crate) async fn discard(engine: &Postgres, filter: &DeadLetterFilter) -> Result<u64, Error> {
-    let discarded = bind(DISCARD, filter).execute(engine.pool()).await;
-    let discarded = discarded.map_err(|error| failed("discard dead letters", error))?;
+    let mut lane = engine.post().take().await?;
+    let discarded = bind(DISCARD, filter).execute(&mut *lane).await;
+    let discarded = lane.done(discarded).await.map_err(|error| failed("discard dead letters", error))?;
     engine.committed([]);
     Ok(discarded.rows_affected())
 }

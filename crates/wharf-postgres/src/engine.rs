@@ -24,6 +24,7 @@ use crate::{
     migrations::{Migrations, WHARF, migrate},
     notify::Notifier,
     options::ShareCommits,
+    session::Session,
 };
 
 /// Connections for claims, settlements, renewals and sends. They come in batches: a few connections keep the server
@@ -62,9 +63,10 @@ struct Shared {
     /// For everything that comes in batches, so that renewals never wait for handlers.
     post: Arc<Lanes>,
     reads: PgPool,
+    session: Session,
+    /// How the listener connects, when not as all others do.
+    listen_on: Option<PgConnectOptions>,
     left_off: LeftOff,
-    /// How the listener connects.
-    connect: PgConnectOptions,
 }
 
 impl Postgres {
@@ -85,36 +87,49 @@ impl Postgres {
     }
 
     pub(crate) async fn open(options: PostgresOptions) -> Result<Self, Error> {
-        migrate(&options.connect, options.acquire_timeout, WHARF).await?;
-        let connect = options.connect.options([
+        let session = Session::new(options.connect, options.is_pooled).with(options.settings);
+        migrate(&session, options.acquire_timeout, WHARF).await?;
+        let session = session.with([
             ("statement_timeout", format!("{}ms", options.statement_timeout.as_millis())),
             // A connection that was dropped half-way frees its locks, even while the server is at work for it.
             ("client_connection_check_interval", "1s".to_owned()),
         ]);
+        // Behind a pooler a connection is read on within a transaction, which ends as it comes back.
+        let (entering, reentering, leaving) = (session.clone(), session.clone(), session.clone());
         let reads = PgPoolOptions::new()
             .max_connections(options.reads_max)
             .acquire_timeout(options.acquire_timeout)
             .test_before_acquire(false)
-            .before_acquire(|connection, seen| {
+            .after_connect(move |connection, _| {
+                let session = entering.clone();
+                Box::pin(async move { session.enter(connection, false).await })
+            })
+            .before_acquire(move |connection, seen| {
+                let session = reentering.clone();
                 Box::pin(async move {
                     if seen.idle_for > PING_AFTER_IDLE {
                         connection.ping().await?;
                     }
-                    Ok(true)
+                    session.enter(connection, true).await.map(|()| true)
                 })
             })
-            .connect_lazy_with(connect.clone());
+            .after_release(move |connection, _| {
+                let session = leaving.clone();
+                Box::pin(async move { session.leave(connection).await.map(|()| true) })
+            })
+            .connect_lazy_with(session.options());
         let shared = Shared {
             clock: options.clock,
             wakeups: Wakeups::default(),
-            notifier: Notifier::start(connect.clone()),
+            notifier: Notifier::start(session.clone()),
             commits: AtomicU64::new(0),
-            lanes: Lanes::new(connect.clone(), options.transactions_max, options.acquire_timeout),
+            lanes: Lanes::for_transactions(session.clone(), options.transactions_max, options.acquire_timeout),
             share: options.share,
-            post: Lanes::new(connect.clone().options(ONE_GOOD_PLAN), POST_CONNECTIONS_MAX, options.acquire_timeout),
+            post: Lanes::for_statements(session.with(ONE_GOOD_PLAN), POST_CONNECTIONS_MAX, options.acquire_timeout),
             reads,
+            listen_on: options.listen_on,
+            session,
             left_off: LeftOff::default(),
-            connect,
         };
         Ok(Self { shared: Arc::new(shared) })
     }
@@ -124,7 +139,7 @@ impl Postgres {
     /// # Errors
     /// `W0020` when a newer version of the program migrated it; nothing was changed then.
     pub async fn migrate(&self, migrations: Migrations) -> Result<(), Error> {
-        migrate(&self.shared.connect, self.shared.lanes.acquire_timeout(), migrations).await
+        migrate(&self.shared.session, self.shared.lanes.acquire_timeout(), migrations).await
     }
 
     /// Connections for reading, outside any delivery.
@@ -165,12 +180,14 @@ impl Postgres {
         &self.shared.post
     }
 
-    pub(crate) fn left_off(&self) -> &LeftOff {
-        &self.shared.left_off
+    /// How to listen; `None` where nobody can.
+    pub(crate) fn listen_options(&self) -> Option<PgConnectOptions> {
+        let session = &self.shared.session;
+        self.shared.listen_on.clone().or_else(|| (!session.is_pooled()).then(|| session.options()))
     }
 
-    pub(crate) fn connect_options(&self) -> &PgConnectOptions {
-        &self.shared.connect
+    pub(crate) fn left_off(&self) -> &LeftOff {
+        &self.shared.left_off
     }
 
     pub(crate) fn notifier(&self) -> &Notifier {
@@ -187,10 +204,11 @@ impl Postgres {
 
 impl fmt::Debug for Postgres {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let connect = self.shared.session.options();
         f.debug_struct("Postgres")
-            .field("host", &self.shared.connect.get_host())
-            .field("port", &self.shared.connect.get_port())
-            .field("database", &self.shared.connect.get_database())
+            .field("host", &connect.get_host())
+            .field("port", &connect.get_port())
+            .field("database", &connect.get_database())
             .finish_non_exhaustive()
     }
 }

@@ -148,7 +148,7 @@ pub(crate) async fn prune(engine: &Postgres, ended_before: Duration, max: usize)
         .bind(i64::try_from(max).unwrap_or(i64::MAX))
         .execute(&mut *lane)
         .await;
-    let pruned = lane.done(pruned).map_err(|error| failed("prune the inbox", error))?;
+    let pruned = lane.done(pruned).await.map_err(|error| failed("prune the inbox", error))?;
     if pruned.rows_affected() > 0 {
         engine.committed([]);
     }

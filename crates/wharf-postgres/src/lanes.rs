@@ -15,7 +15,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use sqlx::{ConnectOptions, Connection, PgConnection, postgres::PgConnectOptions};
+use sqlx::{Connection, PgConnection, SqlStr};
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore, oneshot},
     time::timeout,
@@ -24,6 +24,7 @@ use wharf::{Code, Error};
 
 use crate::{
     error::{failed, is_broken},
+    session::Session,
     sharing::Group,
     transaction::Mode,
 };
@@ -31,7 +32,9 @@ use crate::{
 /// A bounded set of connections that are made alike.
 #[derive(Debug)]
 pub(crate) struct Lanes {
-    connect: PgConnectOptions,
+    session: Session,
+    /// Whether a connection is taken for a transaction, or for what behind a pooler needs one.
+    for_statements: bool,
     size_max: u32,
     acquire_timeout: Duration,
     free: Arc<Semaphore>,
@@ -62,10 +65,21 @@ pub(crate) struct Lane {
 }
 
 impl Lanes {
-    pub(crate) fn new(connect: PgConnectOptions, size_max: u32, acquire_timeout: Duration) -> Arc<Self> {
+    /// For transactions, which their users begin and end.
+    pub(crate) fn for_transactions(session: Session, size_max: u32, acquire_timeout: Duration) -> Arc<Self> {
+        Self::new(session, false, size_max, acquire_timeout)
+    }
+
+    /// For single statements, and for transactions that sqlx begins.
+    pub(crate) fn for_statements(session: Session, size_max: u32, acquire_timeout: Duration) -> Arc<Self> {
+        Self::new(session, true, size_max, acquire_timeout)
+    }
+
+    fn new(session: Session, for_statements: bool, size_max: u32, acquire_timeout: Duration) -> Arc<Self> {
         let free = Arc::new(Semaphore::new(size_max as usize));
         Arc::new(Self {
-            connect,
+            session,
+            for_statements,
             size_max,
             acquire_timeout,
             free,
@@ -115,14 +129,18 @@ impl Lanes {
     async fn with(self: &Arc<Self>, permit: OwnedSemaphorePermit) -> Result<Lane, Error> {
         let idle = self.idle().pop();
         let is_used = idle.is_some();
-        let Idle { connection, begun } = match idle {
+        let Idle { mut connection, begun } = match idle {
             Some(idle) => idle,
             None => {
-                let connected = self.in_time("connect", self.connect.connect()).await?;
+                let connected = self.in_time("connect", self.session.connect()).await?;
                 let connection = connected.map_err(|error| failed("connect to PostgreSQL", error))?;
                 Idle { connection, begun: None }
             }
         };
+        if self.for_statements {
+            let entered = self.session.enter(&mut connection, is_used).await;
+            entered.map_err(|error| failed("begin behind the pooler", error))?;
+        }
         let group = Group::default();
         Ok(Lane { connection, is_used, begun, group, lanes: Arc::clone(self), _permit: permit })
     }
@@ -209,12 +227,35 @@ impl Lane {
     }
 
     /// Gives the connection back if it is still sound after this answer, whatever the answer was.
-    pub(crate) fn done<T>(self, answer: Result<T, sqlx::Error>) -> Result<T, sqlx::Error> {
-        match &answer {
-            Err(error) if is_broken(error) => self.lost(),
-            Ok(_) | Err(_) => self.give_back(),
+    pub(crate) async fn done<T>(self, answer: Result<T, sqlx::Error>) -> Result<T, sqlx::Error> {
+        match answer {
+            Ok(answer) => self.finish().await.map(|()| answer),
+            Err(error) if is_broken(&error) => {
+                self.lost();
+                Err(error)
+            }
+            // Closing it ends its transaction, too.
+            Err(error) if self.lanes.session.is_pooled() => Err(error),
+            Err(error) => {
+                self.give_back();
+                Err(error)
+            }
         }
-        answer
+    }
+
+    /// Ends what it was taken for, and gives it back.
+    pub(crate) async fn finish(mut self) -> Result<(), sqlx::Error> {
+        let left = self.lanes.session.leave(&mut self.connection).await;
+        match &left {
+            Ok(()) => self.give_back(),
+            Err(_) => self.lost(),
+        }
+        left
+    }
+
+    /// A statement that ends in a `BEGIN`, and what else has to be said then.
+    pub(crate) fn begun_by(&self, begin: &'static str) -> SqlStr {
+        self.lanes.session.begun_by(begin)
     }
 
     /// Whether it was used before. Then a failure may only mean that it died while it was idle.

@@ -15,6 +15,26 @@
 //!
 //! An application that has a pool and transactions of its own publishes within them: see [`JoinPostgres`], and the example
 //! `existing_axum_app`, which adopts wharf in about ten lines.
+//!
+//! # Behind a pooler
+//!
+//! A pooler in transaction mode, such as PgBouncer, has to be said, and what listens needs a connection that goes straight
+//! to the server:
+//!
+//! ```no_run
+//! # async fn start() -> Result<(), wharf::Error> {
+//! # use wharf_postgres::Postgres;
+//! let engine = Postgres::options("postgres://app@pooler:6432/app")?
+//!     .through_pooler()
+//!     .listen_on("postgres://app@server:5432/app")?
+//!     .connect()
+//!     .await?;
+//! # drop(engine); Ok(()) }
+//! ```
+//!
+//! All else goes through the pooler: see [`PostgresOptions::through_pooler`] for what it costs and what the pooler must
+//! have, and [`PostgresOptions::listen_on`] for how it is without. Handlers mind what they mind anyhow: a `SET` without
+//! `LOCAL`, a temporary table or a session's advisory lock is of no use beyond its transaction.
 
 mod claim;
 mod dead_letters;
@@ -32,6 +52,7 @@ mod row;
 mod sagas;
 mod schedules;
 mod send;
+mod session;
 mod settle;
 mod sharing;
 mod store;

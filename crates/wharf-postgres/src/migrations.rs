@@ -3,14 +3,14 @@
 use std::{borrow::Cow, time::Duration};
 
 use sqlx::{
-    ConnectOptions, Connection, SqlSafeStr,
+    Connection, PgConnection, SqlSafeStr,
     migrate::{MigrateError, Migration, MigrationType, Migrator},
-    postgres::PgConnectOptions,
+    raw_sql,
 };
 use tokio::time::timeout;
 use wharf::{Code, Error};
 
-use crate::error::failed;
+use crate::{error::failed, session::Session};
 
 /// The steps that make up a program's tables, in a schema of the program's own.
 ///
@@ -33,9 +33,9 @@ pub(crate) const WHARF: Migrations = Migrations::of(
         ("dead letters", include_str!("../migrations/0003_dead_letters.sql")),
         ("sagas", include_str!("../migrations/0004_sagas.sql")),
         ("timers", include_str!("../migrations/0005_timers.sql")),
-        ("inbox", include_str!("../migrations/0023_inbox.sql")),
-        ("subscriptions", include_str!("../migrations/0021_subscriptions.sql")),
-        ("schedules", include_str!("../migrations/0022_schedules.sql")),
+        ("subscriptions", include_str!("../migrations/0006_subscriptions.sql")),
+        ("schedules", include_str!("../migrations/0007_schedules.sql")),
+        ("inbox", include_str!("../migrations/0008_inbox.sql")),
     ],
 );
 
@@ -59,23 +59,31 @@ impl Migrations {
 }
 
 /// Runs what has not run yet, under a lock of the database's, so that any number of processes may start at once.
-pub(crate) async fn migrate(
-    connect: &PgConnectOptions,
-    connect_timeout: Duration,
-    migrations: Migrations,
-) -> Result<(), Error> {
+pub(crate) async fn migrate(session: &Session, connect_timeout: Duration, migrations: Migrations) -> Result<(), Error> {
     // What exists already is no news; and a long migration is not to be cut off.
-    let connect = connect.clone().options([("client_min_messages", "warning"), ("statement_timeout", "0")]);
-    let connected = timeout(connect_timeout, connect.connect()).await.map_err(|_| {
+    let session = session.with([("client_min_messages", "warning"), ("statement_timeout", "0")]);
+    let connected = timeout(connect_timeout, session.connect()).await.map_err(|_| {
         let message = format!("PostgreSQL did not accept a connection within {connect_timeout:?}");
         Error::new(Code::ENGINE_UNREACHABLE, message)
     })?;
     let mut connection = connected.map_err(|error| failed("connect to PostgreSQL", error))?;
-    let migrated = migrations.migrator().run_direct(None, &mut connection, false).await;
+    let migrated = run(&session, &mut connection, migrations).await;
     // Closing also ends the lock, which a failed run leaves held.
     let closed = connection.close().await;
     migrated.map_err(|error| refused(migrations, error))?;
     closed.map_err(|error| failed("end the migration", error))
+}
+
+async fn run(session: &Session, connection: &mut PgConnection, migrations: Migrations) -> Result<(), MigrateError> {
+    let mut migrator = migrations.migrator();
+    if session.is_pooled() {
+        // A session's lock would stay with the pooler's connection. Ours ends with the transaction around all steps.
+        session.enter(connection, false).await?;
+        raw_sql("SELECT pg_advisory_xact_lock(hashtext('wharf.migrations'))").execute(&mut *connection).await?;
+        migrator.set_locking(false);
+    }
+    migrator.run_direct(None, connection, false).await?;
+    session.leave(connection).await.map_err(MigrateError::Execute)
 }
 
 fn refused(migrations: Migrations, error: MigrateError) -> Error {

@@ -7,20 +7,20 @@
 use std::{
     collections::BTreeSet,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU32, Ordering},
     },
     time::Duration,
 };
 
 use sqlx::{
-    ConnectOptions, PgConnection,
-    postgres::{PgConnectOptions, PgListener, PgPoolOptions},
+    PgConnection,
+    postgres::{PgListener, PgPoolOptions},
 };
 use tokio::{sync::Notify, task::JoinHandle};
 use wharf::{Error, ports::Wakeups};
 
-use crate::{Postgres, error::failed};
+use crate::{Postgres, error::failed, session::Session};
 
 /// Everything is told on one channel; the payload is the endpoint.
 const CHANNEL: &str = "wharf";
@@ -45,11 +45,11 @@ struct News {
 }
 
 impl Notifier {
-    pub(crate) fn start(connect: PgConnectOptions) -> Self {
+    pub(crate) fn start(session: Session) -> Self {
         let news = Arc::<News>::default();
         // Nothing is written here that a power cut could lose.
-        let connect = connect.options([("synchronous_commit", "off")]);
-        let task = tokio::spawn(Arc::clone(&news).run(connect));
+        let session = session.with([("synchronous_commit", "off")]);
+        let task = tokio::spawn(Arc::clone(&news).run(session));
         Self { news, task }
     }
 
@@ -59,7 +59,7 @@ impl Notifier {
         if endpoints.peek().is_none() {
             return;
         }
-        let mut waiting = self.news.endpoints.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut waiting = self.news.waiting();
         for endpoint in endpoints {
             if !waiting.contains(endpoint) {
                 waiting.insert(endpoint.to_owned());
@@ -89,46 +89,55 @@ impl Drop for Notifier {
 }
 
 impl News {
-    async fn run(self: Arc<Self>, connect: PgConnectOptions) {
+    async fn run(self: Arc<Self>, session: Session) {
         let mut connection = None;
         loop {
             self.bell.notified().await;
-            let endpoints = {
-                let mut waiting = self.endpoints.lock().unwrap_or_else(PoisonError::into_inner);
-                std::mem::take(&mut *waiting)
-            };
-            match self.tell(&mut connection, &connect, endpoints).await {
+            let endpoints = std::mem::take(&mut *self.waiting());
+            match self.tell(&mut connection, &session, &endpoints).await {
                 Ok(()) => tokio::time::sleep(GATHER).await,
                 Err(error) => {
                     connection = None;
                     let error = failed("notify other processes", error);
                     tracing::warn!(error = error.chain(), "other processes find new work only when they look");
                     tokio::time::sleep(TROUBLE_PAUSE).await;
+                    // Told twice does no harm; never told, it would wait for the next look.
+                    self.waiting().extend(endpoints);
+                    self.bell.notify_one();
                 }
             }
         }
     }
 
+    fn waiting(&self) -> MutexGuard<'_, BTreeSet<String>> {
+        self.endpoints.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     async fn tell(
         &self,
         connection: &mut Option<PgConnection>,
-        connect: &PgConnectOptions,
-        endpoints: BTreeSet<String>,
+        session: &Session,
+        endpoints: &BTreeSet<String>,
     ) -> Result<(), sqlx::Error> {
         const TELL: &str = "SELECT count(pg_notify('wharf', endpoint)) FROM unnest($1::text[]) AS n(endpoint)";
 
         let connection = match connection {
             Some(connection) => connection,
             None => {
-                let mut fresh = connect.connect().await?;
+                let mut fresh = session.connect().await?;
+                session.enter(&mut fresh, false).await?;
                 let backend: i32 = sqlx::query_scalar("SELECT pg_backend_pid()").fetch_one(&mut fresh).await?;
-                self.backend.store(backend.cast_unsigned(), Ordering::Relaxed);
+                session.leave(&mut fresh).await?;
+                // Behind a pooler it may be anybody's next. Then who told hears it, and looks once more than need be.
+                let backend = if session.is_pooled() { 0 } else { backend.cast_unsigned() };
+                self.backend.store(backend, Ordering::Relaxed);
                 connection.insert(fresh)
             }
         };
-        let endpoints: Vec<String> = endpoints.into_iter().collect();
-        sqlx::query(TELL).bind(endpoints).execute(connection).await?;
-        Ok(())
+        let endpoints: Vec<&str> = endpoints.iter().map(String::as_str).collect();
+        session.enter(connection, true).await?;
+        sqlx::query(TELL).bind(endpoints).execute(&mut *connection).await?;
+        session.leave(connection).await
     }
 }
 
@@ -136,11 +145,13 @@ impl News {
 pub(crate) async fn listen(engine: &Postgres) -> Result<(), Error> {
     let hear = |error| failed("listen for other processes", error);
     let wakeups: &Wakeups = engine.wakeups();
-    let pool = PgPoolOptions::new()
-        .max_connections(1)
-        .max_lifetime(None)
-        .idle_timeout(None)
-        .connect_lazy_with(engine.connect_options().clone());
+    let Some(options) = engine.listen_options() else {
+        tracing::warn!(
+            "behind a pooler nobody can listen: give an address to `listen_on`; until then what other processes send is found when it is looked for"
+        );
+        return std::future::pending().await;
+    };
+    let pool = PgPoolOptions::new().max_connections(1).max_lifetime(None).idle_timeout(None).connect_lazy_with(options);
     let mut listener = PgListener::connect_with(&pool).await.map_err(hear)?;
     listener.listen(CHANNEL).await.map_err(hear)?;
     // Nobody knows what was told while nobody listened.

@@ -18,6 +18,9 @@ pub(crate) struct ShareCommits {
 #[must_use = "options do nothing until they connect"]
 pub struct PostgresOptions {
     pub(crate) connect: PgConnectOptions,
+    pub(crate) settings: Vec<(String, String)>,
+    pub(crate) is_pooled: bool,
+    pub(crate) listen_on: Option<PgConnectOptions>,
     pub(crate) transactions_max: u32,
     pub(crate) share: ShareCommits,
     pub(crate) reads_max: u32,
@@ -36,6 +39,9 @@ impl PostgresOptions {
             PgConnectOptions::from_str(url).map_err(|error| failed("read the address of PostgreSQL", error))?;
         Ok(Self {
             connect: connect.application_name("wharf"),
+            settings: Vec::new(),
+            is_pooled: false,
+            listen_on: None,
             transactions_max: 16,
             share: ShareCommits { members_max: 1, age_max: Duration::from_millis(5) },
             reads_max: 8,
@@ -48,8 +54,38 @@ impl PostgresOptions {
     /// A setting of every connection, such as the schema in which names without one are found: `search_path`. What wharf
     /// needs of its own connections it sets itself, and it names its own schema wherever it is meant.
     pub fn setting(mut self, name: &str, value: &str) -> Self {
-        self.connect = self.connect.options([(name, value)]);
+        self.settings.push((name.to_owned(), value.to_owned()));
         self
+    }
+
+    /// Says that the address is that of a pooler in transaction mode, such as PgBouncer with `pool_mode = transaction`.
+    ///
+    /// Everything but listening works there as it does without: settings are made anew in each transaction, single
+    /// statements get transactions of their own, prepared statements are not kept, and migrations take a lock that ends
+    /// with their transaction. Each of these costs something, so do not say it of a server. The pooler must keep
+    /// `DateStyle`, `client_encoding`, `TimeZone` and `application_name`, as PgBouncer does by itself, and its pool must
+    /// have a connection for each transaction that is to be open at once: [`transactions_max`](Self::transactions_max),
+    /// [`reads_max`](Self::reads_max) and five, for every worker process.
+    ///
+    /// What needs a **direct connection** is hearing of other processes' work: see [`listen_on`](Self::listen_on).
+    pub fn through_pooler(mut self) -> Self {
+        self.is_pooled = true;
+        self
+    }
+
+    /// The address of the server itself, for the one connection that hears of other processes' work when all others go
+    /// [`through a pooler`](Self::through_pooler), where nobody can `LISTEN`.
+    ///
+    /// Without it a worker behind a pooler says so once, and finds what other processes send when it looks, within
+    /// [`Limits::fallback_poll`](wharf::Limits::fallback_poll). What its own process sends it hears of in any case.
+    ///
+    /// # Errors
+    /// `W0017` when it is no address.
+    pub fn listen_on(mut self, url: &str) -> Result<Self, Error> {
+        let connect = PgConnectOptions::from_str(url);
+        let connect = connect.map_err(|error| failed("read the address of PostgreSQL to listen on", error))?;
+        self.listen_on = Some(connect.application_name("wharf"));
+        Ok(self)
     }
 
     /// How many transactions may be open at once, each on a connection of its own. Default 16; handlers beyond that wait.

@@ -28,7 +28,7 @@ pub(crate) async fn prune(engine: &Postgres, retention: &Retention, max: usize) 
         .bind(i64::try_from(max).unwrap_or(i64::MAX))
         .fetch_one(&mut *lane)
         .await;
-    let pruned: i64 = lane.done(pruned).map_err(|error| failed("prune", error))?;
+    let pruned: i64 = lane.done(pruned).await.map_err(|error| failed("prune", error))?;
     if pruned > 0 {
         engine.committed([]);
     }

@@ -27,7 +27,7 @@ pub(crate) async fn renew(engine: &Postgres, leases: &[Lease], length: Duration)
     let mut lane = engine.post().take().await?;
     let rows = sqlx::query(RENEW).bind(ids).bind(epochs).bind(micros(length)).fetch_all(&mut *lane).await;
     let kept = rows.and_then(|rows| rows.iter().map(|row| row.try_get(0)).collect());
-    let kept: HashSet<i64> = lane.done(kept).map_err(|error| failed("renew leases", error))?;
+    let kept: HashSet<i64> = lane.done(kept).await.map_err(|error| failed("renew leases", error))?;
     engine.committed([]);
     Ok(leases.iter().filter(|lease| !kept.contains(&lease.id)).copied().collect())
 }

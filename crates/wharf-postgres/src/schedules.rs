@@ -71,7 +71,7 @@ pub(crate) async fn fire(
         send_within(&mut transaction, outgoing).await?;
     }
     transaction.commit().await.map_err(what)?;
-    lane.give_back();
+    lane.finish().await.map_err(what)?;
     if ticked.fired {
         engine.committed(rings(outgoing));
     }

@@ -171,7 +171,7 @@ pub(crate) async fn send(engine: &crate::Postgres, batch: &[Outgoing]) -> Result
     };
     let mut lane = engine.post().take().await?;
     let sent = query.execute(&mut *lane).await;
-    lane.done(sent).map_err(|error| failed("send", error))?;
+    lane.done(sent).await.map_err(|error| failed("send", error))?;
     engine.committed(rings(batch));
     Ok(())
 }

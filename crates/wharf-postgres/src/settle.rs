@@ -86,7 +86,7 @@ pub(crate) async fn settle(engine: &Postgres, batch: &[Settlement]) -> Result<Ve
     let mut lane = engine.post().take().await?;
     // On an error, perhaps half-way through, the connection is dropped, and what it had begun goes with it.
     let settled = settle_on(&mut lane, &done, &failures).await.map_err(|error| failed("settle deliveries", error))?;
-    lane.give_back();
+    lane.finish().await.map_err(|error| failed("settle deliveries", error))?;
 
     let mut ours = vec![false; batch.len()];
     for place in settled {

@@ -11,7 +11,7 @@
 
 use std::{error::Error as StdError, time::Instant};
 
-use sqlx::raw_sql;
+use sqlx::{SqlSafeStr, raw_sql};
 use tokio::sync::oneshot;
 use wharf::{
     Code, Error, Outgoing,
@@ -133,8 +133,11 @@ async fn commit(engine: &Postgres, mut lane: Lane) {
     let committed = match settle_group(&mut lane, &members).await {
         Ok(Settled::Ready) => {
             let wanted = lane.is_wanted();
-            let commit = raw_sql(if wanted { COMMIT_GROUP_AND_BEGIN } else { "COMMIT" });
-            commit.execute(&mut *lane).await.map(|_| wanted).map_err(|error| failed("commit", error))
+            let commit = match wanted {
+                true => lane.begun_by(COMMIT_GROUP_AND_BEGIN),
+                false => "COMMIT".into_sql_str(),
+            };
+            raw_sql(commit).execute(&mut *lane).await.map(|_| wanted).map_err(|error| failed("commit", error))
         }
         Ok(Settled::Stale) => Err(Error::new(Code::STALE_LEASE, "a delivery was no longer ours")),
         Ok(Settled::Lost) => Err(lost()),

@@ -110,7 +110,8 @@ impl Store for Postgres {
             "CREATE OR REPLACE FUNCTION wharf.wharf_now() RETURNS BIGINT LANGUAGE sql VOLATILE AS 'SELECT {}::BIGINT'",
             now.as_micros()
         ));
-        let wound = sqlx::query(stand_still).execute(self.pool()).await;
-        wound.map(|_| ()).map_err(|error| failed("wind the database's clock", error))
+        let mut lane = self.post().take().await?;
+        let wound = sqlx::query(stand_still).execute(&mut *lane).await;
+        lane.done(wound).await.map(|_| ()).map_err(|error| failed("wind the database's clock", error))
     }
 }

@@ -77,7 +77,7 @@ pub(crate) async fn declare(engine: &Postgres, declaration: &Declaration) -> Res
     let problems = declaration.problems(&find(&mut *transaction).await.map_err(what)?);
     if !problems.is_empty() {
         transaction.rollback().await.map_err(what)?;
-        lane.give_back();
+        lane.finish().await.map_err(what)?;
         return Ok(Declared::Refused(problems));
     }
     for replacement in &declaration.replacements {
@@ -96,7 +96,7 @@ pub(crate) async fn declare(engine: &Postgres, declaration: &Declaration) -> Res
         .await
         .map_err(what)?;
     transaction.commit().await.map_err(what)?;
-    lane.give_back();
+    lane.finish().await.map_err(what)?;
     let replaced = declaration.replacements.iter().map(|replacement| &*replacement.new);
     engine.committed(replaced.chain([Wakeups::ROUTES, Wakeups::TIMERS]).map(Ring::from));
     Ok(Declared::Accepted)
@@ -121,7 +121,7 @@ pub(crate) async fn confirm(engine: &Postgres, subscriptions: &[Subscription]) -
         .bind(texts(subscriptions, |one| &one.endpoint))
         .execute(&mut *lane)
         .await;
-    lane.done(confirmed).map_err(|error| failed("confirm subscriptions", error))?;
+    lane.done(confirmed).await.map_err(|error| failed("confirm subscriptions", error))?;
     engine.committed([]);
     Ok(())
 }
@@ -138,7 +138,7 @@ pub(crate) async fn retire(engine: &Postgres, endpoint: &str, message: &str, max
         .bind(code.meaning)
         .execute(&mut *lane)
         .await;
-    let retired = lane.done(retired).map_err(|error| failed("retire a subscription", error))?;
+    let retired = lane.done(retired).await.map_err(|error| failed("retire a subscription", error))?;
     engine.committed([Ring::from(Wakeups::ROUTES)]);
     Ok(retired.rows_affected())
 }

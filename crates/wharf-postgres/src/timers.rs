@@ -97,7 +97,7 @@ pub(crate) async fn fire(engine: &Postgres, max: usize) -> Result<Fired, Error> 
         send_within(&mut transaction, &outgoing).await?;
     }
     transaction.commit().await.map_err(what)?;
-    lane.give_back();
+    lane.finish().await.map_err(what)?;
     if !outgoing.is_empty() {
         engine.committed(rings(&outgoing));
     }

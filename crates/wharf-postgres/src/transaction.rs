@@ -3,7 +3,7 @@
 use std::{any::Any, time::Duration};
 
 use async_trait::async_trait;
-use sqlx::{Connection, PgConnection, raw_sql};
+use sqlx::{Connection, PgConnection, SqlSafeStr, raw_sql};
 use wharf::{
     Code, Error, Outgoing, Tx,
     ports::{Burial, Lease, Receipt, Ring, SagaId, SagaRow, TimerArm, Transaction, Wakeups},
@@ -162,8 +162,11 @@ impl PostgresTransaction {
             }
         }
         let wanted = self.lane.is_wanted();
-        let commit = raw_sql(if wanted { self.mode.commit_and_begin() } else { self.mode.commit() });
-        commit.execute(&mut *self.lane).await.map_err(|error| failed("commit", error))?;
+        let commit = match wanted {
+            true => self.lane.begun_by(self.mode.commit_and_begin()),
+            false => self.mode.commit().into_sql_str(),
+        };
+        raw_sql(commit).execute(&mut *self.lane).await.map_err(|error| failed("commit", error))?;
         let timers = self.arms.then_some(Ring::from(Wakeups::TIMERS));
         self.engine.committed(rings(outgoing).chain(timers));
         if wanted {
@@ -197,11 +200,12 @@ async fn open(lane: &mut Lane, mode: Mode) -> Result<(), sqlx::Error> {
         Some(_) => mode.begin_anew(),
         None if lane.is_used() => mode.begin(),
         None => {
-            std::mem::forget(lane.begin_with(mode.begin()).await?);
+            let begin = lane.begun_by(mode.begin());
+            std::mem::forget(lane.begin_with(begin).await?);
             return Ok(());
         }
     };
-    raw_sql(begin).execute(&mut **lane).await?;
+    raw_sql(lane.begun_by(begin)).execute(&mut **lane).await?;
     Ok(())
 }
 

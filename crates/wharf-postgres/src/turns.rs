@@ -111,7 +111,7 @@ pub(crate) async fn claim(engine: &Postgres, claim: &Claim<'_>, turns: Turns) ->
     let left_off = engine.left_off().at(claim.endpoint);
     let (rows, last) = claim_within(&mut transaction, claim, turns, &left_off).await.map_err(what)?;
     transaction.commit().await.map_err(what)?;
-    lane.give_back();
+    lane.finish().await.map_err(what)?;
     if let Some(last) = last {
         engine.left_off().set(claim.endpoint, last);
     }

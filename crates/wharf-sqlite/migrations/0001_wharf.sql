@@ -133,7 +133,7 @@ CREATE INDEX wharf_inbox_ended ON wharf_inbox (ended_at);
 CREATE TABLE wharf_subscriptions (
     message TEXT NOT NULL,
     endpoint TEXT NOT NULL,
-    kind TEXT NOT NULL,
+    kind TEXT NOT NULL CHECK (kind IN ('command', 'event')),
     takes_turns INTEGER NOT NULL,
     declared_at INTEGER NOT NULL,
     seen_at INTEGER NOT NULL,
@@ -146,7 +146,7 @@ CREATE TABLE wharf_schedules (
     tenant TEXT NOT NULL,
     name TEXT NOT NULL,
     message TEXT NOT NULL,
-    period INTEGER NOT NULL,
+    period INTEGER NOT NULL CHECK (period > 0),
     next_at INTEGER NOT NULL,
     last_at INTEGER,
     missed INTEGER NOT NULL DEFAULT 0,

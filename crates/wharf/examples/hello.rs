@@ -1,5 +1,4 @@
 //! Commands, a handler with a transaction, and the event that follows: `cargo run -p wharf --example hello`.
-#![expect(clippy::print_stdout, reason = "an example shows what it does")]
 
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
@@ -44,8 +43,8 @@ async fn announce(Msg(greeted): Msg<Greeted>, State(told): State<mpsc::Sender<St
     Ok(())
 }
 
-#[tokio::main]
-async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// Greets three guests, the first of them twice.
+pub(crate) async fn run(mut say: impl FnMut(String)) -> Result<(), Box<dyn std::error::Error>> {
     let (told, mut greetings) = mpsc::channel(8);
     let module = Module::new("hello", told).consume("greet", greet).consume("announce", announce);
     let worker = Worker::new(Memory::new()).module(module).ready().await?;
@@ -57,9 +56,15 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let all_greeted = async {
         for _ in 0..3 {
-            println!("{}", greetings.recv().await.unwrap_or_default());
+            say(greetings.recv().await.unwrap_or_default());
         }
     };
     worker.run_until(all_greeted).await;
     Ok(())
+}
+
+#[tokio::main]
+#[expect(clippy::print_stdout, reason = "an example shows what it does")]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    run(|greeting| println!("{greeting}")).await
 }

@@ -1,7 +1,6 @@
 //! A table is held for half an hour, then given away: `cargo run -p wharf --example saga`.
 //!
 //! The half hour takes a millisecond, as the harness winds the clock; it prints what happened, and a drawing of the saga.
-#![expect(clippy::print_stdout, reason = "an example shows what it does")]
 
 use std::{convert::Infallible, time::Duration};
 
@@ -86,8 +85,8 @@ async fn tell_the_queue(Msg(_): Msg<GivenAway>) -> Result {
     Ok(())
 }
 
-#[tokio::main]
-async fn main() {
+/// Two tables are reserved, and the guests of one come. Tells what happened, and draws the saga.
+pub(crate) async fn run(mut say: impl FnMut(String)) {
     let reservation = SagaConsumer::<Reservation>::new(()).on(|Reserved(table)| Event::Reserved(table));
     let reservation = reservation.on(|GuestsCame(_)| Event::GuestsCame);
     let module = Module::new("tables", ()).saga("reservations", reservation).consume("queue", tell_the_queue);
@@ -100,12 +99,18 @@ async fn main() {
     app.publish(GuestsCame(8)).await;
     app.wind(Duration::from_secs(3600)).await;
 
-    println!("{}", app.transcript());
-    println!("table 7: {:?}", app.saga::<Reservation>(&Key::new("table", 7)).await);
+    say(app.transcript());
+    say(format!("table 7: {:?}", app.saga::<Reservation>(&Key::new("table", 7)).await));
     app.finish().await;
 
     match explore::<Reservation>([Event::Reserved(7), Event::GuestsCame], 100) {
-        Ok(drawing) => println!("\n{drawing}"),
-        Err(endless) => println!("\n{endless}"),
+        Ok(drawing) => say(format!("\n{drawing}")),
+        Err(endless) => say(format!("\n{endless}")),
     }
+}
+
+#[tokio::main]
+#[expect(clippy::print_stdout, reason = "an example shows what it does")]
+async fn main() {
+    run(|line| println!("{line}")).await;
 }

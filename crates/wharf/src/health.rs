@@ -124,8 +124,8 @@ fn stopping(worker: WorkerState) -> Verdict {
     }
 }
 
-/// Something has waited for long, due in the database or claimed and without a free handler, and nothing was settled meanwhile. By the time that every handler must have ended,
-/// at least one settlement is owed.
+/// Something has waited for long, due in the database or claimed and without a free handler, and nothing was settled
+/// meanwhile. By the time that every handler must have ended, at least one settlement is owed.
 fn not_consuming(now: Timestamp, vital: &Vital, depth: Option<&Depth>, handlers_end_within: Duration) -> Verdict {
     let (due, oldest) = depth.map_or((0, None), |depth| (depth.due, depth.oldest));
     let oldest = oldest.max(vital.waits_since.map(|since| now.since(since)))?;

@@ -3,49 +3,8 @@
 //! Typed messages and sagas with exactly-once effects in your database. A handler's writes, the messages it sends and
 //! the acknowledgement of what it handled are one commit: a crash at any moment loses nothing and doubles nothing.
 //!
-//! A message is a serde type with a name; a handler is an async function; a worker runs them; a test winds the clock:
-//!
-//! ```
-//! use std::time::Duration;
-//!
-//! use serde::{Deserialize, Serialize};
-//! use wharf::testing::{Harness, ManualClock};
-//! use wharf::{Attempt, Failure, Key, Memory, MemoryTx, Message, Module, Msg, Result, Tx, Worker};
-//!
-//! #[derive(Serialize, Deserialize)]
-//! struct OrderPlaced { order: i64 }
-//!
-//! impl Message for OrderPlaced {
-//!     const NAME: &'static str = "shop.order-placed";
-//!     fn key(&self) -> Key { Key::new("order", self.order) }
-//! }
-//!
-//! async fn pack(Msg(placed): Msg<OrderPlaced>, mut tx: Tx, attempt: Attempt) -> Result {
-//!     tx.memory().await?.put(&format!("order {}", placed.order), "packed");
-//!     match attempt.number {
-//!         1 => Err(Failure::retry("out of boxes")), // undoes the write
-//!         _ => Ok(()),                              // commits it, with the acknowledgement
-//!     }
-//! }
-//!
-//! # #[tokio::main(flavor = "current_thread")] async fn main() {
-//! let clock = ManualClock::new();
-//! let engine = Memory::with_clock(clock.clone());
-//! let worker = Worker::new(engine.clone()).module(Module::new("shop", ()).consume("pack", pack));
-//!
-//! let mut app = Harness::start(worker, clock).await; // in production: worker.run_until(shutdown).await
-//! app.publish(OrderPlaced { order: 7 }).await;
-//! app.wind(Duration::from_secs(60)).await;
-//!
-//! assert_eq!(engine.get("order 7").await.as_deref(), Some("packed"));
-//! assert_eq!(app.transcript(), "\
-//! → shop.order-placed order:7
-//! pack ← shop.order-placed order:7 ✗ W0001 out of boxes, again in 1s
-//! -- 1s later
-//! pack ← shop.order-placed order:7 (attempt 2)");
-//! app.finish().await; // nothing is left behind, or this fails
-//! # }
-//! ```
+//! This page is a tutorial, from a first message to operating it. Its examples are compiled and run.
+#![doc = include_str!("tutorial.md")]
 
 mod bus;
 mod cancel;

@@ -1,4 +1,4 @@
-//! Debian's own package, for a machine that has only Rust: installed without letting it start a server of its own.
+//! Debian's own packages, for a machine that has only Rust: installed without letting them start servers of their own.
 
 use std::{
     ffi::OsStr,
@@ -25,8 +25,8 @@ pub(super) fn can_install() -> Result<bool> {
     Ok(is_on_path("apt-get") && is_root()?)
 }
 
-pub(super) fn install() -> Result<()> {
-    println!("PostgreSQL: none here, installing Debian's package");
+pub(super) fn install(package: &str) -> Result<()> {
+    println!("{package}: none here, installing Debian's package");
     let _policy = forbid_starting()?;
     if !Path::new(CLUSTER).exists() {
         fs::create_dir_all("/etc/postgresql-common")?;
@@ -34,7 +34,7 @@ pub(super) fn install() -> Result<()> {
     }
     apt_get(&["update"])?;
     // `confold` keeps the file just written instead of asking about it.
-    apt_get(&["install", "--yes", "--no-install-recommends", "-o", "Dpkg::Options::=--force-confold", "postgresql"])
+    apt_get(&["install", "--yes", "--no-install-recommends", "-o", "Dpkg::Options::=--force-confold", package])
 }
 
 /// Holds until dropped. A machine that already has a policy keeps its own.

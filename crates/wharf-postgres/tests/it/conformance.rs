@@ -11,7 +11,7 @@ use wharf::{
 };
 use wharf_postgres::{Postgres, PostgresTx};
 
-use crate::database::Database;
+use crate::{database::Database, pooler::Pooler};
 
 /// A commit for each delivery, or one for up to so many.
 struct OnPostgres<const SHARE_COMMITS: usize> {
@@ -105,4 +105,71 @@ mod shared {
         use super::*;
         wharf::conformance_apart!(OnPostgres<8>, InMemory);
     }
+}
+
+/// w15: the same through a pooler, which gives each transaction whatever connection is free.
+mod pooled {
+    use super::*;
+
+    /// As many as the transactions that a case has open at once, and one for all else.
+    const SERVER_CONNECTIONS_MAX: u32 = 5;
+
+    /// Where there is no PgBouncer its half of the work is done straight at the server.
+    struct BehindPooler {
+        direct: OnPostgres<1>,
+        pooler: Option<Pooler>,
+    }
+
+    impl BehindPooler {
+        async fn connect(database: &Database, pooler: Option<&Pooler>, clock: &ManualClock) -> Postgres {
+            let options = pooler.map_or_else(|| database.options().through_pooler(), |pooler| pooler.options(database));
+            options.clock(clock.clone()).connect().await.unwrap()
+        }
+    }
+
+    #[async_trait]
+    impl Subject for BehindPooler {
+        type Engine = Postgres;
+
+        async fn start(clock: ManualClock) -> Self {
+            let pooler = Pooler::start(SERVER_CONNECTIONS_MAX);
+            let database = Database::create().await;
+            let engine = Self::connect(&database, pooler.as_ref(), &clock).await;
+            database.run("CREATE TABLE notes (key TEXT PRIMARY KEY, value TEXT NOT NULL)").await;
+            Self { direct: OnPostgres { database, engine, clock }, pooler }
+        }
+
+        fn engine(&self) -> Postgres {
+            self.direct.engine()
+        }
+
+        async fn reopen(self) -> Option<Self> {
+            let Self { direct: OnPostgres { database, engine, clock }, pooler } = self;
+            drop(engine);
+            let engine = Self::connect(&database, pooler.as_ref(), &clock).await;
+            Some(Self { direct: OnPostgres { database, engine, clock }, pooler })
+        }
+
+        async fn write(tx: &mut Tx, key: &str, value: &str) -> Result {
+            OnPostgres::<1>::write(tx, key, value).await
+        }
+
+        async fn read(&self, key: &str) -> Option<String> {
+            self.direct.read(key).await
+        }
+
+        async fn plant(&self, endpoint: &str, name: &str, body: &[u8]) -> Option<bool> {
+            self.direct.plant(endpoint, name, body).await
+        }
+
+        async fn sabotage(tx: &mut Tx, how: Sabotage) -> bool {
+            OnPostgres::<1>::sabotage(tx, how).await
+        }
+
+        async fn stop(self) {
+            self.direct.stop().await;
+        }
+    }
+
+    wharf::conformance!(BehindPooler);
 }

@@ -93,6 +93,47 @@ impl Database {
         .await;
     }
 
+    /// Cuts every connection off but this one, and the one that says so.
+    pub(crate) async fn terminate_all_but(&self, backend: i32) {
+        let mut connection = self.connection().await;
+        sqlx::query(
+            "SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity
+             WHERE datname = current_database() AND pid NOT IN (pg_backend_pid(), $1)",
+        )
+        .bind(backend)
+        .execute(&mut connection)
+        .await
+        .unwrap();
+        connection.close().await.unwrap();
+    }
+
+    /// Lets whoever connects from now on only read, or write again.
+    pub(crate) async fn set_read_only(&self, only: bool) {
+        let mut server = self.server.connect().await.unwrap();
+        let set = format!("ALTER DATABASE {} SET default_transaction_read_only = {only}", self.name);
+        server.execute(AssertSqlSafe(set)).await.unwrap();
+        server.close().await.unwrap();
+    }
+
+    /// Returns once somebody waits for an advisory lock.
+    pub(crate) async fn waits_for_a_lock(&self) {
+        let mut connection = self.connection().await;
+        let find = "SELECT count(*) FROM pg_locks JOIN pg_database d ON d.oid = database
+                    WHERE datname = current_database() AND locktype = 'advisory' AND NOT granted";
+        while sqlx::query_scalar::<_, i64>(find).fetch_one(&mut connection).await.unwrap() == 0 {}
+        connection.close().await.unwrap();
+    }
+
+    /// How many blocks of the table of deliveries and of its indexes were looked at, by connections that were closed.
+    pub(crate) async fn blocks_of_deliveries(&self) -> i64 {
+        let mut connection = self.connection().await;
+        let find = "SELECT heap_blks_hit + heap_blks_read + idx_blks_hit + idx_blks_read
+                    FROM pg_statio_all_tables WHERE relid = 'wharf.deliveries'::regclass";
+        let blocks = sqlx::query_scalar(find).fetch_one(&mut connection).await.unwrap();
+        connection.close().await.unwrap();
+        blocks
+    }
+
     /// Removes it, with whoever is still connected.
     pub(crate) async fn remove(self) {
         self.on_server("DROP DATABASE").await;

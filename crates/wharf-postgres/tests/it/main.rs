@@ -2,11 +2,18 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 mod adopting;
+mod clocks;
 mod conformance;
+mod crowding;
 mod database;
+mod foreign;
 mod joining;
+mod killed;
 mod listening;
 mod migrating;
+mod outages;
+mod pooled;
+mod pooler;
 mod reconnecting;
 mod schedules;
 mod sharing;

@@ -67,7 +67,13 @@ impl App {
 
     /// Closes the engine, settling nothing, and opens it again at the same moment.
     pub(crate) async fn reopen(self) -> Self {
-        let Self { engine, client, clock, directory } = self;
+        let clock = self.clock.clone();
+        self.reopen_at(clock).await
+    }
+
+    /// The same by another clock.
+    pub(crate) async fn reopen_at(self, clock: ManualClock) -> Self {
+        let Self { engine, client, directory, .. } = self;
         drop(client);
         engine.close().await;
         Self::open(directory, clock, |options| options).await.unwrap()

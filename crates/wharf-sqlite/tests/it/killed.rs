@@ -1,21 +1,28 @@
-//! w25, through a real process boundary: a message that kills its process is set aside, and takes no other with it.
+//! Real processes that die: by their own doing, by SIGKILL in the midst of their work, and while they are stopping.
 
 use std::{
     env,
+    io::{BufRead, BufReader, Read},
     path::{Path, PathBuf},
-    process::{Command, Stdio},
+    process::{Child, ChildStdout, Command, Stdio},
 };
 
 use serde::{Deserialize, Serialize};
 use sqlx::{Connection, SqliteConnection, sqlite::SqliteConnectOptions};
 use tempfile::TempDir;
-use wharf::{DeadLetterFilter, Key, Kind, Message, Module, Msg, ReadyWorker, Result, Tenant, Tx, Worker};
+use tokio::signal::unix::{SignalKind, signal};
+use wharf::{
+    Client, DeadLetterFilter, Key, Kind, Message, Module, Msg, ReadyWorker, Result, State, Tenant, Tx, Worker,
+};
 use wharf_sqlite::{Sqlite, SqliteTx};
 
 /// Where the child finds its database.
 const DATABASE: &str = "WHARF_TEST_KILLED_DATABASE";
+/// What becomes of the child.
+const FATE: &str = "WHARF_TEST_KILLED_FATE";
 const NUMBERS: u32 = 30;
 const POISON: u32 = 13;
+const CONCURRENCY: usize = 4;
 
 #[derive(Serialize, Deserialize)]
 struct Number {
@@ -31,61 +38,178 @@ impl Message for Number {
     }
 }
 
-async fn write(Msg(Number { number }): Msg<Number>, mut tx: Tx) -> Result {
-    if number == POISON {
-        std::process::abort();
+/// What becomes of a process, and where.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+enum Fate {
+    /// The poison kills it.
+    Dies,
+    /// From the poison on, handlers stand still, so that it can be killed in the midst of them.
+    StandsStill,
+    /// The same, once they have written.
+    StandsStillHalfWritten,
+    /// Nothing: it does all there is to do.
+    Lives,
+}
+
+async fn write(Msg(Number { number }): Msg<Number>, State(fate): State<Fate>, mut tx: Tx) -> Result {
+    match fate {
+        Fate::Dies if number == POISON => std::process::abort(),
+        Fate::StandsStill if number >= POISON => stand_still().await,
+        Fate::Dies | Fate::StandsStill | Fate::StandsStillHalfWritten | Fate::Lives => {}
     }
     sqlx::query("INSERT INTO numbers (number) VALUES (?)").bind(number).execute(tx.sqlite().await?).await?;
+    if fate == Fate::StandsStillHalfWritten && number >= POISON {
+        stand_still().await;
+    }
     Ok(())
 }
 
-async fn worker(engine: Sqlite) -> ReadyWorker {
-    let module = Module::new("numbers", ());
-    let module = module.endpoint("write", |e| e.concurrency(4).prefetch(8).consume("write", write));
+#[expect(clippy::print_stdout, reason = "the parent waits for this line")]
+async fn stand_still() {
+    println!("\nstanding still");
+    std::future::pending().await
+}
+
+async fn worker(engine: Sqlite, fate: Fate) -> ReadyWorker {
+    let module = Module::new("numbers", fate);
+    let module = module.endpoint("write", |e| e.concurrency(CONCURRENCY).prefetch(8).consume("write", write));
     Worker::new(engine).module(module).ready().await.unwrap()
 }
 
-#[tokio::test]
-async fn a_message_that_kills_its_process_is_set_aside_and_all_others_are_handled_once() {
-    let directory = TempDir::new().unwrap();
-    let path = directory.path().join("app.db");
-    let engine = Sqlite::open(&path).await.unwrap();
-    run(&path, "CREATE TABLE numbers (number INTEGER NOT NULL)").await;
-    let client = worker(engine.clone()).await.client("test");
-    for number in 0..NUMBERS {
-        client.send(&Tenant::default(), Number { number }).await.unwrap();
+/// A database with all numbers sent, and nobody who works on them.
+struct App {
+    directory: TempDir,
+}
+
+impl App {
+    async fn start() -> Self {
+        let app = Self { directory: TempDir::new().unwrap() };
+        let (engine, client) = app.open().await;
+        run(&app.path(), "CREATE TABLE numbers (number INTEGER NOT NULL)").await;
+        for number in 0..NUMBERS {
+            client.send(&Tenant::default(), Number { number }).await.unwrap();
+        }
+        engine.close().await;
+        app
     }
-    engine.close().await;
+
+    fn path(&self) -> PathBuf {
+        self.directory.path().join("app.db")
+    }
+
+    async fn open(&self) -> (Sqlite, Client) {
+        let engine = Sqlite::open(self.path()).await.unwrap();
+        let client = worker(engine.clone(), Fate::Lives).await.client("test");
+        (engine, client)
+    }
+
+    /// The numbers written, in their order.
+    async fn written(&self) -> Vec<u32> {
+        let reader = Sqlite::read_only(self.path()).await.unwrap();
+        let written =
+            sqlx::query_scalar("SELECT number FROM numbers ORDER BY number").fetch_all(&reader).await.unwrap();
+        reader.close().await;
+        written
+    }
+}
+
+#[tokio::test]
+async fn w25_a_message_that_kills_its_process_is_set_aside_and_all_others_are_handled_once() {
+    let app = App::start().await;
 
     let mut deaths = 0;
-    while !ran_to_its_end(&path) {
+    while !Process::start(&app.path(), Fate::Dies).lived_to_the_end() {
         deaths += 1;
         assert!(deaths <= 4, "the poison is never set aside");
     }
 
     assert_eq!(deaths, 4, "once among others, three times alone");
-    let engine = Sqlite::open(&path).await.unwrap();
-    let client = worker(engine.clone()).await.client("test");
+    let (engine, client) = app.open().await;
     let letters = client.dead_letters(&DeadLetterFilter::default()).await.unwrap();
     let told: Vec<_> = letters.iter().map(|one| (one.code.as_str(), one.envelope.key.as_str())).collect();
     assert_eq!(told, [("W0028", "number:13")]);
-    let handled: Vec<u32> =
-        sqlx::query_scalar("SELECT number FROM numbers ORDER BY number").fetch_all(engine.read_pool()).await.unwrap();
-    assert_eq!(handled, (0..NUMBERS).filter(|number| *number != POISON).collect::<Vec<_>>());
     engine.close().await;
+    assert_eq!(app.written().await, (0..NUMBERS).filter(|number| *number != POISON).collect::<Vec<_>>());
 }
 
-/// Runs [`a_worker_in_a_process_of_its_own`]; whether it lived to see all of its work done.
-fn ran_to_its_end(database: &Path) -> bool {
-    let this = env::current_exe().unwrap();
-    let name = "killed::a_worker_in_a_process_of_its_own";
-    let child = Command::new(this)
-        .args(["--exact", name, "--ignored"])
-        .env(DATABASE, database)
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status();
-    child.unwrap().success()
+#[tokio::test]
+async fn w01_what_sigkill_cut_off_is_taken_over_at_once_and_done_once() {
+    let app = App::start().await;
+    let mut process = Process::start(&app.path(), Fate::StandsStillHalfWritten);
+    process.wait_for("standing still", 1);
+    process.kill();
+    assert!(app.written().await.iter().all(|number| *number < POISON), "half of a delivery is none of it");
+
+    assert!(Process::start(&app.path(), Fate::Lives).lived_to_the_end(), "within the lease: the file has one owner");
+
+    assert_eq!(app.written().await, (0..NUMBERS).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn w02_a_process_killed_while_it_drains_leaves_a_batch_that_is_completed() {
+    let app = App::start().await;
+    let mut process = Process::start(&app.path(), Fate::StandsStill);
+    process.wait_for("standing still", CONCURRENCY);
+    process.ask_to_stop();
+    process.wait_for("stopping", 1);
+    process.kill();
+    assert!(app.written().await.iter().all(|number| *number < POISON));
+
+    assert!(Process::start(&app.path(), Fate::Lives).lived_to_the_end());
+
+    assert_eq!(app.written().await, (0..NUMBERS).collect::<Vec<_>>());
+}
+
+/// [`a_worker_in_a_process_of_its_own`]. Killed when it is dropped.
+struct Process {
+    child: Child,
+    stdout: BufReader<ChildStdout>,
+}
+
+impl Process {
+    fn start(database: &Path, fate: Fate) -> Self {
+        let mut child = Command::new(env::current_exe().unwrap())
+            .args(["--exact", "killed::a_worker_in_a_process_of_its_own", "--ignored", "--nocapture"])
+            .env(DATABASE, database)
+            .env(FATE, serde_json::to_string(&fate).unwrap())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let stdout = BufReader::new(child.stdout.take().unwrap());
+        Self { child, stdout }
+    }
+
+    /// Waits until it has said so, so often.
+    fn wait_for(&mut self, words: &str, times: usize) {
+        let lines = self.stdout.by_ref().lines().map(Result::unwrap);
+        assert_eq!(lines.filter(|line| line == words).take(times).count(), times, "it ended before it was `{words}`");
+    }
+
+    /// Whether it did all there is to do.
+    fn lived_to_the_end(mut self) -> bool {
+        self.child.wait().unwrap().success()
+    }
+
+    /// SIGTERM.
+    fn ask_to_stop(&self) {
+        let asked = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status();
+        assert!(asked.unwrap().success());
+    }
+
+    /// SIGKILL.
+    fn kill(mut self) {
+        self.child.kill().unwrap();
+        assert!(!self.child.wait().unwrap().success());
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // Most have ended by now; the error that says so is what is wanted.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
 }
 
 #[tokio::test]
@@ -93,13 +217,21 @@ fn ran_to_its_end(database: &Path) -> bool {
 async fn a_worker_in_a_process_of_its_own() {
     // Not set when somebody runs every ignored test.
     let Some(path) = env::var_os(DATABASE).map(PathBuf::from) else { return };
+    let fate = serde_json::from_str(&env::var(FATE).unwrap()).unwrap();
+    let mut asked_to_stop = signal(SignalKind::terminate()).unwrap();
     let engine = Sqlite::open(path).await.unwrap();
-    let worker = worker(engine.clone()).await;
+    let worker = worker(engine.clone(), fate).await;
     let client = worker.client("test");
     worker
         .run_until(async {
-            while !client.depth().await.unwrap().is_empty() {
-                tokio::task::yield_now().await;
+            let all_done = async {
+                while !client.depth().await.unwrap().is_empty() {
+                    tokio::task::yield_now().await;
+                }
+            };
+            tokio::select! {
+                () = all_done => {}
+                _ = asked_to_stop.recv() => println!("\nstopping"),
             }
         })
         .await;

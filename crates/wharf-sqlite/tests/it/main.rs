@@ -3,6 +3,7 @@
 
 mod app;
 mod conformance;
+mod foreign;
 mod killed;
 mod outbox_example;
 mod ownership;

@@ -1,13 +1,18 @@
 //! One owner for each file, and what an owner finds.
 
+use std::time::Duration;
+
 use sqlx::{Connection, SqliteConnection, sqlite::SqliteConnectOptions};
 use wharf::{
     Code, Delivery,
     ports::{Claim, Outcome, Settlement, Transport},
+    testing::ManualClock,
 };
 use wharf_sqlite::{Migrations, Sqlite};
 
 use crate::app::{App, code};
+
+const HOUR: Duration = Duration::from_secs(3600);
 
 #[tokio::test]
 async fn a_second_owner_is_refused_until_the_first_has_closed() {
@@ -36,6 +41,27 @@ async fn a_new_owner_takes_over_at_once_what_survived() {
     let (survivor, other) = (app.claim().await, app.claim().await);
     assert_eq!(told(&survivor), [(held.lease.id, true)]);
     assert!(matches!(told(&other).as_slice(), [(id, false)] if *id != held.lease.id), "{other:?}");
+}
+
+/// On SQLite leases and delays are told by the process's own clock, which somebody may set right between two runs.
+#[tokio::test]
+async fn w28_a_clock_that_was_set_back_an_hour_loses_and_doubles_nothing() {
+    let app = App::start().await;
+    app.clock.wind(HOUR);
+    app.say("under way").await.unwrap();
+    app.say("waiting").await.unwrap();
+    let held = app.engine.claim(&Claim::new("listen", 1, crate::app::LEASE)).await.unwrap().deliveries.remove(0);
+
+    let app = app.reopen_at(ManualClock::new()).await;
+
+    let done = |lease| [Settlement { lease, outcome: Outcome::Done, outgoing: Vec::new() }];
+    assert_eq!(app.engine.settle(&done(held.lease)).await.unwrap(), [false], "the lease of the dead is over");
+    let survivor = app.claim().await;
+    assert_eq!(survivor.iter().map(|one| one.lease.id).collect::<Vec<_>>(), [held.lease.id], "taken over at once");
+    assert_eq!(app.engine.settle(&done(survivor[0].lease)).await.unwrap(), [true]);
+    assert_eq!(app.hear().await, [""; 0], "the other is late by what the clock was wrong");
+    app.clock.wind(HOUR);
+    assert_eq!(app.hear().await, ["waiting"]);
 }
 
 #[tokio::test]

@@ -12,6 +12,7 @@ use std::{
 };
 
 use async_trait::async_trait;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::{
     Clock, Code, DeadLetter, DeadLetterFilter, Depth, Error, Outgoing, SagaId, SagaRow, Tenant, Timestamp,
@@ -40,6 +41,8 @@ pub struct Faulty<E> {
     refused: Option<&'static str>,
     /// The schedule of this name is never done being fired.
     hangs_at: Option<&'static str>,
+    /// Each settlement of a batch waits for a permit of these, and uses it up.
+    settles_by: Option<Arc<Semaphore>>,
     /// Whether every call waits once before and once after.
     pausing: bool,
 }
@@ -63,7 +66,7 @@ impl<E> Faulty<E> {
     /// Fails one call in ten, drawn from this seed.
     pub fn new(inner: E, seed: u64) -> Self {
         let dice = Dice { seed, calls: AtomicU64::new(0), calm: AtomicBool::new(false), faults: AtomicU64::new(0) };
-        Self { inner, dice: Arc::new(dice), rate: 0.1, refused: None, hangs_at: None, pausing: false }
+        Self { inner, dice: Arc::new(dice), rate: 0.1, refused: None, hangs_at: None, settles_by: None, pausing: false }
     }
 
     /// Fails this share of the calls, from 0 to 1.
@@ -92,6 +95,13 @@ impl<E> Faulty<E> {
     #[must_use]
     pub fn hanging_at(mut self, schedule: &'static str) -> Self {
         self.hangs_at = Some(schedule);
+        self
+    }
+
+    /// Besides, settles a batch only for a permit of these, which is used up: a store as slow as the test likes.
+    #[must_use]
+    pub fn settling_by(mut self, permits: Arc<Semaphore>) -> Self {
+        self.settles_by = Some(permits);
         self
     }
 
@@ -175,6 +185,10 @@ impl<E: Transport> Transport for Faulty<E> {
 
     async fn settle(&self, batch: &[Settlement]) -> Result<Vec<bool>, Error> {
         self.check(batch.iter().flat_map(|settlement| &settlement.outgoing))?;
+        if let Some(permits) = &self.settles_by {
+            // One that was closed holds up nobody.
+            let _ = permits.acquire().await.map(SemaphorePermit::forget);
+        }
         self.source().call("settle", self.inner.settle(batch)).await
     }
 

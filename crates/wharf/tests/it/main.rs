@@ -5,6 +5,7 @@ mod broken;
 mod check;
 mod compile_errors;
 mod conformance;
+mod examples;
 mod explore;
 mod faults;
 mod harness;

@@ -185,7 +185,7 @@ async fn work(Msg(_): Msg<Job>) -> Result {
 }
 
 #[tokio::test]
-async fn a_body_that_does_not_parse_is_dead_at_once_and_others_flow() {
+async fn w26_a_body_that_does_not_parse_is_dead_at_once_and_others_flow() {
     async fn theirs(Msg(_): Msg<ForeignJob>) -> Result {
         Ok(())
     }

@@ -235,8 +235,8 @@ pub(super) const PLANTS: &[Plant] = &[
     Plant {
         what: "an order is delivered, and its saga goes on",
         shop: "UPDATE wharf.sagas SET state_name = 'Shipped', finished_at = NULL WHERE key = 'order:1';
-               INSERT INTO wharf.timers (tenant, saga, key, name, generation, due_at, endpoint, trail)
-               VALUES ('acme', 'orders.fulfilment', 'order:1', 'Delivery', 1, 1, 'order-saga', '{}')",
+               INSERT INTO wharf.timers (tenant, saga, key, name, generation, due_at, endpoint, takes_turns, trail)
+               VALUES ('acme', 'orders.fulfilment', 'order:1', 'Delivery', 1, 1, 'order-saga', FALSE, '{}')",
         breaks: &[("saga-agrees-with-order", "order:1")],
         ..NOTHING
     },

@@ -60,11 +60,11 @@ VALUES ('acme', 'orders.fulfilment', 'order:1', 1, 1, 'Completed', '{}', '{}', 1
        ('acme', 'orders.fulfilment', 'order:8', 1, 1, 'Shipped', '{}', '{}', NULL, 0, 0),
        ('acme', 'orders.fulfilment', 'order:9', 1, 1, 'NeedsAttention', '{}', '{}', NULL, 0, 0),
        ('acme', 'orders.fulfilment', 'order:10', 1, 1, 'Compensating', '{}', '{}', NULL, 0, 0);
-INSERT INTO wharf.timers (tenant, saga, key, name, generation, due_at, endpoint, trail)
-VALUES ('acme', 'orders.fulfilment', 'order:3', 'Overall', 1, 1, 'order-saga', '{}'),
-       ('acme', 'orders.fulfilment', 'order:7', 'Shipping', 1, 1, 'order-saga', '{}'),
-       ('acme', 'orders.fulfilment', 'order:8', 'Delivery', 1, 1, 'order-saga', '{}'),
-       ('acme', 'orders.fulfilment', 'order:10', 'Undoing', 1, 1, 'order-saga', '{}');
+INSERT INTO wharf.timers (tenant, saga, key, name, generation, due_at, endpoint, takes_turns, trail)
+VALUES ('acme', 'orders.fulfilment', 'order:3', 'Overall', 1, 1, 'order-saga', FALSE, '{}'),
+       ('acme', 'orders.fulfilment', 'order:7', 'Shipping', 1, 1, 'order-saga', FALSE, '{}'),
+       ('acme', 'orders.fulfilment', 'order:8', 'Delivery', 1, 1, 'order-saga', FALSE, '{}'),
+       ('acme', 'orders.fulfilment', 'order:10', 'Undoing', 1, 1, 'order-saga', FALSE, '{}');
 INSERT INTO wharf.deliveries (tenant, endpoint, not_before, attempt, crashes, redrives, message_id, name, version, kind, key, sent_at, trail, body)
 VALUES ('acme', 'order-created-event', 0, 0, 0, 0, '00000000-0000-7000-8000-000000000005', 'orders.order-created', 1, 'event', 'order:5', 0, '{}', '{}'),
        ('acme', 'payment', 0, 0, 0, 0, '00000000-0000-7000-8000-000000000006', 'payments.void-requested', 1, 'command', 'order:6', 0, '{}', '{}'),

@@ -4,7 +4,10 @@ use super::{
     Stage, Subject,
     stage::{LEASE, MICROSECOND},
 };
-use crate::ports::{Outcome, Transport};
+use crate::{
+    Code,
+    ports::{Outcome, Transport},
+};
 
 pub async fn what_is_held_is_nobody_elses_until_the_lease_ends<S: Subject>(stage: &mut Stage<S>) {
     stage.send("inbox", "work").await;
@@ -39,6 +42,35 @@ pub async fn the_old_holder_can_no_longer_settle<S: Subject>(stage: &mut Stage<S
     assert!(stage.open(&[]).await.settle(new.lease, &[]).await.unwrap());
     stage.wind(LEASE * 2).await;
     stage.assert_idle("inbox").await;
+}
+
+/// A holder so slow that it was taken for dead: what the next holder says of the work counts, and nothing else.
+pub async fn w05_a_holder_that_was_taken_for_dead_cannot_finish_too<S: Subject>(stage: &mut Stage<S>) {
+    stage.send("inbox", "work").await;
+    let slow = stage.claim_one("inbox").await;
+    stage.wind(LEASE).await;
+    let next = stage.claim_one("inbox").await;
+    let finish = async |lease| {
+        let transaction = stage.open(&[("work", "finished")]).await;
+        transaction.settle(lease, &[stage.message("elsewhere", "what follows")]).await.unwrap()
+    };
+
+    assert!(!finish(slow.lease).await, "it is another's now");
+    let failed = Outcome::DeadLetter { code: Code::HANDLER_FAILED, reason: "it failed".to_owned(), attempt: 1 };
+    assert!(stage.settle(next.lease, failed).await);
+    assert!(!finish(slow.lease).await, "it has failed");
+    assert!(!stage.settle(slow.lease, Outcome::Done).await);
+    assert_eq!((stage.read("work").await, stage.dead_letters().await.len()), (None, 1), "failed, and not finished");
+    stage.assert_idle("elsewhere").await;
+
+    // The other way round: nobody has taken it over yet, so the slow one finishes, and it cannot fail any more.
+    stage.send("inbox", "work").await;
+    let slow = stage.claim_one("inbox").await;
+    stage.wind(LEASE).await;
+    assert!(finish(slow.lease).await);
+    stage.assert_idle("inbox").await;
+    assert_eq!(stage.read("work").await.as_deref(), Some("finished"));
+    assert_eq!((stage.claim_names("elsewhere").await.len(), stage.dead_letters().await.len()), (1, 1));
 }
 
 pub async fn a_renewal_extends_the_lease_to_the_microsecond<S: Subject>(stage: &mut Stage<S>) {

@@ -165,9 +165,9 @@ macro_rules! conformance {
             survivors {
                 a_survivor_comes_alone,
                 only_a_loss_while_alone_is_a_crash,
-                a_page_that_none_may_take_hides_nothing_behind_it,
+                w10_a_page_that_none_may_take_hides_nothing_behind_it,
                 survivors_and_fresh_ones_do_not_starve_each_other,
-                a_poison_message_takes_no_neighbour_with_it,
+                w25_a_poison_message_takes_no_neighbour_with_it,
             }
             turns {
                 no_two_of_a_key_are_held_at_once,
@@ -178,7 +178,7 @@ macro_rules! conformance {
                 a_dead_letter_lets_pass_and_comes_first_again,
                 a_dead_letter_holds_its_key_where_asked_for,
                 a_dead_letter_that_had_expired_holds_nobody,
-                a_key_with_many_waiting_hides_no_other,
+                w10_a_key_with_many_waiting_hides_no_other,
                 turns_are_of_one_tenant_key_and_endpoint,
                 a_message_takes_its_place_when_it_falls_due,
                 a_firing_takes_its_turn,
@@ -191,8 +191,9 @@ macro_rules! conformance {
                 what_is_unknown_is_so_from_when_that_was_first_said,
             }
             foreign {
-                a_foreign_row_is_handled_or_dead_lettered_and_holds_up_nobody,
+                w26_a_foreign_row_is_handled_or_dead_lettered_and_holds_up_nobody,
                 a_nul_in_a_key_or_tenant_is_refused_when_it_is_sent,
+                w09_what_a_newer_process_left_behind_is_kept_for_the_next_one,
             }
             dead_letters {
                 a_dead_letter_tells_the_whole_story,
@@ -208,6 +209,7 @@ macro_rules! conformance {
                 what_is_held_is_nobody_elses_until_the_lease_ends,
                 a_lease_that_ran_out_passes_to_the_next_with_a_higher_epoch,
                 the_old_holder_can_no_longer_settle,
+                w05_a_holder_that_was_taken_for_dead_cannot_finish_too,
                 a_renewal_extends_the_lease_to_the_microsecond,
                 a_renewal_reports_what_is_no_longer_ours,
             }
@@ -229,6 +231,7 @@ macro_rules! conformance {
                 timers_fire_oldest_first_and_no_more_than_asked,
                 timers_of_tenants_and_instances_are_kept_apart,
                 concurrent_firing_fires_each_timer_once,
+                w07_who_stood_still_in_the_midst_of_firing_fires_no_timer_twice,
             }
             subscriptions {
                 what_was_declared_is_known_to_all_and_since_when,
@@ -243,6 +246,7 @@ macro_rules! conformance {
             schedules {
                 a_schedule_fires_at_each_multiple_of_its_period_and_not_a_microsecond_early,
                 of_many_who_fire_at_once_one_sends,
+                w07_who_stood_still_in_the_midst_of_firing_sends_nothing_twice,
                 what_was_missed_is_counted_and_fired_once,
                 a_changed_period_takes_effect_when_it_is_declared,
                 schedules_are_told_apart_by_name,
@@ -251,7 +255,7 @@ macro_rules! conformance {
             }
             pruning {
                 a_finished_saga_goes_after_its_retention_and_not_before,
-                no_more_goes_at_once_than_asked,
+                w19_no_more_goes_at_once_than_asked,
             }
             crash {
                 a_crash_at_any_await_loses_and_doubles_nothing,

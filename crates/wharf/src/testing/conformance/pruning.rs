@@ -48,7 +48,7 @@ pub async fn a_finished_saga_goes_after_its_retention_and_not_before<S: Subject>
     assert!(stage.is_there(2).await, "what has not finished is kept for ever");
 }
 
-pub async fn no_more_goes_at_once_than_asked<S: Subject>(stage: &mut Stage<S>) {
+pub async fn w19_no_more_goes_at_once_than_asked<S: Subject>(stage: &mut Stage<S>) {
     for key in 0..5 {
         stage.save(&finished(key)).await;
     }

@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use futures_util::FutureExt;
 use serde::{Deserialize, Serialize};
 use tokio::sync::{Notify, mpsc};
 
@@ -12,6 +13,7 @@ use super::{
 use crate::{
     Key, Message, Module, Msg, Result, State, Tenant, Timestamp, Vitals, Worker, micros,
     ports::{Declaration, Schedule, Store, StoredSchedule, Ticked, Transport},
+    testing::Faulty,
 };
 
 const PERIOD: Duration = Duration::from_secs(60);
@@ -88,6 +90,27 @@ pub async fn of_many_who_fire_at_once_one_sends<S: Subject>(stage: &mut Stage<S>
         }
         assert_eq!(fired, 1);
         assert_eq!(stage.handle_all("sweep").await.len(), 1);
+    }
+}
+
+/// There is no leader: whoever fires is fenced by the row. One that stood still in the midst of firing, and goes on as if
+/// nobody had fired meanwhile, sends nothing.
+pub async fn w07_who_stood_still_in_the_midst_of_firing_sends_nothing_twice<S: Subject>(stage: &mut Stage<S>) {
+    let first = stage.schedule(&[schedule("sweep", PERIOD)]).await;
+    let slow = Faulty::new(stage.engine(), 0).rate(0.0).pausing();
+    for (n, meanwhile) in [(0, 1), (1, 3)] {
+        let due = first + PERIOD * n;
+        stage.wind_until(due).await;
+        let (tenant, outgoing) = (Tenant::default(), [stage.message("sweep", "of the one who stood still")]);
+        let mut firing = slow.fire_schedule(&tenant, "sweep", &outgoing);
+        assert!((&mut firing).now_or_never().is_none(), "it stands still before the database hears of it");
+        for later in 0..meanwhile {
+            stage.wind_until(due + PERIOD * later).await;
+            assert!(stage.tick("sweep").await.fired);
+        }
+
+        assert_eq!(firing.await.unwrap(), ticked(false, 0, due + PERIOD * meanwhile));
+        assert_eq!(stage.handle_all("sweep").await, vec!["sweep"; meanwhile as usize]);
     }
 }
 

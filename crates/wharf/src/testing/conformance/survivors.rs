@@ -79,8 +79,7 @@ pub async fn only_a_loss_while_alone_is_a_crash<S: Subject>(stage: &mut Stage<S>
     assert!(!stage.claim_one("inbox").await.is_survivor);
 }
 
-/// w10.
-pub async fn a_page_that_none_may_take_hides_nothing_behind_it<S: Subject>(stage: &mut Stage<S>) {
+pub async fn w10_a_page_that_none_may_take_hides_nothing_behind_it<S: Subject>(stage: &mut Stage<S>) {
     let names: Vec<_> = (0..30).map(|n| format!("lost {n}")).collect();
     stage.lose(&names.iter().map(String::as_str).collect::<Vec<_>>()).await;
     stage.send_all(&["held"; 30].map(|name| stage.message("inbox", name))).await;
@@ -127,9 +126,9 @@ pub async fn survivors_and_fresh_ones_do_not_starve_each_other<S: Subject>(stage
     assert_eq!(fresh, sent, "in the order they were sent");
 }
 
-/// w25. Told as processes would live it: each claims a survivor and a batch beside it, and dies with all it holds if the
+/// Told as processes would live it: each claims a survivor and a batch beside it, and dies with all it holds if the
 /// poison is among it.
-pub async fn a_poison_message_takes_no_neighbour_with_it<S: Subject>(stage: &mut Stage<S>) {
+pub async fn w25_a_poison_message_takes_no_neighbour_with_it<S: Subject>(stage: &mut Stage<S>) {
     const NEIGHBOURS: usize = 20;
     let mut batch: Vec<_> = (0..NEIGHBOURS).map(|n| stage.message("inbox", &format!("n{n}"))).collect();
     batch.insert(NEIGHBOURS / 2, stage.message("inbox", "poison"));

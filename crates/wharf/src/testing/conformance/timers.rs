@@ -2,6 +2,8 @@
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
+use futures_util::FutureExt;
+
 use super::{
     Stage, Subject,
     sagas::id,
@@ -10,6 +12,7 @@ use super::{
 use crate::{
     Delivery, Tenant,
     ports::{Fired, SagaId, Store, TimerArm, TimerFiring},
+    testing::Faulty,
 };
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -188,4 +191,18 @@ pub async fn concurrent_firing_fires_each_timer_once<S: Subject>(stage: &mut Sta
 
     assert_eq!(fired, 20);
     assert_eq!(stage.claim("saga", 100).await.len(), 20);
+}
+
+/// As for schedules: who fires is fenced by the row, and the one that stood still meanwhile finds nothing left to fire.
+pub async fn w07_who_stood_still_in_the_midst_of_firing_fires_no_timer_twice<S: Subject>(stage: &mut Stage<S>) {
+    let slow = Faulty::new(stage.engine(), 0).rate(0.0).pausing();
+    stage.arm(&[timer(1, "timeout", 1, MINUTE), timer(2, "timeout", 1, MINUTE * 2)]).await;
+    stage.wind(MINUTE).await;
+    let due = stage.now() + MINUTE;
+    let mut firing = slow.fire_timers(10);
+    assert!((&mut firing).now_or_never().is_none(), "it stands still before the database hears of it");
+
+    assert_eq!(stage.fire().await, Fired { fired: 1, next_due: Some(due) });
+    assert_eq!(firing.await.unwrap(), Fired { fired: 0, next_due: Some(due) });
+    assert_eq!(stage.claim("saga", 10).await.len(), 1);
 }

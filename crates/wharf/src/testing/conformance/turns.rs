@@ -246,8 +246,7 @@ pub async fn a_dead_letter_that_had_expired_holds_nobody<S: Subject>(stage: &mut
     stage.take_all(HOLDING).await.assert(&["a2"]);
 }
 
-/// w10.
-pub async fn a_key_with_many_waiting_hides_no_other<S: Subject>(stage: &mut Stage<S>) {
+pub async fn w10_a_key_with_many_waiting_hides_no_other<S: Subject>(stage: &mut Stage<S>) {
     for turns in [Turns::OneAtATime, ORDERED] {
         let crowd: Vec<_> = (0..200).map(|n| stage.in_turn("inbox", "crowd", &format!("crowd {n}"))).collect();
         stage.send_all(&crowd).await;

@@ -21,7 +21,7 @@ async fn pass(Msg(job): Msg<Job>, State(gate): State<Gate>, mut tx: Tx) -> Resul
 }
 
 #[tokio::test]
-async fn a_handler_slower_than_its_lease_keeps_its_delivery() {
+async fn w04_a_handler_slower_than_its_lease_keeps_its_delivery_and_runs_once() {
     let (gate, mut keeper) = gate();
     let running = Running::on_memory(|worker| {
         let module = Module::new("m", gate);
@@ -40,6 +40,28 @@ async fn a_handler_slower_than_its_lease_keeps_its_delivery() {
 
     keeper.let_pass(1);
     until("nothing is left", async || running.left().await == 0).await;
+    assert!(keeper.began.is_empty(), "it ran once");
+    assert_eq!(running.stop().await.get("job").await.as_deref(), Some("done"));
+}
+
+#[tokio::test]
+async fn w28_a_clock_that_jumps_an_hour_takes_no_work_from_its_own_worker() {
+    const HOUR: Duration = Duration::from_secs(3600);
+    let (gate, mut keeper) = gate();
+    let running = Running::on_memory(|worker| {
+        let module = Module::new("m", gate);
+        worker.module(module.endpoint("work", |e| e.concurrency(2).timeout(HOUR * 10).consume("work", pass)))
+    })
+    .await;
+    running.send([1]).await;
+    keeper.next().await;
+
+    // By that clock the lease ended long ago, and the next look is as overdue as the renewal.
+    running.clock.wind(HOUR);
+    turns().await;
+    keeper.let_pass(1);
+    until("nothing is left", async || running.left().await == 0).await;
+    assert!(keeper.began.is_empty(), "it ran once");
     assert_eq!(running.stop().await.get("job").await.as_deref(), Some("done"));
 }
 

@@ -1,8 +1,10 @@
 //! A worker that runs for real, beside the test.
 
+mod background;
 mod health;
 mod leases;
 mod one_connection;
+mod pressure;
 mod refusing;
 mod running;
 mod schedules;

@@ -104,7 +104,7 @@ async fn survivors_of_all_endpoints_run_one_by_one_and_fresh_ones_beside_them() 
 }
 
 #[tokio::test]
-async fn what_was_lost_alone_three_times_is_set_aside_unrun_and_its_neighbours_go_on() {
+async fn w25_what_was_lost_alone_three_times_is_set_aside_unrun_and_its_neighbours_go_on() {
     // Once among others, three times alone.
     let (running, mut keeper) = run(lost(&[1], &[], 4).await).await;
     running.send([2]).await;

@@ -4,7 +4,7 @@ CREATE TABLE wharf.schedules (
     tenant  TEXT    NOT NULL,
     name    TEXT    NOT NULL,
     message TEXT    NOT NULL,
-    period  BIGINT  NOT NULL,                    -- µs; due at its multiples since 1970, UTC
+    period  BIGINT  NOT NULL CHECK (period > 0), -- µs; due at its multiples since 1970, UTC
     next_at BIGINT  NOT NULL,                    -- µs
     last_at BIGINT,                              -- µs, when it was last fired
     missed  BIGINT  NOT NULL DEFAULT 0,          -- due times that passed while nobody fired it

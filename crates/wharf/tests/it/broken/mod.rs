@@ -1,8 +1,10 @@
-//! The conformance suite, tested: engines that each break one promise must be caught.
+//! Engines that each break one promise, for the conformance suite to catch.
+
+mod caught;
 
 use std::{
     any::Any,
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -18,10 +20,7 @@ use wharf::{
     },
     testing::{
         ManualClock,
-        conformance::{
-            self, Stage, Subject,
-            apart::{self, Apart, Carrier},
-        },
+        conformance::{Subject, apart::Carrier},
     },
 };
 
@@ -54,12 +53,14 @@ flaws! {
     BringsSurvivorsUnasked,
     StarvesSurvivors,
     IgnoresTurns,
+    LooksAtOnePage,
     LetsOthersPassARetry,
     LetsOthersPassADeadLetter,
     FiresTimersOutOfTurn,
     IgnoresPriorities,
     ForgetsExpiry,
     CountsTheGraceFromTheSending,
+    DiscardsTheUnknown,
     StumblesOverForeignRows,
     CountsReturnsAsAttempts,
     RenewsAnything,
@@ -67,6 +68,7 @@ flaws! {
     ClaimsNewestFirst,
     OverwritesSagas,
     FiresTimersTwice,
+    LosesTimers,
     KeepsWhatItRedrives,
     AcknowledgesOnDelivery,
     DropsOnReconnect,
@@ -111,6 +113,17 @@ impl Broken {
         self.memory.settle(&deliveries.iter().map(done).collect::<Vec<_>>()).await.map(drop)
     }
 
+    /// As one who asks for whose turn it is only of the page that it has claimed.
+    async fn put_back_all_but_the_first_of_each_key(&self, page: &mut Vec<Delivery>) -> Result<(), Error> {
+        let mut keys = HashSet::new();
+        let (first, others): (Vec<_>, Vec<_>) =
+            page.drain(..).partition(|one| keys.insert(one.envelope.key.as_str().to_owned()));
+        *page = first;
+        let outcome = Outcome::Return { delay: Duration::ZERO };
+        let put_back = |one: &Delivery| Settlement { lease: one.lease, outcome: outcome.clone(), outgoing: Vec::new() };
+        self.memory.settle(&others.iter().map(put_back).collect::<Vec<_>>()).await.map(drop)
+    }
+
     /// The lease under which a row was last claimed, whoever claimed it.
     fn newest(&self, lease: Lease) -> Lease {
         self.claimed.lock().unwrap().get(&lease.id).map_or(lease, |delivery| delivery.lease)
@@ -124,7 +137,7 @@ impl Transport for Broken {
         asked.survivors |= self.has(Flaw::BringsSurvivorsUnasked);
         asked.survivors &= !self.has(Flaw::StarvesSurvivors);
         asked.turns = match asked.turns {
-            _ if self.has(Flaw::IgnoresTurns) => Turns::Free,
+            _ if self.has(Flaw::IgnoresTurns) || self.has(Flaw::LooksAtOnePage) => Turns::Free,
             Turns::Ordered { .. } if self.has(Flaw::LetsOthersPassARetry) => Turns::OneAtATime,
             Turns::Ordered { .. } if self.has(Flaw::LetsOthersPassADeadLetter) => {
                 Turns::Ordered { dead_letters_hold: false }
@@ -132,6 +145,9 @@ impl Transport for Broken {
             turns @ (Turns::Free | Turns::OneAtATime | Turns::Ordered { .. }) => turns,
         };
         let mut claimed = self.memory.claim(&asked).await?;
+        if self.has(Flaw::LooksAtOnePage) && claim.turns != Turns::Free {
+            self.put_back_all_but_the_first_of_each_key(&mut claimed.deliveries).await?;
+        }
         let foreign = |one: &Delivery| serde_json::from_str::<serde_json::Value>(&one.body).is_err();
         if self.has(Flaw::StumblesOverForeignRows) && claimed.deliveries.iter().any(foreign) {
             return Err(Error::new(Code::ENGINE_FAILED, "a row is no message"));
@@ -188,6 +204,7 @@ impl Transport for Broken {
                 Outcome::Return { delay } if self.has(Flaw::DropsOnReconnect) && delay.is_zero() => {
                     settlement.outcome = Outcome::Done;
                 }
+                Outcome::Unknown { .. } if self.has(Flaw::DiscardsTheUnknown) => settlement.outcome = Outcome::Done,
                 Outcome::Done
                 | Outcome::Retry { .. }
                 | Outcome::Return { .. }
@@ -234,6 +251,11 @@ impl Store for Broken {
 
     async fn fire_timers(&self, max: usize) -> Result<Fired, Error> {
         let before = self.memory.fire_timers(max).await?;
+        if self.has(Flaw::LosesTimers) && before.fired > 0 {
+            // As one who takes the timers off its list, and dies before it has sent their firings.
+            let firings = self.memory.claim(&Claim::new("saga", max, Duration::ZERO)).await?.deliveries;
+            self.forget(&firings).await?;
+        }
         if self.has(Flaw::FiresTimersTwice) && before.fired > 0 {
             let again: Vec<_> = self.memory.claim(&Claim::new("saga", 1, Duration::ZERO)).await?.deliveries;
             for one in &again {
@@ -489,101 +511,4 @@ impl<const FLAW: usize> Carrier for ByBroken<FLAW> {
     fn transport(&self) -> Broken {
         self.0.clone()
     }
-}
-
-/// Whether a case fails on this subject. A case panics to fail; that is heard at the end of its task.
-async fn fails<S: Subject>(case: impl AsyncFn(&mut Stage<S>) + Send + 'static) -> bool {
-    tokio::task::LocalSet::new()
-        .run_until(async { tokio::task::spawn_local(conformance::run(case)).await.is_err() })
-        .await
-}
-
-/// The same for a case of a store and a transport apart.
-async fn fails_apart<S: Subject, C: Carrier>(case: impl AsyncFn(&mut Apart<S, C>) + Send + 'static) -> bool {
-    tokio::task::LocalSet::new().run_until(async { tokio::task::spawn_local(apart::run(case)).await.is_err() }).await
-}
-
-macro_rules! caught {
-    ($($test:ident: $flaw:ident by $promise:ident::$case:ident;)*) => {
-        $(#[tokio::test]
-        async fn $test() {
-            let caught = fails::<OnBroken<{ Flaw::$flaw as usize }>>(conformance::$promise::$case).await;
-            assert!(caught, "an engine that has {:?} passes", Flaw::$flaw);
-        })*
-    };
-}
-
-caught! {
-    an_engine_that_ignores_the_epoch: IgnoresTheEpoch by leases::the_old_holder_can_no_longer_settle;
-    an_engine_whose_transactions_ignore_the_epoch: IgnoresTheEpoch by atomicity::a_stale_epoch_commits_nothing;
-    an_engine_that_never_settles: CommitsWithoutSettling by atomicity::writes_sends_and_settlement_are_one_commit;
-    an_engine_that_acknowledges_first: SettlesWithoutCommitting by atomicity::writes_sends_and_settlement_are_one_commit;
-    an_engine_that_commits_first: CommitsThenSettles by atomicity::a_stale_epoch_commits_nothing;
-    an_engine_that_shares_what_is_held: SharesWhatIsHeld by leases::what_is_held_is_nobody_elses_until_the_lease_ends;
-    an_engine_that_forgets_delays: ForgetsDelays by retry::a_retry_waits_its_delay_to_the_microsecond;
-    an_engine_that_forgets_crashes: ForgetsCrashes by retry::attempts_and_crashes_are_counted_apart;
-    an_engine_that_blames_neighbours: CountsEveryLossAsACrash by survivors::only_a_loss_while_alone_is_a_crash;
-    an_engine_that_lets_poison_spread: CountsEveryLossAsACrash by survivors::a_poison_message_takes_no_neighbour_with_it;
-    an_engine_that_claims_survivors_together: ClaimsSurvivorsTogether by survivors::a_survivor_comes_alone;
-    an_engine_that_brings_survivors_unasked: BringsSurvivorsUnasked by survivors::a_page_that_none_may_take_hides_nothing_behind_it;
-    an_engine_that_starves_survivors: StarvesSurvivors by survivors::survivors_and_fresh_ones_do_not_starve_each_other;
-    an_engine_that_ignores_turns: IgnoresTurns by turns::no_two_of_a_key_are_held_at_once;
-    an_engine_that_reorders_a_key: IgnoresTurns by turns::many_workers_keep_the_order_of_every_key;
-    an_engine_whose_survivors_let_pass: IgnoresTurns by turns::a_crash_keeps_the_order_of_its_key;
-    an_engine_whose_retries_let_pass: LetsOthersPassARetry by turns::an_ordered_key_waits_for_its_first_and_others_do_not;
-    an_engine_whose_dead_letters_let_pass: LetsOthersPassADeadLetter by turns::a_dead_letter_holds_its_key_where_asked_for;
-    an_engine_that_redrives_out_of_turn: KeepsWhatItRedrives by turns::a_dead_letter_lets_pass_and_comes_first_again;
-    an_engine_that_fires_timers_out_of_turn: FiresTimersOutOfTurn by turns::a_firing_takes_its_turn;
-    an_engine_that_ignores_priorities: IgnoresPriorities by urgency::a_higher_priority_is_claimed_first;
-    an_engine_that_forgets_expiry: ForgetsExpiry by urgency::what_has_expired_says_so_and_a_redrive_forgives_it;
-    an_engine_that_counts_the_grace_from_the_sending: CountsTheGraceFromTheSending by urgency::what_is_unknown_is_so_from_when_that_was_first_said;
-    an_engine_that_stumbles_over_foreign_rows: StumblesOverForeignRows by foreign::a_foreign_row_is_handled_or_dead_lettered_and_holds_up_nobody;
-    an_engine_that_counts_returns: CountsReturnsAsAttempts by retry::a_return_costs_no_attempt_and_no_crash;
-    an_engine_that_renews_anything: RenewsAnything by leases::a_renewal_reports_what_is_no_longer_ours;
-    an_engine_that_truncates_bodies: TruncatesBodies by delivery::what_was_sent_arrives_byte_for_byte;
-    an_engine_that_claims_newest_first: ClaimsNewestFirst by delivery::claims_take_the_oldest_first_and_no_more_than_asked;
-    an_engine_that_overwrites_sagas: OverwritesSagas by sagas::a_save_must_follow_the_revision_before;
-    an_engine_that_fires_timers_twice: FiresTimersTwice by timers::a_timer_fires_once_and_not_a_microsecond_early;
-    an_engine_that_keeps_what_it_redrives: KeepsWhatItRedrives by dead_letters::a_redrive_moves_each_letter_once;
-    an_engine_that_forgets_subscriptions: ForgetsSubscriptions by subscriptions::what_was_declared_is_known_to_all_and_since_when;
-    an_engine_that_keeps_nothing_for_later_consumers: ForgetsSubscriptions by subscriptions::an_event_is_kept_for_a_consumer_that_has_never_run;
-    an_engine_whose_news_reach_nobody: ForgetsSubscriptions by subscriptions::an_older_process_soon_sends_to_a_consumer_it_did_not_know;
-    an_engine_that_accepts_contradictions: AcceptsContradictions by subscriptions::a_contradiction_is_refused_and_changes_nothing;
-    an_engine_that_gives_a_command_to_many: AcceptsContradictions by subscriptions::of_many_that_claim_a_command_at_once_one_gets_it;
-    an_engine_that_replaces_nothing: ReplacesNothing by subscriptions::an_endpoint_may_take_anothers_place;
-    an_engine_that_loses_what_it_retires: LosesWhatItRetires by subscriptions::what_waits_for_a_retired_subscription_is_not_lost;
-    an_engine_that_fires_schedules_early: FiresSchedulesEarly by schedules::a_schedule_fires_at_each_multiple_of_its_period_and_not_a_microsecond_early;
-    an_engine_that_fires_schedules_twice: FiresSchedulesTwice by schedules::of_many_who_fire_at_once_one_sends;
-    an_engine_that_sends_each_due_time_twice: FiresSchedulesEarly by schedules::w06_two_workers_send_each_due_time_once;
-    an_engine_that_makes_up_for_missed_times: MakesUpForMissedTimes by schedules::what_was_missed_is_counted_and_fired_once;
-    an_engine_that_keeps_the_first_period: KeepsTheFirstPeriod by schedules::a_changed_period_takes_effect_when_it_is_declared;
-    an_engine_that_knows_one_schedule: KnowsOneSchedule by schedules::schedules_are_told_apart_by_name;
-    an_engine_that_forgets_schedules_early: PrunesEarly by schedules::a_forsaken_schedule_is_forgotten_in_the_end;
-    an_engine_that_counts_every_delivery: CountsToTheEnd by delivery::w19_depth_is_counted_only_so_far;
-    an_engine_that_counts_every_dead_letter: CountsToTheEnd by dead_letters::dead_letters_are_counted_no_further_than_asked;
-    an_engine_that_prunes_early: PrunesEarly by pruning::a_finished_saga_goes_after_its_retention_and_not_before;
-    an_engine_that_prunes_the_unfinished: PrunesTheUnfinished by pruning::a_finished_saga_goes_after_its_retention_and_not_before;
-    an_engine_that_prunes_at_will: PrunesAtWill by pruning::no_more_goes_at_once_than_asked;
-    an_engine_that_brings_back_what_was_retired: ConfirmsByDeclaring by subscriptions::what_was_retired_stays_away_though_a_worker_confirms_it;
-}
-
-macro_rules! caught_apart {
-    ($($test:ident: $flaw:ident by $promise:ident::$case:ident;)*) => {
-        $(#[tokio::test]
-        async fn $test() {
-            const FLAW: usize = Flaw::$flaw as usize;
-            let caught = fails_apart::<OnBroken<FLAW>, ByBroken<FLAW>>(apart::$promise::$case).await;
-            assert!(caught, "a store and a transport that have {:?} pass", Flaw::$flaw);
-        })*
-    };
-}
-
-caught_apart! {
-    a_transport_that_acknowledges_on_delivery: AcknowledgesOnDelivery by exactly_once::a_crash_at_any_await_loses_and_doubles_nothing;
-    a_transport_that_drops_on_reconnect: DropsOnReconnect by exactly_once::what_a_lost_connection_delivers_again_is_known;
-    a_relay_that_marks_before_the_confirmation: MarksSentFirst by outbox::while_the_transport_is_away_the_outbox_grows_and_no_attempt_is_counted;
-    a_relay_that_lets_others_pass_a_bad_row: IgnoresTurns by outbox::a_message_that_is_refused_holds_up_only_its_key;
-    a_store_that_skips_the_inbox: SkipsTheInbox by exactly_once::what_comes_twice_has_its_effects_once;
-    a_store_that_skips_the_inbox_when_copies_meet: SkipsTheInbox by exactly_once::two_copies_handled_at_once_have_one_effect;
-    a_store_that_prunes_the_inbox_early: PrunesTheInboxEarly by horizon::a_copy_is_known_for_as_long_as_it_may_come;
 }

@@ -1,0 +1,39 @@
+//! Rows of a foreign hand in tables other than that of deliveries: refused by the table, or of no consequence.
+
+use sqlx::{Connection, SqliteConnection, sqlite::SqliteConnectOptions};
+use wharf::ports::Store;
+
+use crate::app::App;
+
+async fn foreign(app: &App) -> SqliteConnection {
+    SqliteConnection::connect_with(&SqliteConnectOptions::new().filename(app.path())).await.unwrap()
+}
+
+#[tokio::test]
+async fn what_every_process_reads_takes_no_row_that_none_could_read() {
+    let app = App::start().await;
+    let mut foreign = foreign(&app).await;
+    for insert in [
+        "INSERT INTO wharf_subscriptions VALUES ('said', 'elsewhere', 'gossip', 0, 0, 0)",
+        "INSERT INTO wharf_schedules (tenant, name, message, period, next_at) VALUES ('default', 'sweep', 'said', 0, 0)",
+    ] {
+        let refused = sqlx::query(insert).execute(&mut foreign).await.unwrap_err();
+        assert!(refused.to_string().contains("CHECK constraint failed"), "{refused}");
+    }
+    foreign.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_foreign_timer_fires_into_nowhere_and_holds_up_nobody() {
+    let app = App::start().await;
+    let mut foreign = foreign(&app).await;
+    let insert = "INSERT INTO wharf_timers (tenant, saga, key, name, generation, due_at, endpoint, takes_turns, trail)
+                  VALUES ('', '', '', '', -1, -1, 'nowhere', 7, '{')";
+    sqlx::query(insert).execute(&mut foreign).await.unwrap();
+    foreign.close().await.unwrap();
+
+    let fired = [app.engine.fire_timers(10).await.unwrap().fired, app.engine.fire_timers(10).await.unwrap().fired];
+    assert_eq!(fired, [1, 0]);
+    app.say("hello").await.unwrap();
+    assert_eq!(app.hear().await, ["hello"]);
+}
