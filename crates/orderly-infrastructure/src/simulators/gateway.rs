@@ -54,7 +54,13 @@ impl PaymentGateway for SimulatedGateway {
     }
 
     async fn refund(&self, key: PaymentKey) -> Result<(), GatewayError> {
-        self.books.enter(Refund { key, now: self.clock.now() }).await?
+        self.books.enter(Refund { key, only: None, now: self.clock.now() }).await?
+    }
+
+    async fn refund_capture(&self, key: PaymentKey, capture: &CaptureId) -> Result<(), GatewayError> {
+        let row = capture.as_str().strip_prefix("CAP-").and_then(|row| row.parse().ok());
+        let only = row.ok_or_else(|| GatewayError(format!("{capture} is no capture of ours")))?;
+        self.books.enter(Refund { key, only: Some(only), now: self.clock.now() }).await?
     }
 }
 
@@ -133,6 +139,8 @@ impl Entry for Void {
 
 struct Refund {
     key: PaymentKey,
+    /// The row of one capture; otherwise of all.
+    only: Option<i64>,
     now: Timestamp,
 }
 
@@ -140,17 +148,19 @@ impl Entry for Refund {
     type Answer = Result<(), GatewayError>;
 
     async fn write(self, book: &mut SqliteConnection) -> sqlx::Result<Self::Answer> {
-        let key = self.key;
+        let Self { key, only, now } = self;
         if taken(book, key).await?.is_none() {
             return Ok(Err(GatewayError(format!("nothing was taken under {key}"))));
         }
         sqlx::query(
             "INSERT INTO refunds (capture_id, key, order_id, amount, currency, refunded_at)
              SELECT id, key, order_id, amount, currency, $2 FROM captures
-             WHERE key = $1 AND NOT EXISTS (SELECT 1 FROM refunds WHERE refunds.key = $1 AND capture_id = captures.id)",
+             WHERE key = $1 AND ($3 IS NULL OR id = $3)
+               AND NOT EXISTS (SELECT 1 FROM refunds WHERE refunds.key = $1 AND capture_id = captures.id)",
         )
         .bind(key.to_string())
-        .bind(self.now.as_micros())
+        .bind(now.as_micros())
+        .bind(only)
         .execute(book)
         .await?;
         Ok(Ok(()))

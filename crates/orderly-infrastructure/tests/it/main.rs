@@ -109,6 +109,9 @@ on_every_engine! {
         an_intent_is_looked_up_once_committed,
         a_request_never_replaces_what_came_of_it,
         the_last_word_on_an_attempt_counts,
+        a_stray_capture_is_booked_once_and_stays_when_it_was_given_back,
+        the_first_contradiction_of_a_payment_stays,
+        whatever_is_taken_and_given_back_is_debited_and_credited,
     }
     shipments {
         every_state_of_a_shipment_is_read_as_it_was_written,

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use orderly_contracts::{Currency, Money, OrderId, ProductId, Quantity, orders::Line};
+use orderly_contracts::{CaptureId, Currency, Money, OrderId, ProductId, Quantity, orders::Line};
 use orderly_infrastructure::{
     Settings, Simulators,
     simulators::{BOOKS_FILE, Providers, open},
@@ -235,6 +235,24 @@ async fn a_refund_is_booked_once_and_only_for_what_was_taken() {
     }
     assert_eq!(world.count("refunds").await, 1);
     world.gateway.refund(pay(4)).await.unwrap_err();
+}
+
+#[tokio::test]
+async fn one_capture_is_given_back_and_no_other() {
+    let world = World::approving(AT_ONCE).await;
+    let capture = capture(world.submit(42).await);
+    let of_another = capture_of(&world, 43).await;
+    assert!(world.gateway.refund_capture(pay(42), &CaptureId::new("tip-1")).await.is_err());
+    world.gateway.refund_capture(pay(42), &of_another).await.unwrap();
+    assert_eq!(world.count("refunds").await, 0);
+    for _ in 0..2 {
+        world.gateway.refund_capture(pay(42), &capture.id).await.unwrap();
+    }
+    assert_eq!(world.count("refunds").await, 1);
+}
+
+async fn capture_of(world: &World, order: i64) -> CaptureId {
+    capture(world.submit(order).await).id
 }
 
 #[tokio::test]

@@ -4,7 +4,6 @@ use orderly_contracts::payments::PaymentInquiryRequested;
 use wharf::{Bus, Envelope, Msg, Result, State, Tx, outside};
 
 use super::{Answer, Inquiry, Ports, book_answer::book_answer};
-use crate::domain::IntentState;
 
 pub(super) async fn check_payment(
     Msg(PaymentInquiryRequested { order }): Msg<PaymentInquiryRequested>,
@@ -14,12 +13,16 @@ pub(super) async fn check_payment(
     bus: Bus,
 ) -> Result {
     let Some(intent) = ports.ledger.look_up(&envelope.tenant, order).await? else { return Ok(()) };
-    if !matches!(intent.state(), IntentState::Requested | IntentState::Accepted) {
+    if !intent.is_open() {
         return Ok(());
     }
-    match outside(ports.gateway.inquire(intent.key())).await?? {
+    match outside(ports.gateway.inquire(intent.key())).await? {
         // Still being submitted, or still undecided: those who are at it go on.
-        Inquiry::Unknown | Inquiry::Known(Answer::Pending { .. }) => Ok(()),
-        Inquiry::Known(answer) => book_answer(&ports, &mut tx, &bus, order, 1, answer).await,
+        Ok(Inquiry::Unknown | Inquiry::Known(Answer::Pending { .. })) => Ok(()),
+        Ok(Inquiry::Known(answer)) => book_answer(&ports, &mut tx, &bus, order, answer).await,
+        Err(error) => {
+            tracing::warn!(%order, %error, "nothing was learnt of the payment");
+            Ok(())
+        }
     }
 }
