@@ -11,7 +11,7 @@ use wharf::{
 use crate::{
     Postgres,
     error::failed,
-    row::{message_columns, read_count, read_message},
+    row::{RANK, message_columns, read_count, read_message},
     turns,
 };
 
@@ -63,7 +63,7 @@ pub(crate) async fn claim(engine: &Postgres, claim: &Claim<'_>) -> Result<Claime
         Turns::Free => claim_freely(engine, claim).await?,
         turns @ (Turns::OneAtATime | Turns::Ordered { .. }) => turns::claim(engine, claim, turns).await?,
     };
-    let claimed = read(engine, &rows).map_err(what)?;
+    let claimed = read(engine, rows).map_err(what)?;
     if !claimed.deliveries.is_empty() {
         engine.committed([]);
     }
@@ -77,31 +77,39 @@ async fn claim_freely(engine: &Postgres, claim: &Claim<'_>) -> Result<Vec<PgRow>
     lane.done(rows).await.map_err(|error| failed("claim deliveries", error))
 }
 
-/// Reads rows of a wait, of what is claimed, and of its message.
-fn read(engine: &Postgres, rows: &[PgRow]) -> Result<Claimed, sqlx::Error> {
-    let mut deliveries = Vec::with_capacity(rows.len());
+/// Reads rows of a wait, of what is claimed, and of its message. Each row goes as it is read, so that a large claim does
+/// not stand in memory twice.
+fn read(engine: &Postgres, rows: Vec<PgRow>) -> Result<Claimed, sqlx::Error> {
+    let wait: Option<i64> = rows.first().map(|row| row.try_get(0)).transpose()?.flatten();
+    let mut held = Vec::with_capacity(rows.len());
     for row in rows {
         let Some(id) = row.try_get::<Option<i64>, _>(1)? else { continue };
-        let lease = Lease { id, epoch: row.try_get(2)? };
-        let not_before: i64 = row.try_get(3)?;
-        let now = Timestamp::from_micros(row.try_get(6)?);
-        let (envelope, body) = read_message(row, 8)?;
-        let mut delivery = Delivery::new(lease, envelope, body);
-        delivery.is_survivor = row.try_get(4)?;
-        delivery.lost_leases = read_count(row, 5)?;
-        delivery.is_expired = delivery.envelope.expires_at.is_some_and(|expires_at| expires_at <= now);
-        delivery.unknown_for = row.try_get::<Option<i64>, _>(7)?.map(|since| now.since(Timestamp::from_micros(since)));
-        deliveries.push((delivery.envelope.priority.rank(), not_before, delivery));
+        let (rank, not_before): (i16, i64) = (row.try_get(MESSAGE + RANK)?, row.try_get(3)?);
+        held.push(((rank, not_before, id), row));
     }
     // They come in the order of their places in the table.
-    deliveries.sort_unstable_by_key(|(rank, not_before, delivery)| (*rank, *not_before, delivery.lease.id));
-    let deliveries: Vec<_> = deliveries.into_iter().map(|(.., delivery)| delivery).collect();
-    let mut next_due = None;
-    if let Some(row) = rows.first() {
-        // A span of the database's time, counted from our own now: the two clocks need not agree.
-        let wait: Option<i64> = row.try_get(0)?;
-        let now = engine.clock().now();
-        next_due = wait.map(|wait| now + Duration::from_micros(u64::try_from(wait).unwrap_or(0)));
+    held.sort_unstable_by_key(|(due, _)| *due);
+    let mut deliveries = Vec::with_capacity(held.len());
+    for ((.., id), row) in held {
+        deliveries.push(read_delivery(id, &row)?);
     }
+    // A span of the database's time, counted from our own now: the two clocks need not agree.
+    let now = engine.clock().now();
+    let next_due = wait.map(|wait| now + Duration::from_micros(u64::try_from(wait).unwrap_or(0)));
     Ok(Claimed { deliveries, next_due })
+}
+
+/// Where the columns of the message begin.
+const MESSAGE: usize = 8;
+
+fn read_delivery(id: i64, row: &PgRow) -> Result<Delivery, sqlx::Error> {
+    let lease = Lease { id, epoch: row.try_get(2)? };
+    let now = Timestamp::from_micros(row.try_get(6)?);
+    let (envelope, body) = read_message(row, MESSAGE)?;
+    let mut delivery = Delivery::new(lease, envelope, body);
+    delivery.is_survivor = row.try_get(4)?;
+    delivery.lost_leases = read_count(row, 5)?;
+    delivery.is_expired = delivery.envelope.expires_at.is_some_and(|expires_at| expires_at <= now);
+    delivery.unknown_for = row.try_get::<Option<i64>, _>(7)?.map(|since| now.since(Timestamp::from_micros(since)));
+    Ok(delivery)
 }

@@ -14,6 +14,9 @@ macro_rules! message_columns {
 }
 pub(crate) use message_columns;
 
+/// Which of them is the rank.
+pub(crate) const RANK: usize = 12;
+
 /// Reads the message whose columns begin at `first`.
 pub(crate) fn read_message(row: &PgRow, first: usize) -> Result<(Envelope, Arc<str>), sqlx::Error> {
     let text = |column: usize| row.try_get::<&str, _>(first + column);
@@ -30,7 +33,7 @@ pub(crate) fn read_message(row: &PgRow, first: usize) -> Result<(Envelope, Arc<s
         attempt: count(7)?,
         crashes: count(8)?,
         redrives: count(9)?,
-        priority: Priority::from_rank(row.try_get(first + 12)?),
+        priority: Priority::from_rank(row.try_get(first + RANK)?),
         expires_at: row.try_get::<Option<i64>, _>(first + 13)?.map(Timestamp::from_micros),
         trail: read_trail(text(10)?),
     };

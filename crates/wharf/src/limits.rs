@@ -29,6 +29,8 @@ pub struct Limits {
     pub crashes_max: u32,
     /// Timers turned into deliveries in one transaction.
     pub timer_batch_max_rows: usize,
+    /// Deliveries claimed in one statement. An endpoint whose prefetch is larger claims again.
+    pub claim_batch_max_rows: usize,
     /// Deliveries settled in one statement.
     pub settle_batch_max_rows: usize,
     /// Messages given to the dead letters in one transaction, when their subscription is retired.
@@ -66,6 +68,7 @@ impl Default for Limits {
             unknown_message_grace: Duration::from_secs(300),
             crashes_max: 3,
             timer_batch_max_rows: 500,
+            claim_batch_max_rows: 500,
             settle_batch_max_rows: 500,
             retire_batch_max_rows: 500,
             prune_batch_max_rows: 500,
@@ -99,6 +102,7 @@ impl Limits {
         }
         let batches = [
             self.timer_batch_max_rows,
+            self.claim_batch_max_rows,
             self.settle_batch_max_rows,
             self.retire_batch_max_rows,
             self.prune_batch_max_rows,

@@ -1,7 +1,7 @@
 //! `cargo xtask bench deliveries`: the engine beside what the same server does without it, in the same run.
 //!
 //! Rates are medians of three. The ratio is what to read: the machine and its disk make the rest. After `--` may come
-//! `quick`, to leave the backlog of a million out, and which parts: `noop`, `work`, `idle`.
+//! `quick`, to leave the backlog of a million out, and which parts: `noop`, `work`, `idle`, `memory`, `profile`.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -12,9 +12,11 @@
 
 mod disk;
 mod idle;
+mod memory;
 mod meter;
 mod noop;
 mod place;
+mod profile;
 mod table;
 mod work;
 
@@ -29,10 +31,12 @@ use table::Table;
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
 
+const PARTS: [&str; 6] = ["quick", "memory", "noop", "work", "idle", "profile"];
+
 fn main() {
     let parts: Vec<String> = env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
-    if let Some(unknown) = parts.iter().find(|word| !["quick", "noop", "work", "idle"].contains(&word.as_str())) {
-        panic!("no part is called {unknown}; there are: quick, noop, work, idle");
+    if let Some(unknown) = parts.iter().find(|word| !PARTS.contains(&word.as_str())) {
+        panic!("no part is called {unknown}; there are: {}", PARTS.join(", "));
     }
     let quick = parts.iter().any(|word| word == "quick");
     let wanted = |part: &str| parts.iter().all(|word| word == "quick") || parts.iter().any(|wanted| wanted == part);
@@ -41,6 +45,10 @@ fn main() {
         println!("disk: {:.0} synced writes/s of 8 KiB", disk::synced_writes_per_s());
         let place = Place::create().await;
         let mut table = Table::default();
+        // First, while this process is as small as it starts.
+        if wanted("memory") {
+            memory::measure(&place).await;
+        }
         if wanted("noop") {
             let backlogs: &[u64] = if quick { &[10_000] } else { &[10_000, 1_000_000] };
             noop::measure(&place, &mut table, backlogs).await;
@@ -50,6 +58,9 @@ fn main() {
         }
         if wanted("idle") {
             idle::measure(&place, &mut table).await;
+        }
+        if wanted("profile") {
+            profile::measure(&place).await;
         }
         table.print();
         place.remove().await;

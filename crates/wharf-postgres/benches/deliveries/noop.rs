@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// Endpoints of the worker, each with a pump of its own.
-const ENDPOINTS: usize = 4;
+pub(crate) const ENDPOINTS: usize = 4;
 /// What an endpoint holds at most: claims are half of it at least.
 const PREFETCH: usize = 1000;
 /// Of a large backlog, this many are taken; the rest stands in the way.
@@ -96,7 +96,7 @@ async fn nothing(Msg(happened): Msg<Happened>) -> Result {
 }
 
 /// A worker, from its start to its last settlement.
-async fn our_rate(place: &Place, rows: u64) -> Take {
+pub(crate) async fn our_rate(place: &Place, rows: u64) -> Take {
     let engine = place.options().connect().await.unwrap();
     let mut module = Module::new("bench", ());
     for number in 0..ENDPOINTS {

@@ -12,7 +12,9 @@ use crate::{
     table::{Table, Take},
 };
 
-const TOTAL: u64 = 20_000;
+pub(crate) const TOTAL: u64 = 20_000;
+/// Of connections with a commit each. Who shares commits has more deliveries at once, and not more connections.
+const RAW_CLIENTS_MAX: usize = 32;
 const RAW_FOR: Duration = Duration::from_secs(2);
 
 /// What the handler sends: due long after the benchmark, so that it is only written.
@@ -29,33 +31,52 @@ impl Message for Noted {
     }
 }
 
-pub(crate) async fn measure(place: &Place, table: &mut Table) {
-    place.run("CREATE TABLE IF NOT EXISTS notes (id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY, number BIGINT NOT NULL)").await;
-    for concurrency in [1_usize, 8, 32] {
-        let (mut ours, mut raw) = (Vec::new(), Vec::new());
-        for _ in 0..TAKES {
-            raw.push(raw_rate(place, concurrency).await);
-            let total = if concurrency == 1 { TOTAL / 4 } else { TOTAL };
-            fill(place, total, 1).await;
-            ours.push(our_rate(place, place.options().transactions_max(all(concurrency)), concurrency, total).await);
-        }
-        table.rate(&format!("Tx and one message, {concurrency} at once, a commit each"), &ours, &raw);
+const TABLE: &str =
+    "CREATE TABLE IF NOT EXISTS notes (id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY, number BIGINT NOT NULL)";
+
+/// How handlers' transactions are committed.
+#[derive(Clone, Copy)]
+pub(crate) struct Case {
+    at_once: usize,
+    connections: u32,
+    /// How many deliveries may share a commit.
+    members: usize,
+}
+
+pub(crate) const CASES: [Case; 5] = [
+    Case { at_once: 1, connections: 1, members: 1 },
+    Case { at_once: 8, connections: 8, members: 1 },
+    Case { at_once: 32, connections: 32, members: 1 },
+    Case { at_once: 32, connections: 4, members: 8 },
+    Case { at_once: 120, connections: 4, members: 32 },
+];
+
+impl Case {
+    pub(crate) fn name(self) -> String {
+        let commits =
+            if self.members == 1 { "a commit each".to_owned() } else { format!("{} share a commit", self.members) };
+        format!("Tx and one message, {} at once, {commits}", self.at_once)
     }
-    for (connections, members) in [(4_u32, 8_usize), (4, 32)] {
-        let concurrency = connections as usize * members;
+
+    fn options(self, place: &Place) -> PostgresOptions {
+        place.options().transactions_max(self.connections).share_commits(self.members)
+    }
+}
+
+pub(crate) async fn measure(place: &Place, table: &mut Table) {
+    for case in CASES {
         let (mut ours, mut raw) = (Vec::new(), Vec::new());
         for _ in 0..TAKES {
-            raw.push(raw_rate(place, 32).await);
-            fill(place, TOTAL, 1).await;
-            let options = place.options().transactions_max(connections).share_commits(members);
-            ours.push(our_rate(place, options, concurrency, TOTAL).await);
+            raw.push(raw_rate(place, case.at_once.min(RAW_CLIENTS_MAX)).await);
+            let total = if case.at_once == 1 { TOTAL / 4 } else { TOTAL };
+            ours.push(our_rate(place, case, total).await);
         }
-        let case = format!("Tx and one message, {concurrency} at once, {members} share a commit");
-        table.rate(&case, &ours, &raw);
+        table.rate(&case.name(), &ours, &raw);
     }
 }
 
 async fn raw_rate(place: &Place, clients: usize) -> Take {
+    place.run(TABLE).await;
     let mut connections = Vec::new();
     for _ in 0..clients {
         connections.push(place.connection().await);
@@ -97,14 +118,12 @@ async fn ignore(Msg(noted): Msg<Noted>) -> Result {
     Ok(())
 }
 
-fn all(concurrency: usize) -> u32 {
-    u32::try_from(concurrency).unwrap()
-}
-
-async fn our_rate(place: &Place, options: PostgresOptions, concurrency: usize, total: u64) -> Take {
-    let engine = options.connect().await.unwrap();
+pub(crate) async fn our_rate(place: &Place, case: Case, total: u64) -> Take {
+    place.run(TABLE).await;
+    fill(place, total, 1).await;
+    let engine = case.options(place).connect().await.unwrap();
     let module = Module::new("bench", ())
-        .endpoint("bench-0", |endpoint| endpoint.concurrency(concurrency).prefetch(400).consume("note", note))
+        .endpoint("bench-0", |endpoint| endpoint.concurrency(case.at_once).prefetch(400).consume("note", note))
         .consume("ignore", ignore);
     let worker = Worker::new(engine.clone()).module(module).ready().await.unwrap();
     let vitals = worker.client("bench").vitals().clone();

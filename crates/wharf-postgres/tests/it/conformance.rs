@@ -23,6 +23,8 @@ struct OnPostgres<const SHARE_COMMITS: usize> {
 #[async_trait]
 impl<const SHARE_COMMITS: usize> Subject for OnPostgres<SHARE_COMMITS> {
     type Engine = Postgres;
+    const CRASH_EVERY_AWAITS: usize = if SHARE_COMMITS > 1 { 3 } else { 1 };
+    const CRASH_EVERY_AWAITS_APART: usize = 3 * Self::CRASH_EVERY_AWAITS;
 
     async fn start(clock: ManualClock) -> Self {
         let database = Database::create().await;
@@ -130,6 +132,7 @@ mod pooled {
     #[async_trait]
     impl Subject for BehindPooler {
         type Engine = Postgres;
+        const CRASH_EVERY_AWAITS: usize = 9;
 
         async fn start(clock: ManualClock) -> Self {
             let pooler = Pooler::start(SERVER_CONNECTIONS_MAX);

@@ -217,7 +217,8 @@ impl Pump {
             self.look_at = until;
             return;
         }
-        self.claim_size = self.endpoint.prefetch - self.held.len();
+        let room = self.endpoint.prefetch - self.held.len();
+        self.claim_size = room.min(self.runtime.limits.claim_batch_max_rows);
         let (runtime, endpoint) = (self.runtime.clone(), Arc::clone(&self.endpoint));
         let (size, lease) = (self.claim_size, self.runtime.limits.lease);
         let survivors = &self.runtime.survivors;

@@ -165,7 +165,7 @@ async fn ends_within(polls: usize, story: impl Future<Output = ()>) -> bool {
 /// The story of one order is told again and again, and breaks off one await later each time, until it comes to its end.
 /// Whoever comes afterwards finds what was left, and makes it whole.
 pub async fn a_crash_at_any_await_loses_and_doubles_nothing<S: Subject>(stage: &mut Stage<S>) {
-    survive::<S>(stage, 1, || worker::<S>(stage.engine()), async || {}).await;
+    survive::<S>(stage, S::CRASH_EVERY_AWAITS, || worker::<S>(stage.engine()), async || {}).await;
 }
 
 /// The same with a transport of another kind than the store, at every so many awaits. `meanwhile` happens after each

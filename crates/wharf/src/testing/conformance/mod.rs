@@ -63,6 +63,13 @@ pub trait Subject: Send + Sync + Sized + 'static {
     /// The engine.
     type Engine: Engine + Clone;
 
+    /// Crashes are tried at every so many awaits. More than one is for a further configuration of an engine whose first
+    /// is tried at each; an odd number, as awaits before and after a call of a port take turns.
+    const CRASH_EVERY_AWAITS: usize = 1;
+
+    /// The same for a worker with a transport of another kind, which has twice the awaits.
+    const CRASH_EVERY_AWAITS_APART: usize = Self::CRASH_EVERY_AWAITS;
+
     /// A fresh, empty engine that lives by this clock, with a table for the suite's own writes.
     async fn start(clock: ManualClock) -> Self;
 
@@ -108,7 +115,7 @@ pub enum Sabotage {
 }
 
 /// A case that takes longer than this hangs. Real time: it guards the suite, and no case waits for it.
-const CASE_DURATION_MAX: Duration = Duration::from_secs(240);
+const CASE_DURATION_MAX: Duration = Duration::from_secs(600);
 
 /// Runs one case on a fresh engine.
 #[doc(hidden)]

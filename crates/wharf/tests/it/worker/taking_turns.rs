@@ -1,6 +1,6 @@
 //! How many handlers run at once, and that every slot is used.
 
-use wharf::{Module, Msg, Result, State};
+use wharf::{Limits, Module, Msg, Result, State, Tenant, ports::Transport};
 
 use super::{Gate, Job, Running, gate, turns, until};
 
@@ -48,6 +48,32 @@ async fn a_free_slot_is_filled_even_while_others_are_slow() {
 
     until("the fifth has begun", async || !keeper.began.is_empty()).await;
     keeper.let_pass(4);
+    until("nothing is left", async || running.left().await == 0).await;
+    running.stop().await;
+}
+
+/// A large prefetch is filled claim by claim. The next is made while at most half of it is held, so one of four stays free
+/// where each brings one.
+#[tokio::test]
+async fn no_claim_takes_more_than_a_batch() {
+    let (gate, mut keeper) = gate();
+    let mut limits = Limits::default();
+    limits.claim_batch_max_rows = 1;
+    let running = Running::on_memory(|worker| {
+        let module = Module::new("m", gate);
+        worker.limits(limits).module(module.endpoint("work", |e| e.concurrency(1).prefetch(4).consume("work", pass)))
+    })
+    .await;
+    let work = running.client.begin(&Tenant::default()).unwrap();
+    (0..7).for_each(|n| work.bus.send(Job { n }));
+    work.commit().await.unwrap();
+
+    assert_eq!(keeper.next().await, 0);
+    turns().await;
+
+    let depth = running.engine.depth().await.unwrap();
+    assert_eq!(depth.iter().map(|depth| (depth.held, depth.due)).collect::<Vec<_>>(), [(3, 4)]);
+    keeper.let_pass(7);
     until("nothing is left", async || running.left().await == 0).await;
     running.stop().await;
 }

@@ -144,7 +144,7 @@ pub async fn what_a_lost_connection_delivers_again_is_known<S: Subject, C: Carri
 }
 
 pub async fn a_crash_at_any_await_loses_and_doubles_nothing<S: Subject, C: Carrier>(apart: &mut Apart<S, C>) {
-    crash::survive_apart(&apart.stage, 1, apart.transport(), async || {}).await;
+    crash::survive_apart(&apart.stage, S::CRASH_EVERY_AWAITS_APART, apart.transport(), async || {}).await;
 }
 
 /// The seed is named by whatever fails.

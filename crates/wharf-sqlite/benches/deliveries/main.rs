@@ -1,13 +1,16 @@
 //! How fast deliveries are, beside what SQLite does in a raw loop of the same run: figures, never assertions.
 //!
 //! `cargo bench -p wharf-sqlite --bench deliveries`; after `--` may come `quick`, for one run of the small cases, and
-//! which of them: `noop`, `work`, `idle`.
+//! which of them: `memory`, `noop`, `work`, `idle`, `profile`.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
     clippy::print_stdout,
     reason = "a benchmark prints, and stops at the first error"
 )]
+
+mod memory;
+mod profile;
 
 use std::{
     fs::File,
@@ -43,14 +46,23 @@ impl Message for Ping {
     }
 }
 
+const PARTS: [&str; 6] = ["quick", "memory", "noop", "work", "idle", "profile"];
+
 #[tokio::main]
 async fn main() {
+    if memory::fills().await {
+        return;
+    }
     let asked: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
-    if let Some(unknown) = asked.iter().find(|word| !["quick", "noop", "work", "idle"].contains(&word.as_str())) {
-        panic!("no part is called {unknown}; there are: quick, noop, work, idle");
+    if let Some(unknown) = asked.iter().find(|word| !PARTS.contains(&word.as_str())) {
+        panic!("no part is called {unknown}; there are: {}", PARTS.join(", "));
     }
     let quick = asked.iter().any(|word| word == "quick");
     let wanted = |case: &str| asked.iter().all(|word| word == "quick") || asked.iter().any(|word| word == case);
+    // First, while this process is as small as it starts.
+    if wanted("memory") {
+        memory::measure().await;
+    }
     let mut table = Table::default();
     for run in 1..=if quick { 1 } else { 3 } {
         println!("run {run}");
@@ -71,6 +83,9 @@ async fn main() {
         }
     }
     table.print();
+    if wanted("profile") {
+        profile::measure().await;
+    }
 }
 
 /// Deliveries with a transaction of one row and one message, beside raw commits of one row, so many at once.
@@ -165,21 +180,35 @@ async fn work(Msg(ping): Msg<Ping>, mut tx: Tx, bus: Bus) -> Result {
 }
 
 async fn with_tx(lanes: usize, share: usize) -> f64 {
-    let messages = 500 * lanes as u64 + 1_000;
-    let place = Place::new();
+    let (place, messages) = (Place::new(), messages_for(lanes));
+    let engine = with_tx_in(&place, messages, share).await;
+    let rate = work_off(&engine, lanes, messages).await;
+    engine.close().await;
+    rate
+}
+
+fn messages_for(lanes: usize) -> u64 {
+    500 * lanes as u64 + 1_000
+}
+
+/// An engine that so many messages wait in.
+async fn with_tx_in(place: &Place, messages: u64, share: usize) -> Sqlite {
     let options = Sqlite::options(place.path()).share_commits(share, Duration::from_millis(4));
     let engine = options.open().await.unwrap();
     fill(&engine, messages).await;
     effects(&place.path()).await;
+    engine
+}
+
+/// Handles them all; returns how many a second.
+async fn work_off(engine: &Sqlite, lanes: usize, messages: u64) -> f64 {
     let module =
         Module::new("bench", ()).endpoint(ENDPOINT, |e| e.consume("ping", work).concurrency(lanes).prefetch(500));
     let worker = Worker::new(engine.clone()).module(module).ready().await.unwrap();
     let client = worker.client("bench");
     let start = Instant::now();
     worker.run_until(settled(&client, messages)).await;
-    let rate = messages as f64 / start.elapsed().as_secs_f64();
-    engine.close().await;
-    rate
+    messages as f64 / start.elapsed().as_secs_f64()
 }
 
 /// The raw counterpart: one row, one commit, as many tasks at once on the one connection that writes.
