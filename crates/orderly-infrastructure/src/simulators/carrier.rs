@@ -10,7 +10,7 @@ use wharf::{Clock, Timestamp};
 
 use super::{
     books::{Books, BooksError, Entry},
-    draw::Handling,
+    draw::{Handling, is_lost},
 };
 use crate::Simulators;
 
@@ -35,7 +35,14 @@ impl Carrier for SimulatedCarrier {
         let now = self.clock.now();
         let parcel = Parcel { tracking: tracking_number(key), delivery_at: now + self.simulators.delivery_delay };
         match Handling::draw(&self.simulators, key) {
-            Handling::Taken => Ok(self.books.enter(Ship { key, lines, parcel, now }).await?),
+            Handling::Taken => {
+                let (answer, is_new) = self.books.enter(Ship { key, lines, parcel, now }).await?;
+                let lost_rate = self.simulators.parcel_lost_rate;
+                if is_new && is_lost(&self.simulators, lost_rate, key.order, &key.to_string()) {
+                    return Err(CarrierError("the answer was lost".to_owned()));
+                }
+                Ok(answer)
+            }
             Handling::Refused => Ok(Consignment::Refused { reason: "the parcel is too heavy".to_owned() }),
             Handling::Silent => Err(CarrierError("nobody is at its desk".to_owned())),
         }
@@ -64,15 +71,16 @@ struct Ship {
 }
 
 impl Entry for Ship {
-    type Answer = Consignment;
+    /// With whether a parcel was made.
+    type Answer = (Consignment, bool);
 
-    async fn write(self, book: &mut SqliteConnection) -> sqlx::Result<Consignment> {
+    async fn write(self, book: &mut SqliteConnection) -> sqlx::Result<Self::Answer> {
         let Self { key, lines, parcel, now } = self;
         if is_recalled(book, key).await? {
-            return Ok(recalled());
+            return Ok((recalled(), false));
         }
         if let Some(known) = find(book, key).await? {
-            return Ok(known.accepted(now));
+            return Ok((known.accepted(now), false));
         }
         sqlx::query(
             "INSERT INTO parcels (key, order_id, tracking, lines, shipped_at, delivery_at)
@@ -86,7 +94,7 @@ impl Entry for Ship {
         .bind(parcel.delivery_at.as_micros())
         .execute(book)
         .await?;
-        Ok(parcel.accepted(now))
+        Ok((parcel.accepted(now), true))
     }
 }
 

@@ -65,6 +65,11 @@ impl Handling {
     }
 }
 
+/// Whether the answer to the first call under a key is lost on the way.
+pub(super) fn is_lost(simulators: &Simulators, lost_rate: f64, order: OrderId, key: &str) -> bool {
+    share(simulators.seed, order, &format!("lost:{key}")) < lost_rate
+}
+
 /// A number from 0 up to 1, evenly spread over keys. Under the demo seed the first order draws 0, which is approved and
 /// taken whenever anything is.
 fn share(seed: u64, order: OrderId, key: &str) -> f64 {

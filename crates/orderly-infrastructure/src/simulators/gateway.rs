@@ -10,7 +10,7 @@ use wharf::{Clock, Timestamp};
 
 use super::{
     books::{Books, BooksError, Entry},
-    draw::Outcome,
+    draw::{Outcome, is_lost},
 };
 use crate::Simulators;
 
@@ -42,7 +42,12 @@ impl PaymentGateway for SimulatedGateway {
             submitted_at: now,
             answer_at: now + self.simulators.payment_delay,
         };
-        self.books.enter(Submit { key, payment, now }).await?
+        let heard = self.books.enter(Submit { key, payment, now }).await??;
+        let lost_rate = self.simulators.payment_lost_rate;
+        if heard.is_new && is_lost(&self.simulators, lost_rate, key.order, &key.to_string()) {
+            return Err(GatewayError("the answer was lost".to_owned()));
+        }
+        Ok(heard.answer)
     }
 
     async fn inquire(&self, key: PaymentKey) -> Result<Inquiry, GatewayError> {
@@ -71,25 +76,33 @@ struct Submit {
     now: Timestamp,
 }
 
+/// A submission that was heard.
+struct Heard {
+    answer: Answer,
+    /// Whether it was the first under its key.
+    is_new: bool,
+}
+
 impl Entry for Submit {
-    type Answer = Result<Answer, GatewayError>;
+    type Answer = Result<Heard, GatewayError>;
 
     async fn write(self, book: &mut SqliteConnection) -> sqlx::Result<Self::Answer> {
         let Self { key, payment, now } = self;
         if is_voided(book, key).await? {
-            return Ok(Ok(voided()));
+            return Ok(Ok(Heard { answer: voided(), is_new: false }));
         }
-        let known = match find(book, key).await? {
+        let (known, is_new) = match find(book, key).await? {
             Some(known) if known.amount != payment.amount => {
                 return Ok(Err(GatewayError(format!("{key} was asked for before, with another amount"))));
             }
-            Some(known) => known,
+            Some(known) => (known, false),
             None => {
                 insert(book, key, &payment).await?;
-                payment
+                (payment, true)
             }
         };
-        answer(book, key, &known, now).await.map(Ok)
+        let answer = answer(book, key, &known, now).await?;
+        Ok(Ok(Heard { answer, is_new }))
     }
 }
 

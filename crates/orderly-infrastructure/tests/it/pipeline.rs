@@ -123,6 +123,25 @@ async fn assert_undone(stage: &Stage) {
     assert!(report.holds(), "{report}");
 }
 
+pub(crate) async fn o22_o32_when_every_answer_is_lost_everything_is_done_once(stage: &Stage) {
+    let losing = Simulators { payment_lost_rate: 1.0, parcel_lost_rate: 1.0, ..without_a_carrier(0.0, 0.0) };
+    let (mut app, ports, mug) = open_with(stage, losing).await;
+    let mut orders = Vec::new();
+    for _ in 0..3 {
+        orders.push(place(&app, &ports, mug).await);
+    }
+    app.wind(MINUTE).await;
+    for order in orders {
+        assert_eq!(status(stage, order).await, OrderStatus::Delivered);
+    }
+    let attempts = "SELECT order_id || ' ' || number || ' ' || state FROM payment_attempts ORDER BY order_id, number";
+    let told = ["1 1 lost", "1 2 approved", "2 1 lost", "2 2 approved", "3 1 lost", "3 2 approved"];
+    assert_eq!(stage.read(attempts).await, told);
+    let report = audit(&stage.settings).await.unwrap();
+    assert!(report.holds(), "{report}");
+    app.finish().await;
+}
+
 pub(crate) async fn o33_a_refused_parcel_cancels_the_order_and_gives_everything_back(stage: &Stage) {
     let (mut app, ports, mug) = open_with(stage, without_a_carrier(1.0, 0.0)).await;
     let order = place(&app, &ports, mug).await;

@@ -95,6 +95,7 @@ pub(crate) struct Payments {
     pub(crate) delay: Duration,
     pub(crate) approval_rate: f64,
     pub(crate) pending_rate: f64,
+    pub(crate) lost_rate: f64,
     pub(crate) seed: u64,
 }
 
@@ -103,6 +104,7 @@ pub(crate) struct Carrier {
     pub(crate) delivery_delay: Duration,
     pub(crate) refusal_rate: f64,
     pub(crate) silence_rate: f64,
+    pub(crate) lost_rate: f64,
 }
 
 #[derive(Debug)]
@@ -236,6 +238,11 @@ fn read_carrier(read: &mut Reader) -> Carrier {
                 .meaning("Share of parcels that the carrier never answers about; what remains is taken."),
             "0",
         ),
+        lost_rate: read.or(
+            Setting::new("carrier.lost_rate", "0 to 1", rate)
+                .meaning("Share of parcels that the carrier takes the first time, while its answer is lost."),
+            "0",
+        ),
     };
     let sum = carrier.refusal_rate + carrier.silence_rate;
     if sum > 1.0 {
@@ -259,6 +266,11 @@ fn read_payments(read: &mut Reader) -> Payments {
             Setting::new("payments.pending_rate", "0 to 1", rate)
                 .meaning("Share of payments that stay undecided for ever; what remains is declined."),
             "0.5",
+        ),
+        lost_rate: read.or(
+            Setting::new("payments.lost_rate", "0 to 1", rate)
+                .meaning("Share of payments whose first call is heard, while its answer is lost."),
+            "0",
         ),
         seed: read.or(
             Setting::new("payments.seed", "a whole number", seed)
