@@ -64,7 +64,7 @@ async fn assert_each_once(database: &Database, client: &Client, messages: i64) {
 async fn w12_while_no_connection_can_be_had_deliveries_wait_and_then_each_is_handled_once() {
     let database = Database::create().await;
     database.run("CREATE TABLE handled (number BIGINT NOT NULL)").await;
-    let options = database.options().transactions_max(2).acquire_timeout(Duration::from_millis(50));
+    let options = database.options().transactions_max(2).acquire_timeout(Duration::from_secs(1));
     let engine = options.connect().await.unwrap();
     let (seen, mut seeing) = mpsc::unbounded_channel();
     let worker = writer(&engine, seen).await;
