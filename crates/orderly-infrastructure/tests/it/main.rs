@@ -46,6 +46,7 @@ on_every_engine! {
         an_order_goes_from_the_counter_to_the_door,
         orders_whose_payment_stays_undecided_expire_after_ten_minutes,
         o22_o32_when_every_answer_is_lost_everything_is_done_once,
+        o31_a_refund_that_takes_hours_is_an_alarm_until_it_is_done,
         o33_a_refused_parcel_cancels_the_order_and_gives_everything_back,
         o34_a_silent_carrier_is_asked_for_a_quarter_of_an_hour_and_the_parcel_called_back,
         o35_a_paid_order_is_cancelled_as_long_as_no_carrier_has_it,

@@ -1,20 +1,22 @@
 //! Whole orders through every module, one delivery at a time, on a clock that is wound.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
+use async_trait::async_trait;
 use orderly_catalog::{NewProduct, domain::Sku};
-use orderly_contracts::{Currency, CustomerId, Money, OrderId, ProductId};
-use orderly_infrastructure::{
-    Settings, Simulators,
-    audit::audit,
-    simulators::{self, Providers},
-};
+use orderly_contracts::{CaptureId, Currency, CustomerId, Money, OrderId, ProductId};
+use orderly_infrastructure::{Settings, Simulators, audit::audit, simulators};
 use orderly_orders::{
     OrderView, PlaceOrder, cancel_order,
     domain::{CancelReason, Draft, DraftLine, OrderStatus},
     place_order,
 };
-use wharf::{Tenant, testing::Harness};
+use orderly_payments::{Answer, GatewayError, Inquiry, PaymentGateway, Voided, domain::PaymentKey};
+use orderly_shipping::Carrier;
+use wharf::{
+    Clock, Tenant, Timestamp,
+    testing::{Harness, ManualClock},
+};
 
 use crate::stage::Stage;
 
@@ -27,9 +29,18 @@ async fn open(stage: &Stage) -> (Harness, orderly_orders::Ports, ProductId) {
 
 /// The same beside other providers.
 async fn open_with(stage: &Stage, simulators: Simulators) -> (Harness, orderly_orders::Ports, ProductId) {
-    let ports = stage.ports.clone();
     let settings = Settings { simulators, ..stage.settings.clone() };
-    let Providers { gateway, carrier, .. } = simulators::open(&settings).await.unwrap();
+    let providers = simulators::open(&settings).await.unwrap();
+    open_between(stage, providers.gateway, providers.carrier).await
+}
+
+/// The same between any providers.
+async fn open_between(
+    stage: &Stage,
+    gateway: Arc<dyn PaymentGateway>,
+    carrier: Arc<dyn Carrier>,
+) -> (Harness, orderly_orders::Ports, ProductId) {
+    let ports = stage.ports.clone();
     let orders = orderly_orders::Ports {
         book: ports.book.clone(),
         catalog: ports.catalog.clone(),
@@ -193,6 +204,60 @@ pub(crate) async fn o35_a_paid_order_is_cancelled_as_long_as_no_carrier_has_it(s
     assert_eq!(view(stage, order).await.cancel_reason, Some(CancelReason::Customer));
     assert_undone(stage).await;
     app.wind(30 * MINUTE).await;
+    app.finish().await;
+}
+
+/// A provider that gives nothing back before its time.
+struct ClosedTill {
+    inner: Arc<dyn PaymentGateway>,
+    clock: ManualClock,
+    opens_at: Timestamp,
+}
+
+#[async_trait]
+impl PaymentGateway for ClosedTill {
+    async fn submit(&self, key: PaymentKey, amount: Money) -> Result<Answer, GatewayError> {
+        self.inner.submit(key, amount).await
+    }
+
+    async fn inquire(&self, key: PaymentKey) -> Result<Inquiry, GatewayError> {
+        self.inner.inquire(key).await
+    }
+
+    async fn void(&self, key: PaymentKey) -> Result<Voided, GatewayError> {
+        self.inner.void(key).await
+    }
+
+    async fn refund(&self, key: PaymentKey) -> Result<(), GatewayError> {
+        if self.clock.now() < self.opens_at {
+            return Err(GatewayError("the till is closed".to_owned()));
+        }
+        self.inner.refund(key).await
+    }
+
+    async fn refund_capture(&self, key: PaymentKey, capture: &CaptureId) -> Result<(), GatewayError> {
+        self.inner.refund_capture(key, capture).await
+    }
+}
+
+pub(crate) async fn o31_a_refund_that_takes_hours_is_an_alarm_until_it_is_done(stage: &Stage) {
+    let settings = Settings { simulators: without_a_carrier(1.0, 0.0), ..stage.settings.clone() };
+    let providers = simulators::open(&settings).await.unwrap();
+    let opens_at = stage.now() + 3 * 60 * MINUTE;
+    let gateway = ClosedTill { inner: providers.gateway, clock: stage.clock(), opens_at };
+    let (mut app, ports, mug) = open_between(stage, Arc::new(gateway), providers.carrier).await;
+    let order = place(&app, &ports, mug).await;
+    app.wind(5 * MINUTE).await;
+    assert_eq!(view(stage, order).await.attention, None);
+    app.wind(2 * 60 * MINUTE).await;
+    let waiting = view(stage, order).await;
+    assert_eq!(waiting.attention.as_deref(), Some("the payment cannot be given back"));
+    assert_eq!(waiting.cancel_reason, Some(CancelReason::ShippingFailed));
+    let report = audit(&stage.settings).await.unwrap();
+    assert!(report.holds(), "{report}");
+    app.wind(2 * 60 * MINUTE).await;
+    assert_eq!(view(stage, order).await.attention, None);
+    assert_undone(stage).await;
     app.finish().await;
 }
 

@@ -2,7 +2,7 @@
 
 use orderly_contracts::{CaptureId, Money, OrderId};
 use serde::{Deserialize, Serialize};
-use wharf::{Bus, Key, Kind, Message, Msg, Result, State, Tx};
+use wharf::{Bus, Failure, Key, Kind, Message, Msg, Result, State, Tx};
 
 use super::{Answer, Capture, Ports, book_answer::book_answer};
 
@@ -48,6 +48,10 @@ pub(super) async fn hear_notice(
     mut tx: Tx,
     bus: Bus,
 ) -> Result {
+    if ports.ledger.find(&mut tx, order).await?.is_none() {
+        // It may have overtaken the request; money of which nobody knows must not pass in silence.
+        return Err(Failure::retry(format!("there is no payment of order {order}")));
+    }
     let answer = match news {
         PaymentNews::Captured { capture, amount } => Answer::Approved(Capture { id: capture, amount }),
         PaymentNews::Declined { reason } => Answer::Declined { reason },

@@ -25,6 +25,9 @@ use std::time::Duration;
 
 use wharf::{Module, Retry};
 
+/// Before each try but the first, and up to a quarter more.
+const RETRY_DELAYS: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(3), Duration::from_secs(7)];
+
 /// The module, as a worker runs it.
 pub fn module(ports: Ports) -> Module<Ports> {
     Module::new("payments", ports).endpoint("payment", |endpoint| {
@@ -36,7 +39,7 @@ pub fn module(ports: Ports) -> Module<Ports> {
             .consume("hear-notice", hear_notice::hear_notice)
             .consume("void-payment", void_payment::void_payment)
             .consume("refund-capture", refund_capture::refund_capture)
-            .retry(Retry::fixed("payment", [1, 3, 7].map(Duration::from_secs)).with_jitter(0.25))
+            .retry(Retry::fixed("payment", RETRY_DELAYS).with_jitter(0.25))
             .concurrency(32)
     })
 }

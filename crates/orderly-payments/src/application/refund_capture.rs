@@ -1,11 +1,16 @@
 //! Gives back money that came where none was wanted.
 
+use std::time::Duration;
+
 use orderly_contracts::{CaptureId, OrderId};
 use serde::{Deserialize, Serialize};
-use wharf::{Key, Kind, Message, Msg, Result, State, Tx, outside};
+use wharf::{Bus, Key, Kind, Message, Msg, Result, State, Tx, outside};
 
 use super::Ports;
 use crate::domain::{IntentNumber, PaymentKey};
+
+/// Until a provider that does not answer is asked again, for as long as it takes: nobody else asks for it.
+const ASK_AGAIN: Duration = Duration::from_secs(5 * 60);
 
 /// Give back one capture of an order, and no other.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,11 +31,19 @@ impl Message for RefundCapture {
 
 /// Repeating this is harmless: the provider gives a capture back once.
 pub(super) async fn refund_capture(
-    Msg(RefundCapture { order, capture }): Msg<RefundCapture>,
+    Msg(refund): Msg<RefundCapture>,
     State(ports): State<Ports>,
     mut tx: Tx,
+    bus: Bus,
 ) -> Result {
-    let key = PaymentKey { order, intent: IntentNumber::FIRST };
-    outside(ports.gateway.refund_capture(key, &capture)).await??;
-    ports.ledger.stray_is_refunded(&mut tx, order, &capture).await
+    let RefundCapture { order, capture } = &refund;
+    let key = PaymentKey { order: *order, intent: IntentNumber::FIRST };
+    match outside(ports.gateway.refund_capture(key, capture)).await? {
+        Ok(()) => ports.ledger.stray_is_refunded(&mut tx, *order, capture).await,
+        Err(error) => {
+            tracing::warn!(%order, %capture, %error, "a stray capture is not given back yet");
+            bus.send_after(ASK_AGAIN, refund);
+            Ok(())
+        }
+    }
 }

@@ -5,20 +5,29 @@ use orderly_contracts::{
     Currency, Money,
     payments::{PaymentVoidRequested, PaymentVoided},
 };
-use wharf::{Bus, Msg, Permanent, Result, State, Tx, outside};
+use wharf::{Attempt, Bus, Msg, Permanent, Result, State, Tx, outside};
 
-use super::{GatewayError, Ports, Voided, book_answer::dispute};
+use super::{GatewayError, Ports, RETRY_DELAYS, Voided, book_answer::dispute};
 use crate::domain::{Intent, IntentNumber, IntentState, PaymentKey};
 
 pub(super) async fn void_payment(
     Msg(request): Msg<PaymentVoidRequested>,
     State(ports): State<Ports>,
+    attempt: Attempt,
     mut tx: Tx,
     bus: Bus,
 ) -> Result<Option<PaymentVoided>> {
     let order = request.order;
     let key = PaymentKey { order, intent: IntentNumber::FIRST };
-    let taken_back = outside(take_back(&ports, key)).await??;
+    let taken_back = match outside(take_back(&ports, key)).await? {
+        Ok(taken_back) => taken_back,
+        // The saga raises the alarm, and asks again.
+        Err(error) if attempt.number as usize > RETRY_DELAYS.len() => {
+            tracing::warn!(%order, %error, "the payment is not given back yet");
+            return Ok(None);
+        }
+        Err(error) => return Err(error.into()),
+    };
 
     let found = ports.ledger.find(&mut tx, order).await?;
     // Voided before it began: the tombstone keeps a late request from starting it.

@@ -301,3 +301,31 @@ async fn money_that_was_taken_behind_our_back_is_given_back_with_the_void() {
     assert!(app.transcript().contains("⇒ payments.voided"));
     app.finish().await;
 }
+
+#[tokio::test]
+async fn o31_a_stray_capture_is_given_back_however_long_the_provider_is_away() {
+    let (mut app, ledger, gateway) = open().await;
+    gateway.submits.lock().unwrap().push_back(Ok(Answer::Approved(capture())));
+    *gateway.refunds_to_fail.lock().unwrap() = 20;
+    app.send(request()).await;
+    app.settle().await;
+    app.send(notice("cap-2", total())).await;
+    app.wind(Duration::from_secs(99 * 60)).await;
+    assert_eq!(ledger.strays(), "cap-2 kept");
+    app.wind(Duration::from_secs(60)).await;
+    assert_eq!(ledger.strays(), "cap-2 given back");
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn a_notice_that_overtakes_its_payment_waits_for_it() {
+    let (mut app, ledger, gateway) = open().await;
+    gateway.submits.lock().unwrap().push_back(Ok(pending()));
+    app.send(notice("cap-1", total())).await;
+    app.settle().await;
+    app.send(request()).await;
+    app.wind(Duration::from_secs(4)).await;
+    assert!(matches!(ledger.state(), Some(IntentState::Captured { .. })));
+    app.wind(Duration::from_secs(60)).await;
+    app.finish().await;
+}

@@ -116,6 +116,8 @@ pub(crate) struct ScriptedGateway {
     pub(crate) inquiries: Mutex<VecDeque<Result<Inquiry, GatewayError>>>,
     pub(crate) voids: Mutex<VecDeque<Voided>>,
     pub(crate) asked: Mutex<Vec<String>>,
+    /// How many refunds of a single capture fail from now on.
+    pub(crate) refunds_to_fail: Mutex<u32>,
 }
 
 impl ScriptedGateway {
@@ -147,7 +149,14 @@ impl PaymentGateway for ScriptedGateway {
 
     async fn refund_capture(&self, key: PaymentKey, capture: &CaptureId) -> Result<(), GatewayError> {
         self.note(&format!("refund {capture} of"), key);
-        Ok(())
+        let mut to_fail = self.refunds_to_fail.lock().unwrap();
+        match to_fail.checked_sub(1) {
+            Some(left) => {
+                *to_fail = left;
+                Err(GatewayError("timeout".to_owned()))
+            }
+            None => Ok(()),
+        }
     }
 
     async fn refund(&self, key: PaymentKey) -> Result<(), GatewayError> {
