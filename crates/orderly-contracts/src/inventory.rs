@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
+use wharf::{Key, Kind, Message};
 
 use crate::{OrderId, ProductId, Tenant, message::messages_about_an_order, orders::Line};
 
@@ -69,6 +70,25 @@ pub struct InventoryReleased {
 #[serde(rename_all = "camelCase")]
 pub struct InventoryCommitRequested {
     pub order: OrderId,
+}
+
+/// What can be sold of a product has come down to its reorder level. Said once each time it does, in the commit that does
+/// it, and not again while it stays there. All in units.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct InventoryRanLow {
+    pub product: ProductId,
+    pub available: i64,
+    pub reorder_level: i64,
+}
+
+impl Message for InventoryRanLow {
+    const NAME: &'static str = "inventory.ran-low";
+    const KIND: Kind = Kind::Event;
+
+    fn key(&self) -> Key {
+        Key::new("product", self.product)
+    }
 }
 
 /// How much of a product can be sold.

@@ -3,4 +3,7 @@
 mod application;
 pub mod domain;
 
-pub use application::{Ports, StockView, Stockroom, Warehouse, module};
+pub use application::{
+    AdjustStock, MonitorStock, MovementView, Ports, ReceiveStock, Settings, StockField, StockProblem, StockRefusal,
+    StockView, Stockroom, Warehouse, adjust_stock, module, receive_stock,
+};

@@ -17,6 +17,8 @@ pub(crate) struct App {
     pub(crate) infrastructure: Infrastructure,
     /// What placing and cancelling orders needs.
     pub(crate) order_ports: orderly_orders::Ports,
+    /// What the staff of the warehouse need.
+    pub(crate) inventory_ports: orderly_inventory::Ports,
     worker: ReadyWorker,
 }
 
@@ -29,13 +31,16 @@ impl App {
             catalog: Arc::clone(&infrastructure.catalog),
             settings: order_settings(config),
         };
+        let inventory_ports = orderly_inventory::Ports {
+            stockroom: Arc::clone(&infrastructure.stockroom),
+            warehouse: Arc::clone(&infrastructure.warehouse),
+            settings: orderly_inventory::Settings { monitoring_period: config.inventory.monitoring_period },
+        };
         let worker = infrastructure
             .worker()
             .limits(limits(config))
             .module(orderly_orders::module(order_ports.clone()))
-            .module(orderly_inventory::module(orderly_inventory::Ports {
-                stockroom: Arc::clone(&infrastructure.stockroom),
-            }))
+            .module(orderly_inventory::module(inventory_ports.clone()))
             .module(orderly_payments::module(orderly_payments::Ports {
                 ledger: Arc::clone(&infrastructure.ledger),
                 gateway: Arc::clone(&infrastructure.gateway),
@@ -51,7 +56,7 @@ impl App {
             .await
             .context("the modules do not fit together")?;
         let client = worker.client("orderly");
-        Ok(Self { client, infrastructure, order_ports, worker })
+        Ok(Self { client, infrastructure, order_ports, inventory_ports, worker })
     }
 
     /// Works until `stop` resolves and what is under way is settled or returned; then lets go of the database.

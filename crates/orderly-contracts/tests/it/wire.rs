@@ -89,6 +89,7 @@ fn inventory_says_this() {
         wire(InventoryReleaseRequested { order: ORDER }),
         wire(InventoryReleased { order: ORDER }),
         wire(InventoryCommitRequested { order: ORDER }),
+        wire(InventoryRanLow { product: ProductId(1), available: 4, reorder_level: 5 }),
     ];
     insta::assert_snapshot!(said.concat(), @r#"
     Command inventory.reservation-requested order:42
@@ -103,6 +104,8 @@ fn inventory_says_this() {
     {"order":42}
     Command inventory.commit-requested order:42
     {"order":42}
+    Event inventory.ran-low product:1
+    {"product":1,"available":4,"reorderLevel":5}
     "#);
 }
 

@@ -95,6 +95,7 @@ const TENANTS_AGREE: Check = Check {
     rows: "
         SELECT (SELECT count(*) FROM order_lines) + (SELECT count(*) FROM order_history)
              + (SELECT count(*) FROM reservations) + (SELECT count(*) FROM reservation_lines)
+             + (SELECT count(*) FROM stock_movements WHERE order_id IS NOT NULL)
              + (SELECT count(*) FROM payments) + (SELECT count(*) FROM payment_attempts)
              + (SELECT count(*) FROM shipments) + (SELECT count(*) FROM wharf.sagas)
              + (SELECT count(*) FROM notifications WHERE order_id IS NOT NULL)",
@@ -104,6 +105,8 @@ const TENANTS_AGREE: Check = Check {
             UNION ALL SELECT tenant, order_id, 'a step of tenant ' || tenant FROM order_history
             UNION ALL SELECT tenant, order_id, 'a reservation of tenant ' || tenant FROM reservations
             UNION ALL SELECT tenant, order_id, 'a held line of tenant ' || tenant FROM reservation_lines
+            UNION ALL SELECT tenant, order_id, 'a movement of tenant ' || tenant FROM stock_movements
+                      WHERE order_id IS NOT NULL
             UNION ALL SELECT tenant, order_id, 'a payment of tenant ' || tenant FROM payments
             UNION ALL SELECT tenant, order_id, 'a payment attempt of tenant ' || tenant FROM payment_attempts
             UNION ALL SELECT tenant, order_id, 'a shipment of tenant ' || tenant FROM shipments

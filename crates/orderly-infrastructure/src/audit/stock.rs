@@ -1,9 +1,10 @@
-//! What must hold of stock and reservations. Each reservation moves together with the stock it moves, in one commit, so
-//! these hold at every moment.
+//! What must hold of stock, its movements and reservations. A reservation moves together with the stock that it moves, and
+//! stock together with the row that says why, in one commit; so these hold at every moment.
 
 use super::Check;
 
-pub(super) const CHECKS: &[Check] = &[STOCK_NOT_NEGATIVE, STOCK_ADDS_UP, RESERVED_IS_HELD, HELD_AS_ORDERED];
+pub(super) const CHECKS: &[Check] =
+    &[STOCK_NOT_NEGATIVE, STOCK_ADDS_UP, RESERVED_IS_HELD, SHIPPED_IS_BOOKED, HELD_AS_ORDERED];
 
 /// Nothing is sold that is not there.
 const STOCK_NOT_NEGATIVE: Check = Check {
@@ -15,23 +16,18 @@ const STOCK_NOT_NEGATIVE: Check = Check {
         FROM stock WHERE available < 0 OR reserved < 0",
 };
 
-/// What there was at first is still there, or has left with a parcel.
+/// What lies in the warehouse is what came, less what went.
 const STOCK_ADDS_UP: Check = Check {
     invariant: "stock-adds-up",
     of: "product",
     rows: "SELECT count(*) FROM stock",
     broken: "
-        SELECT stock.product_id AS id,
-               'opened with ' || opening || ', has available ' || available || ', reserved ' || reserved
-               || ', gone ' || coalesce(gone.units, 0) AS detail
-        FROM stock LEFT JOIN (
-            SELECT line.tenant, line.product_id, sum(line.units) AS units
-            FROM reservations JOIN reservation_lines AS line
-                ON line.tenant = reservations.tenant AND line.order_id = reservations.order_id
-            WHERE reservations.state = 'committed'
-            GROUP BY line.tenant, line.product_id
-        ) AS gone ON gone.tenant = stock.tenant AND gone.product_id = stock.product_id
-        WHERE opening <> available + reserved + coalesce(gone.units, 0)",
+        SELECT product_id AS id, 'on hand ' || sum(on_hand) || ', moved ' || sum(moved) AS detail
+        FROM (
+            SELECT tenant, product_id, available + reserved AS on_hand, 0 AS moved FROM stock
+            UNION ALL SELECT tenant, product_id, 0, units FROM stock_movements
+        ) AS sides
+        GROUP BY tenant, product_id HAVING sum(on_hand) <> sum(moved)",
 };
 
 /// What is kept back of a product is what orders hold of it.
@@ -40,15 +36,34 @@ const RESERVED_IS_HELD: Check = Check {
     of: "product",
     rows: "SELECT count(*) FROM stock",
     broken: "
-        SELECT stock.product_id AS id, 'reserved ' || reserved || ', held ' || coalesce(held.units, 0) AS detail
-        FROM stock LEFT JOIN (
-            SELECT line.tenant, line.product_id, sum(line.units) AS units
+        SELECT product_id AS id, 'reserved ' || sum(reserved) || ', held ' || sum(held) AS detail
+        FROM (
+            SELECT tenant, product_id, reserved, 0 AS held FROM stock
+            UNION ALL
+            SELECT line.tenant, line.product_id, 0, line.units
             FROM reservations JOIN reservation_lines AS line
                 ON line.tenant = reservations.tenant AND line.order_id = reservations.order_id
             WHERE reservations.state = 'held'
-            GROUP BY line.tenant, line.product_id
-        ) AS held ON held.tenant = stock.tenant AND held.product_id = stock.product_id
-        WHERE reserved <> coalesce(held.units, 0)",
+        ) AS sides
+        GROUP BY tenant, product_id HAVING sum(reserved) <> sum(held)",
+};
+
+/// What left with an order is what was held for it, and nothing leaves with an order that still holds, or holds no more.
+const SHIPPED_IS_BOOKED: Check = Check {
+    invariant: "shipped-is-booked",
+    of: "order",
+    rows: "SELECT count(*) FROM stock_movements WHERE kind = 'shipped'",
+    broken: "
+        SELECT order_id AS id, 'product ' || product_id || ': gone ' || sum(gone) || ', booked ' || sum(booked) AS detail
+        FROM (
+            SELECT line.tenant, line.order_id, line.product_id, line.units AS gone, 0 AS booked
+            FROM reservations JOIN reservation_lines AS line
+                ON line.tenant = reservations.tenant AND line.order_id = reservations.order_id
+            WHERE reservations.state = 'committed'
+            UNION ALL
+            SELECT tenant, coalesce(order_id, 0), product_id, 0, -units FROM stock_movements WHERE kind = 'shipped'
+        ) AS sides
+        GROUP BY tenant, order_id, product_id HAVING sum(gone) <> sum(booked)",
 };
 
 /// A reservation that is held, or has left, holds each product of its order once and in the ordered quantity.

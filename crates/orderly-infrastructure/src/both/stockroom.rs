@@ -62,6 +62,12 @@ UPDATE stock SET available = available + units, reserved = reserved - units, upd
 const TAKE_OUT: &str = sql!("
 UPDATE stock SET reserved = reserved - units, updated_at = " now held);
 
+/// What left with an order. Before the stock itself is taken, so that others wait for that no longer than they must.
+const BOOK_SHIPPED: &str = sql!("
+INSERT INTO stock_movements (tenant, product_id, kind, units, order_id, moved_at)
+SELECT tenant, product_id, 'shipped', -units, order_id, " now " FROM reservation_lines
+WHERE tenant = $2 AND order_id = $3");
+
 #[async_trait]
 impl Stockroom for Adapters {
     async fn reservation(&self, tx: &mut Tx, order: OrderId) -> Result<Option<ReservationState>> {
@@ -97,7 +103,7 @@ impl Stockroom for Adapters {
     }
 
     async fn give_back(&self, tx: &mut Tx, order: OrderId) -> Result {
-        self.end(tx, order, ReservationState::Released, GIVE_BACK).await
+        self.end(tx, order, ReservationState::Released, &[GIVE_BACK]).await
     }
 
     async fn leave_tombstone(&self, tx: &mut Tx, order: OrderId) -> Result {
@@ -105,7 +111,7 @@ impl Stockroom for Adapters {
     }
 
     async fn take_out(&self, tx: &mut Tx, order: OrderId) -> Result {
-        self.end(tx, order, ReservationState::Committed, TAKE_OUT).await
+        self.end(tx, order, ReservationState::Committed, &[BOOK_SHIPPED, TAKE_OUT]).await
     }
 }
 
@@ -118,14 +124,17 @@ impl Adapters {
     }
 
     /// Ends a reservation that holds, and moves its stock.
-    async fn end(&self, tx: &mut Tx, order: OrderId, state: ReservationState, how: &'static str) -> Result {
+    async fn end(&self, tx: &mut Tx, order: OrderId, state: ReservationState, how: &[&'static str]) -> Result {
         let tenant = tx.tenant();
         let connection = connection(tx).await?;
         let query = sqlx::query(END).bind(tenant.as_str()).bind(order.0).bind(state.as_str());
         if query.execute(&mut *connection).await?.rows_affected() == 0 {
             return Err(Failure::dead_letter(format!("order {order} holds nothing that could be {state}")));
         }
-        sqlx::query(how).bind(self.now()).bind(tenant.as_str()).bind(order.0).execute(connection).await?;
+        for &statement in how {
+            let query = sqlx::query(statement).bind(self.now()).bind(tenant.as_str()).bind(order.0);
+            query.execute(&mut *connection).await?;
+        }
         Ok(())
     }
 }

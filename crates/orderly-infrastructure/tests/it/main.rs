@@ -6,6 +6,7 @@ mod audit;
 mod book;
 mod catalog;
 mod connecting;
+mod hot_products;
 mod ledger;
 mod notifications;
 mod orders;
@@ -95,14 +96,21 @@ on_every_engine! {
         opening_stock_is_set_once,
         stock_comes_page_by_page,
         only_what_is_known_is_available,
+        what_was_put_is_read,
+        what_was_reserved_meanwhile_is_not_written_over,
+        movements_come_newest_first_page_by_page,
+        a_receipt_is_found_under_its_reference_and_made_once,
+        what_is_low_is_found_and_counted,
     }
     stockroom {
         what_is_held_leaves_the_available,
         what_is_given_back_can_be_sold_again,
         what_is_taken_out_has_left,
+        what_comes_and_goes_is_booked,
         a_reservation_ends_once,
         a_tombstone_holds_nothing_and_stays,
         a_second_reservation_is_refused,
+        what_is_not_there_any_more_is_not_held,
         of_a_hundred_buyers_one_gets_the_last_unit,
         orders_that_want_the_same_products_never_wait_in_a_circle,
     }

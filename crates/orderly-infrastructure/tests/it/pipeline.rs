@@ -49,7 +49,11 @@ async fn open_between(
     let worker = ports
         .worker()
         .module(orderly_orders::module(orders.clone()))
-        .module(orderly_inventory::module(orderly_inventory::Ports { stockroom: ports.stockroom.clone() }))
+        .module(orderly_inventory::module(orderly_inventory::Ports {
+            stockroom: ports.stockroom.clone(),
+            warehouse: ports.warehouse.clone(),
+            settings: orderly_inventory::Settings::default(),
+        }))
         .module(orderly_payments::module(orderly_payments::Ports { ledger: ports.ledger.clone(), gateway }))
         .module(orderly_shipping::module(orderly_shipping::Ports { shipments: ports.shipments.clone(), carrier }))
         .module(orderly_notifications::module(orderly_notifications::Ports { outbox: ports.outbox.clone() }));

@@ -2,7 +2,7 @@
 
 use futures_util::future::join_all;
 use orderly_contracts::{OrderId, ProductId, Quantity, Tenant};
-use orderly_inventory::domain::{ReservationState, hold_all};
+use orderly_inventory::domain::{ReservationState, Stock, hold_all};
 use wharf::{Tx, Verdict};
 
 use crate::{
@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// Holds units of products for an order as the use case does. `false` when there are too few.
-async fn hold_in(stage: &Stage, tx: &mut Tx, order: OrderId, wanted: &[(i64, i64)]) -> wharf::Result<bool> {
+pub(crate) async fn hold_in(stage: &Stage, tx: &mut Tx, order: OrderId, wanted: &[(i64, i64)]) -> wharf::Result<bool> {
     let stockroom = &stage.ports.stockroom;
     assert_eq!(stockroom.reservation(tx, order).await?, None);
     let products: Vec<_> = wanted.iter().map(|&(product, _)| ProductId(product)).collect();
@@ -32,6 +32,14 @@ pub(crate) async fn hold(stage: &Stage, tenant: &Tenant, order: OrderId, wanted:
 
 pub(crate) async fn reservation(stage: &Stage, tenant: &Tenant, order: OrderId) -> Option<ReservationState> {
     stage.commit_of(tenant, async |tx| stage.ports.stockroom.reservation(tx, order).await).await
+}
+
+/// What moved, as `product kind units order`, oldest first.
+async fn movements(stage: &Stage) -> Vec<String> {
+    let sql = "
+        SELECT product_id || ' ' || kind || ' ' || units || ' ' || coalesce(order_id, 0) FROM stock_movements
+        ORDER BY coalesce(order_id, 0), product_id";
+    stage.read(sql).await
 }
 
 const ORDER: OrderId = OrderId(1);
@@ -64,6 +72,24 @@ pub(crate) async fn what_is_taken_out_has_left(stage: &Stage) {
     assert_eq!(reservation(stage, &tenant(), ORDER).await, Some(ReservationState::Committed));
 }
 
+/// Holding and giving back move nothing out of the warehouse.
+pub(crate) async fn what_comes_and_goes_is_booked(stage: &Stage) {
+    open(stage, &tenant(), &[(1, 10), (2, 20), (3, 0)]).await;
+    open(stage, &tenant(), &[(1, 99)]).await;
+    hold(stage, &tenant(), ORDER, &[(1, 4), (2, 5)]).await;
+    hold(stage, &tenant(), OrderId(2), &[(1, 1)]).await;
+    stage.commit(async |tx| stage.ports.stockroom.give_back(tx, OrderId(2)).await).await;
+    assert_eq!(movements(stage).await, ["1 received 10 0", "2 received 20 0"]);
+    stage.commit(async |tx| stage.ports.stockroom.take_out(tx, ORDER).await).await;
+    let shipped = ["1 received 10 0", "2 received 20 0", "1 shipped -4 1", "2 shipped -5 1"];
+    assert_eq!(movements(stage).await, shipped);
+
+    let mut work = stage.begin();
+    stage.ports.stockroom.take_out(&mut work.tx, ORDER).await.unwrap_err();
+    work.rollback().await.unwrap();
+    assert_eq!(movements(stage).await, shipped, "it left once");
+}
+
 pub(crate) async fn a_reservation_ends_once(stage: &Stage) {
     open(stage, &tenant(), &[(1, 10)]).await;
     hold(stage, &tenant(), ORDER, &[(1, 4)]).await;
@@ -92,6 +118,19 @@ pub(crate) async fn a_second_reservation_is_refused(stage: &Stage) {
     assert_eq!(failure.verdict(), Verdict::Retry, "the next try finds the tombstone");
     work.rollback().await.unwrap();
     assert_eq!(levels(stage, &tenant()).await, [(1, 10, 0)]);
+}
+
+/// The update itself asks whether there is enough, whatever was read before.
+pub(crate) async fn what_is_not_there_any_more_is_not_held(stage: &Stage) {
+    open(stage, &tenant(), &[(1, 10), (2, 20)]).await;
+    let read = [1, 2].map(|product| (ProductId(product), Stock::new(20, 0, 0).unwrap()));
+    let lines = [1, 2].map(|product| (ProductId(product), Quantity::new(11).unwrap()));
+    let held = hold_all(lines, &read.into()).unwrap();
+    let mut work = stage.begin();
+    let failure = stage.ports.stockroom.hold(&mut work.tx, ORDER, &held).await.unwrap_err();
+    assert_eq!(failure.verdict(), Verdict::Retry);
+    work.rollback().await.unwrap();
+    assert_eq!(levels(stage, &tenant()).await, [(1, 10, 0), (2, 20, 0)]);
 }
 
 pub(crate) async fn of_a_hundred_buyers_one_gets_the_last_unit(stage: &Stage) {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use orderly_contracts::{CustomerId, OrderId, ProductId, Role, Tenant};
-use orderly_inventory::domain::ReservationState;
+use orderly_inventory::domain::{Movement, MovementKind, ReservationState};
 use orderly_notifications::domain::Notification;
 use orderly_orders::{OrderChange, OrderFilter, domain::OrderStatus};
 use orderly_payments::domain::IntentState;
@@ -65,8 +65,19 @@ pub(crate) async fn stock_is_kept_apart(stage: &Stage) {
     assert!(stage.ports.stock_levels.available(&other(), &asked).await.unwrap().is_empty());
     assert!(stage.commit_of(&other(), async |tx| stage.ports.stockroom.stock(tx, &asked).await).await.is_empty());
     warehouse::open(stage, &other(), &[(1, 5)]).await;
+    let movement = Movement { kind: MovementKind::Received, units: 2, reference: Some("DN-1".to_owned()) };
+    warehouse::put(stage, &other(), (7, 0, 9), Some(&movement)).await;
     assert_eq!(warehouse::levels(stage, &tenant()).await, [(1, 10, 0)]);
-    assert_eq!(warehouse::levels(stage, &other()).await, [(1, 5, 0)]);
+    assert_eq!(warehouse::levels(stage, &other()).await, [(1, 7, 0)]);
+
+    let seen = &stage.ports.warehouse;
+    let ours = seen.level(&tenant(), ProductId(1)).await.unwrap().unwrap();
+    assert_eq!((ours.stock.available(), ours.stock.reorder_level()), (10, 0));
+    assert_eq!(seen.low(&tenant(), None, 10).await.unwrap(), []);
+    assert_eq!(seen.count_low(&tenant()).await.unwrap(), 0);
+    assert_eq!(seen.movements(&tenant(), ProductId(1), None, 10).await.unwrap().len(), 1);
+    let receipt = async |tx: &mut _| stage.ports.warehouse.receipt(tx, ProductId(1), "DN-1").await;
+    assert_eq!(stage.commit(receipt).await, None);
 }
 
 pub(crate) async fn reservations_are_kept_apart(stage: &Stage) {

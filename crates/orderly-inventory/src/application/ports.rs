@@ -1,18 +1,35 @@
 //! What the inventory module asks of the world.
 
-use std::{collections::BTreeMap, fmt, sync::Arc};
+use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use orderly_contracts::{OrderId, ProductId};
 use wharf::{Result, Tenant, Timestamp, Tx};
 
-use crate::domain::{Held, ReservationState, Stock};
+use crate::domain::{Held, Movement, MovementKind, ReservationState, Stock};
 
 /// What the module works with.
 #[derive(Clone)]
 pub struct Ports {
     /// Where stock and reservations are kept.
     pub stockroom: Arc<dyn Stockroom>,
+    /// Where people look after it.
+    pub warehouse: Arc<dyn Warehouse>,
+    /// What can be configured.
+    pub settings: Settings,
+}
+
+/// What can be configured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Settings {
+    /// How often what is low is brought to mind.
+    pub monitoring_period: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { monitoring_period: Duration::from_secs(300) }
+    }
 }
 
 /// Where stock and reservations are written.
@@ -38,14 +55,56 @@ pub trait Stockroom: Send + Sync {
     async fn take_out(&self, tx: &mut Tx, order: OrderId) -> Result;
 }
 
-/// Where stock is read by people, and first put on the shelf.
+/// Where stock is read by people, and where they say what is on the shelf.
 #[async_trait]
 pub trait Warehouse: Send + Sync {
     /// All stock of a tenant, in product order, from after `after`.
     async fn levels(&self, tenant: &Tenant, after: Option<ProductId>, limit: u32) -> Result<Vec<StockView>>;
 
+    /// The same, of stock that is low only.
+    async fn low(&self, tenant: &Tenant, after: Option<ProductId>, limit: u32) -> Result<Vec<StockView>>;
+
+    /// Of how many products the stock is low.
+    async fn count_low(&self, tenant: &Tenant) -> Result<u64>;
+
+    /// The stock of one product, if any is kept.
+    async fn level(&self, tenant: &Tenant, product: ProductId) -> Result<Option<StockView>>;
+
+    /// What moved of one product, newest first, from before the movement numbered `before`.
+    async fn movements(
+        &self,
+        tenant: &Tenant,
+        product: ProductId,
+        before: Option<i64>,
+        limit: u32,
+    ) -> Result<Vec<MovementView>>;
+
     /// Puts opening stock on the shelf for products that have none yet; others are left as they are.
     async fn open(&self, tx: &mut Tx, opening: &[(ProductId, i64)]) -> Result;
+
+    /// Writes what is available of a product and its reorder level, with the movement that changed what is on hand. The
+    /// stock was taken with [`Stockroom::stock`] before, in this transaction.
+    async fn put(&self, tx: &mut Tx, product: ProductId, stock: Stock, movement: Option<&Movement>) -> Result;
+
+    /// How many units of a product were received under a reference.
+    async fn receipt(&self, tx: &mut Tx, product: ProductId, reference: &str) -> Result<Option<i64>>;
+}
+
+/// One movement, as people see it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MovementView {
+    /// Later ones have higher numbers, with gaps.
+    pub number: i64,
+    /// What made units come or go.
+    pub kind: MovementKind,
+    /// What came; below zero, what went.
+    pub units: i64,
+    /// With whose parcel they went.
+    pub order: Option<OrderId>,
+    /// What staff call it.
+    pub reference: Option<String>,
+    /// When.
+    pub moved_at: Timestamp,
 }
 
 /// The stock of one product, as people see it.

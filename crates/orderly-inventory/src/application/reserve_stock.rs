@@ -5,7 +5,7 @@ use orderly_contracts::inventory::{
 };
 use wharf::{Bus, Msg, Result, State, Tx};
 
-use super::Ports;
+use super::{Ports, run_low::ran_low};
 use crate::domain::{HoldDecision, Shortages, hold_all};
 
 pub(super) async fn reserve_stock(
@@ -29,6 +29,9 @@ pub(super) async fn reserve_stock(
         Ok(held) => {
             ports.stockroom.hold(&mut tx, order, &held).await?;
             bus.publish(InventoryReserved { order });
+            for low in held.iter().filter(|held| held.runs_low()) {
+                bus.publish(ran_low(low.product, low.after));
+            }
         }
         Err(short) => {
             // The saga gives the order up on this answer: asked again, with more on the shelves, nothing may be held.

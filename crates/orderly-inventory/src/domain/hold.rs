@@ -28,9 +28,9 @@ pub fn hold_all(
     let mut shortages = Vec::new();
     for (product, units) in wanted {
         let before = stock.get(&product).copied();
-        match before.map(|stock| stock.hold(units)) {
-            Some(Ok(after)) => held.push(Held { product, units, after }),
-            Some(Err(_)) | None => {
+        match before.map(|before| (before, before.hold(units))) {
+            Some((before, Ok(after))) => held.push(Held { product, units, before, after }),
+            Some((_, Err(_))) | None => {
                 let available = before.map_or(0, Stock::available);
                 shortages.push(Shortage { product, wanted: units, available });
             }
@@ -44,8 +44,17 @@ pub fn hold_all(
 pub struct Held {
     pub product: ProductId,
     pub units: i64,
+    /// The stock until they are held.
+    pub before: Stock,
     /// The stock once they are held.
     pub after: Stock,
+}
+
+impl Held {
+    /// Whether holding them takes what is available down to the reorder level.
+    pub fn runs_low(&self) -> bool {
+        self.before.runs_low(self.after)
+    }
 }
 
 /// A product of which there is less than the order wants. Both in units.

@@ -44,6 +44,12 @@ impl Stock {
         self.available <= self.reorder_level
     }
 
+    /// Whether it has come down to its reorder level on the way from here to `after`: who asks at every step hears it once
+    /// each time, and not while it stays there.
+    pub fn runs_low(self, after: Self) -> bool {
+        !self.is_low() && after.is_low()
+    }
+
     /// Promises units to an order.
     ///
     /// # Errors
@@ -87,6 +93,30 @@ impl Stock {
         Self::new(available, self.reserved, self.reorder_level)
     }
 
+    /// Somebody has counted: so many units lie in the warehouse. What is held for orders stays held.
+    ///
+    /// # Errors
+    ///
+    /// [`StockError::Negative`]; [`StockError::BelowReserved`] when fewer are there than are held.
+    pub fn count(self, on_hand: i64) -> Result<Self, StockError> {
+        if on_hand < 0 {
+            return Err(StockError::Negative);
+        }
+        if on_hand < self.reserved {
+            return Err(StockError::BelowReserved { on_hand, reserved: self.reserved });
+        }
+        Ok(Self { available: on_hand - self.reserved, ..self })
+    }
+
+    /// From now on it is low at `reorder_level` available units.
+    ///
+    /// # Errors
+    ///
+    /// [`StockError::Negative`].
+    pub fn reorder_at(self, reorder_level: i64) -> Result<Self, StockError> {
+        Self::new(self.available, self.reserved, reorder_level)
+    }
+
     fn held(self, units: i64) -> Result<i64, StockError> {
         let units = positive(units)?;
         if units > self.reserved {
@@ -102,7 +132,6 @@ fn positive(units: i64) -> Result<i64, StockError> {
 
 /// Why stock does not move.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
 pub enum StockError {
     #[error("stock is never negative")]
     Negative,
@@ -112,6 +141,22 @@ pub enum StockError {
     Short { wanted: i64, available: i64 },
     #[error("{wanted} to be taken from what is held, {reserved} held")]
     NotReserved { wanted: i64, reserved: i64 },
+    #[error("{on_hand} on hand, {reserved} of them held")]
+    BelowReserved { on_hand: i64, reserved: i64 },
     #[error("more units than can be counted")]
     Overflow,
+}
+
+impl StockError {
+    /// Stable, for programs.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Negative => "negative",
+            Self::NotPositive { .. } => "not-positive",
+            Self::Short { .. } => "short",
+            Self::NotReserved { .. } => "not-reserved",
+            Self::BelowReserved { .. } => "below-reserved",
+            Self::Overflow => "too-many-units",
+        }
+    }
 }

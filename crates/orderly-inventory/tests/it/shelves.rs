@@ -1,112 +1,12 @@
 //! Reserving, releasing and committing, one delivery at a time, on shelves in memory.
 
-use std::{
-    collections::BTreeMap,
-    sync::{Arc, Mutex},
-};
-
-use async_trait::async_trait;
 use orderly_contracts::{
-    OrderId, ProductId, Quantity,
-    inventory::{
-        InventoryCommitRequested, InventoryReleaseRequested, InventoryReleased, InventoryReservationFailed,
-        InventoryReservationRequested, InventoryReserved,
-    },
-    orders::Line,
+    OrderId, ProductId,
+    inventory::{InventoryCommitRequested, InventoryReleaseRequested},
 };
-use orderly_inventory::{
-    Ports, Stockroom,
-    domain::{Held, ReservationState, Stock},
-};
-use wharf::{
-    Memory, Message, Module, Msg, Result, Tx, Worker,
-    testing::{Harness, ManualClock},
-};
+use orderly_inventory::domain::Stock;
 
-#[derive(Default)]
-struct Shelves {
-    stock: Mutex<BTreeMap<ProductId, Stock>>,
-    reservations: Mutex<BTreeMap<OrderId, (ReservationState, Vec<Held>)>>,
-}
-
-impl Shelves {
-    fn level(&self, product: i64) -> (i64, i64) {
-        let stock = self.stock.lock().unwrap()[&ProductId(product)];
-        (stock.available(), stock.reserved())
-    }
-
-    fn move_stock(&self, order: OrderId, to: ReservationState, step: impl Fn(Stock, i64) -> Stock) {
-        let mut reservations = self.reservations.lock().unwrap();
-        let (state, held) = reservations.get_mut(&order).unwrap();
-        *state = to;
-        let mut stock = self.stock.lock().unwrap();
-        for held in held {
-            let before = stock[&held.product];
-            stock.insert(held.product, step(before, held.units));
-        }
-    }
-}
-
-#[async_trait]
-impl Stockroom for Shelves {
-    async fn reservation(&self, _: &mut Tx, order: OrderId) -> Result<Option<ReservationState>> {
-        Ok(self.reservations.lock().unwrap().get(&order).map(|(state, _)| *state))
-    }
-
-    async fn stock(&self, _: &mut Tx, products: &[ProductId]) -> Result<BTreeMap<ProductId, Stock>> {
-        let stock = self.stock.lock().unwrap();
-        Ok(products.iter().filter_map(|product| Some((*product, *stock.get(product)?))).collect())
-    }
-
-    async fn hold(&self, _: &mut Tx, order: OrderId, held: &[Held]) -> Result {
-        let mut stock = self.stock.lock().unwrap();
-        stock.extend(held.iter().map(|held| (held.product, held.after)));
-        self.reservations.lock().unwrap().insert(order, (ReservationState::Held, held.to_vec()));
-        Ok(())
-    }
-
-    async fn give_back(&self, _: &mut Tx, order: OrderId) -> Result {
-        self.move_stock(order, ReservationState::Released, |stock, units| stock.release(units).unwrap());
-        Ok(())
-    }
-
-    async fn leave_tombstone(&self, _: &mut Tx, order: OrderId) -> Result {
-        self.reservations.lock().unwrap().insert(order, (ReservationState::Released, Vec::new()));
-        Ok(())
-    }
-
-    async fn take_out(&self, _: &mut Tx, order: OrderId) -> Result {
-        self.move_stock(order, ReservationState::Committed, |stock, units| stock.commit(units).unwrap());
-        Ok(())
-    }
-}
-
-async fn take_note<M: Message>(_: Msg<M>) -> Result {
-    Ok(())
-}
-
-/// Shelves with five of product 1 and one of product 2.
-async fn open() -> (Harness, Arc<Shelves>) {
-    let clock = ManualClock::new();
-    let shelves = Arc::new(Shelves::default());
-    let opening = [(ProductId(1), Stock::new(5, 0, 0).unwrap()), (ProductId(2), Stock::new(1, 0, 0).unwrap())];
-    shelves.stock.lock().unwrap().extend(opening);
-    let saga = Module::new("saga", ()).endpoint("saga", |endpoint| {
-        endpoint
-            .consume("reserved", take_note::<InventoryReserved>)
-            .consume("failed", take_note::<InventoryReservationFailed>)
-            .consume("released", take_note::<InventoryReleased>)
-    });
-    let module = orderly_inventory::module(Ports { stockroom: shelves.clone() });
-    let worker = Worker::new(Memory::with_clock(clock.clone())).module(module).module(saga);
-    (Harness::start(worker, clock).await, shelves)
-}
-
-fn reserve(order: i64, lines: &[(i64, i64)]) -> InventoryReservationRequested {
-    let line =
-        |(product, units): &(i64, i64)| Line { product: ProductId(*product), quantity: Quantity::new(*units).unwrap() };
-    InventoryReservationRequested { order: OrderId(order), lines: lines.iter().map(line).collect() }
-}
+use crate::shop::{open, reserve};
 
 #[tokio::test]
 async fn a_reservation_holds_every_line() {

@@ -46,6 +46,7 @@ pub(crate) struct Config {
     pub(crate) pricing: Pricing,
     pub(crate) orders: Orders,
     pub(crate) expiry: Expiry,
+    pub(crate) inventory: Inventory,
     pub(crate) payments: Payments,
     pub(crate) carrier: Carrier,
     pub(crate) worker: Worker,
@@ -88,6 +89,11 @@ pub(crate) struct Orders {
 pub(crate) struct Expiry {
     pub(crate) interval: Duration,
     pub(crate) stale_after: Duration,
+}
+
+#[derive(Debug)]
+pub(crate) struct Inventory {
+    pub(crate) monitoring_period: Duration,
 }
 
 #[derive(Debug)]
@@ -207,6 +213,13 @@ impl Config {
                     Setting::new("expiry.stale_after_seconds", "1 to 86400", seconds)
                         .meaning("How long an unpaid order may go without an update."),
                     "600",
+                ),
+            },
+            inventory: Inventory {
+                monitoring_period: read.or(
+                    Setting::new("inventory.monitoring_interval_seconds", "1 to 86400", seconds)
+                        .meaning("How often products at or below their reorder level are told of in the log."),
+                    "300",
                 ),
             },
             payments: read_payments(read),

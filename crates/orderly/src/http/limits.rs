@@ -12,7 +12,7 @@ pub(super) const WAITS_AT_ONCE_MAX: usize = 100;
 /// The rows of a page when none are asked for, and at most.
 pub(super) const PAGE_DEFAULT_ROWS: u32 = 50;
 pub(super) const PAGE_MAX_ROWS: u32 = 200;
-/// A client's own name for an order or a cancellation.
+/// A client's own name for an order, a cancellation or a delivery of goods.
 pub(super) const REFERENCE_LENGTH_MAX_CHARS: usize = 100;
 /// How long a token is good for.
 pub(crate) const TOKEN_LIFETIME_S: i64 = 8 * 60 * 60;

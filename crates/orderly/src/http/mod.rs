@@ -17,6 +17,7 @@ mod orders;
 mod page;
 mod problem;
 mod products;
+mod reference;
 
 use std::sync::Arc;
 
@@ -42,6 +43,7 @@ struct Shop {
     client: Client,
     infrastructure: Infrastructure,
     orders: orderly_orders::Ports,
+    inventory: orderly_inventory::Ports,
     tokens: Arc<Tokens>,
     /// One permit for each log-in that may be hashing.
     log_ins: Arc<Semaphore>,
@@ -59,6 +61,7 @@ pub(crate) fn router(app: &App, tokens: Tokens, currency: Currency, stop: Stop) 
         client: app.client.clone(),
         infrastructure: app.infrastructure.clone(),
         orders: app.order_ports.clone(),
+        inventory: app.inventory_ports.clone(),
         tokens: Arc::new(tokens),
         log_ins: Arc::new(Semaphore::new(limits::LOG_INS_AT_ONCE_MAX)),
         waits: Arc::new(Semaphore::new(limits::WAITS_AT_ONCE_MAX)),
@@ -73,6 +76,9 @@ pub(crate) fn router(app: &App, tokens: Tokens, currency: Currency, stop: Stop) 
         .route("/api/orders/{id}/events", get(orders::events))
         .route("/api/orders/{id}/cancel", post(orders::cancel))
         .route("/api/inventory", get(inventory::list))
+        .route("/api/inventory/{product}", get(inventory::one).put(inventory::adjust))
+        .route("/api/inventory/{product}/receipts", post(inventory::receive))
+        .route("/api/inventory/{product}/movements", get(inventory::movements))
         .route("/api/notifications", get(notifications::list))
         .route("/health", get(health::health))
         .route("/health/live", get(health::live))

@@ -40,9 +40,11 @@ pub(super) enum Kind {
     Forbidden,
     UnknownRoute,
     UnknownOrder,
+    UnknownProduct,
     MethodNotAllowed,
     PriceChanged,
     ReferenceTaken,
+    BelowReserved,
     NoLongerCancellable,
     BodyTooLarge,
     NotJson,
@@ -65,9 +67,11 @@ impl Kind {
             Self::Forbidden => (StatusCode::FORBIDDEN, "forbidden", "This is not for you"),
             Self::UnknownRoute => (StatusCode::NOT_FOUND, "unknown-route", "There is nothing here"),
             Self::UnknownOrder => (StatusCode::NOT_FOUND, "unknown-order", "There is no such order"),
+            Self::UnknownProduct => (StatusCode::NOT_FOUND, "unknown-product", "There is no such product"),
             Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", "The method does not fit"),
             Self::PriceChanged => (StatusCode::CONFLICT, "price-changed", "Prices have changed"),
             Self::ReferenceTaken => (StatusCode::CONFLICT, "reference-taken", "The reference is taken"),
+            Self::BelowReserved => (StatusCode::CONFLICT, "below-reserved", "More is held for orders"),
             Self::NoLongerCancellable => {
                 (StatusCode::CONFLICT, "no-longer-cancellable", "It is too late to cancel this order")
             }
@@ -156,9 +160,11 @@ impl IntoResponse for Problem {
             | Kind::Forbidden
             | Kind::UnknownRoute
             | Kind::UnknownOrder
+            | Kind::UnknownProduct
             | Kind::MethodNotAllowed
             | Kind::PriceChanged
             | Kind::ReferenceTaken
+            | Kind::BelowReserved
             | Kind::NoLongerCancellable
             | Kind::BodyTooLarge
             | Kind::NotJson

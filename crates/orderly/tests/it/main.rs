@@ -11,4 +11,5 @@ mod program;
 mod replay;
 mod running;
 mod shop;
+mod stock;
 mod verify;

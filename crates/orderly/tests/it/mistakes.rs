@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// A problem in a few lines: status, type, and each field with its code.
-fn told(reply: &Reply) -> String {
+pub(crate) fn told(reply: &Reply) -> String {
     assert_eq!(reply.header("content-type"), Some("application/problem+json"), "{reply:?}");
     let problem = reply.json();
     assert_eq!(problem["status"], reply.status);

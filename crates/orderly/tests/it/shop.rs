@@ -78,6 +78,11 @@ impl Shop {
         self.send(request, token, &body.to_string())
     }
 
+    pub(crate) fn put(&self, token: &str, path: &str, body: &Value) -> Reply {
+        let request = Request::put(self.address(path)).header("content-type", "application/json");
+        self.send(request, token, &body.to_string())
+    }
+
     /// Anything at all.
     pub(crate) fn send(&self, request: ureq::http::request::Builder, token: &str, body: &str) -> Reply {
         let request =

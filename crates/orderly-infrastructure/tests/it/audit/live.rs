@@ -40,11 +40,7 @@ async fn a_shop_at_work_raises_no_false_alarm(engine: Engine) {
         ..Simulators::default()
     };
     let ports = Infrastructure::connect(&shop.settings).await.unwrap();
-    let order_ports = orderly_orders::Ports {
-        book: ports.book.clone(),
-        catalog: ports.catalog.clone(),
-        settings: orderly_orders::Settings::default(),
-    };
+    let order_ports = order_ports(&ports);
     let worker = worker(&ports, &order_ports).await;
     let client = worker.client("a test");
     let products = open(&ports, &client).await;
@@ -84,12 +80,25 @@ async fn a_shop_at_work_raises_no_false_alarm(engine: Engine) {
     shop.close().await;
 }
 
-async fn worker(ports: &Infrastructure, orders: &orderly_orders::Ports) -> ReadyWorker {
+pub(crate) fn order_ports(ports: &Infrastructure) -> orderly_orders::Ports {
+    orderly_orders::Ports {
+        book: ports.book.clone(),
+        catalog: ports.catalog.clone(),
+        settings: orderly_orders::Settings::default(),
+    }
+}
+
+/// Every module.
+pub(crate) async fn worker(ports: &Infrastructure, orders: &orderly_orders::Ports) -> ReadyWorker {
     let ports = ports.clone();
     ports
         .worker()
         .module(orderly_orders::module(orders.clone()))
-        .module(orderly_inventory::module(orderly_inventory::Ports { stockroom: ports.stockroom }))
+        .module(orderly_inventory::module(orderly_inventory::Ports {
+            stockroom: ports.stockroom,
+            warehouse: ports.warehouse,
+            settings: orderly_inventory::Settings::default(),
+        }))
         .module(orderly_payments::module(orderly_payments::Ports { ledger: ports.ledger, gateway: ports.gateway }))
         .module(orderly_shipping::module(orderly_shipping::Ports {
             shipments: ports.shipments,

@@ -1,8 +1,8 @@
 //! The audit: it passes what is right, in every state an order can be in, and finds each thing that is wrong.
 
-mod live;
+pub(crate) mod live;
 mod plants;
-mod shop;
+pub(crate) mod shop;
 
 use std::collections::BTreeSet;
 
@@ -68,25 +68,22 @@ async fn there_is_no_invariant_that_was_never_seen_broken() {
 async fn a_violation_lists_so_many_ids_and_says_that_there_are_more() {
     let shop = Shop::with_orders_in_every_state(Engine::Sqlite).await;
     shop.run(
-        "INSERT INTO stock (tenant, product_id, available, opening, updated_at)
+        "INSERT INTO stock (tenant, product_id, available, updated_at)
          WITH RECURSIVE product(id) AS (SELECT 1000 UNION ALL SELECT id + 1 FROM product WHERE id < 1200)
-         SELECT 'acme', id, 5, 7, 0 FROM product",
+         SELECT 'acme', id, 5, 0 FROM product",
     )
     .await;
     let report = audit(shop.settings()).await.unwrap();
     let [violation] = report.violations.as_slice() else { panic!("one violation\n{report}") };
     assert_eq!(violation.ids.len(), IDS_PER_VIOLATION_MAX);
-    assert_eq!(
-        violation.detail,
-        "product:1000: opened with 7, has available 5, reserved 0, gone 0; and more than 99 others"
-    );
+    assert_eq!(violation.detail, "product:1000: on hand 5, moved 0; and more than 99 others");
     shop.close().await;
 }
 
 #[tokio::test]
 async fn a_report_is_json_for_programs() {
     let shop = Shop::with_orders_in_every_state(Engine::Sqlite).await;
-    shop.run("UPDATE stock SET opening = opening + 1 WHERE product_id = 1").await;
+    shop.run("UPDATE stock SET available = available + 1 WHERE product_id = 1").await;
     let report = serde_json::to_value(audit(shop.settings()).await.unwrap()).unwrap();
     assert_eq!(report["checked"]["stock-adds-up"], 2);
     assert_eq!(
@@ -94,7 +91,7 @@ async fn a_report_is_json_for_programs() {
         serde_json::json!([{
             "invariant": "stock-adds-up",
             "ids": ["product:1"],
-            "detail": "product:1: opened with 101, has available 92, reserved 6, gone 2",
+            "detail": "product:1: on hand 99, moved 98",
         }])
     );
     shop.close().await;
@@ -112,7 +109,7 @@ async fn a_database_that_is_not_there_is_named_and_not_made() {
 async fn a_process_that_was_killed_leaves_a_database_that_can_be_read() {
     let shop = Shop::with_orders_in_every_state(Engine::Sqlite).await;
     // Its last commits are in the log beside the file only, and nobody has tidied up.
-    let killed = shop.copy_with_unfinished_log("UPDATE stock SET opening = opening + 1 WHERE product_id = 1").await;
+    let killed = shop.copy_with_unfinished_log("UPDATE stock SET available = available + 1 WHERE product_id = 1").await;
     let report = audit(killed.settings()).await.unwrap();
     assert_eq!(report.violations.len(), 1, "{report}");
     killed.close().await;

@@ -18,14 +18,57 @@ pub(super) const PLANTS: &[Plant] = &[
     Plant {
         what: "more was sold than there is",
         unguarded: &["stock"],
-        shop: "UPDATE stock SET available = -1, opening = 7 WHERE product_id = 1",
+        shop: "UPDATE stock SET available = -1 WHERE product_id = 1;
+               UPDATE stock_movements SET units = -3 WHERE product_id = 1 AND kind = 'received'",
         breaks: &[("stock-not-negative", "product:1")],
         ..NOTHING
     },
     Plant {
-        what: "a unit is gone, and no order took it",
+        what: "a unit is gone, and no movement says why",
         shop: "UPDATE stock SET available = available - 1 WHERE product_id = 2",
         breaks: &[("stock-adds-up", "product:2")],
+        ..NOTHING
+    },
+    Plant {
+        what: "units came, and are on no shelf",
+        shop: "INSERT INTO stock_movements (tenant, product_id, kind, units, moved_at) VALUES ('acme', 404, 'received', 3, 0)",
+        breaks: &[("stock-adds-up", "product:404")],
+        ..NOTHING
+    },
+    Plant {
+        what: "another tenant's unit has left",
+        shop: "UPDATE stock_movements SET tenant = 'globex' WHERE product_id = 2 AND kind = 'shipped'",
+        breaks: &[("shipped-is-booked", "order:1"), ("stock-adds-up", "product:2"), ("tenants-agree", "order:1")],
+        ..NOTHING
+    },
+    Plant {
+        what: "an order's parcel has left, and what was in it was not booked",
+        shop: "DELETE FROM stock_movements WHERE product_id = 2 AND kind = 'shipped';
+               UPDATE stock SET available = available + 1 WHERE product_id = 2",
+        breaks: &[("shipped-is-booked", "order:1")],
+        ..NOTHING
+    },
+    Plant {
+        what: "what left with an order was booked twice",
+        shop: "INSERT INTO stock_movements (tenant, product_id, kind, units, order_id, moved_at)
+               VALUES ('acme', 2, 'shipped', -1, 1, 0);
+               UPDATE stock SET available = available - 1 WHERE product_id = 2",
+        breaks: &[("shipped-is-booked", "order:1")],
+        ..NOTHING
+    },
+    Plant {
+        what: "units left with an order that still holds them",
+        shop: "INSERT INTO stock_movements (tenant, product_id, kind, units, order_id, moved_at)
+               VALUES ('acme', 1, 'shipped', -1, 7, 0);
+               UPDATE stock SET available = available - 1 WHERE product_id = 1",
+        breaks: &[("shipped-is-booked", "order:7")],
+        ..NOTHING
+    },
+    Plant {
+        what: "units are held of a product that is on no shelf",
+        shop: "DELETE FROM stock WHERE product_id = 1; DELETE FROM stock_movements WHERE product_id = 1 AND kind <> 'shipped';
+               INSERT INTO stock_movements (tenant, product_id, kind, units, moved_at) VALUES ('acme', 1, 'adjusted', 2, 0)",
+        breaks: &[("reserved-is-held", "product:1")],
         ..NOTHING
     },
     Plant {
@@ -52,6 +95,7 @@ pub(super) const PLANTS: &[Plant] = &[
     Plant {
         what: "a product of an order is not held",
         shop: "DELETE FROM reservation_lines WHERE order_id = 1 AND product_id = 2;
+               DELETE FROM stock_movements WHERE order_id = 1 AND product_id = 2;
                UPDATE stock SET available = available + 1 WHERE product_id = 2",
         breaks: &[("held-as-ordered", "order:1")],
         ..NOTHING
@@ -132,6 +176,7 @@ pub(super) const PLANTS: &[Plant] = &[
     Plant {
         what: "what was delivered is still held, and nobody will book it",
         shop: "UPDATE reservations SET state = 'held' WHERE order_id = 1;
+               DELETE FROM stock_movements WHERE order_id = 1;
                UPDATE stock SET reserved = reserved + 2 WHERE product_id = 1;
                UPDATE stock SET reserved = reserved + 1 WHERE product_id = 2",
         breaks: &[("nothing-held-for-what-is-over", "order:1")],

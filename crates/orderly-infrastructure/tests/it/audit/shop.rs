@@ -13,15 +13,15 @@ use uuid::Uuid;
 use crate::stage::Engine;
 
 /// The data of a shop that nobody runs.
-pub(super) struct Shop {
+pub(crate) struct Shop {
     engine: Engine,
-    pub(super) settings: Settings,
+    pub(crate) settings: Settings,
     folder: TempDir,
 }
 
 impl Shop {
     /// One order in each state that a snapshot may find it in, and everything that belongs to it.
-    pub(super) async fn with_orders_in_every_state(engine: Engine) -> Self {
+    pub(crate) async fn with_orders_in_every_state(engine: Engine) -> Self {
         let shop = Self::new(engine).await;
         let ports = Infrastructure::connect(&shop.settings).await.unwrap();
         ports.close().await;
@@ -31,7 +31,7 @@ impl Shop {
     }
 
     /// Nothing yet.
-    pub(super) async fn new(engine: Engine) -> Self {
+    pub(crate) async fn new(engine: Engine) -> Self {
         let shop = Self::somewhere(engine);
         if let Database::Postgres { url } = &shop.settings.database {
             on_server("CREATE DATABASE", database_of(url), "").await;
@@ -51,12 +51,12 @@ impl Shop {
         Self { engine, settings, folder }
     }
 
-    pub(super) fn settings(&self) -> &Settings {
+    pub(crate) fn settings(&self) -> &Settings {
         &self.settings
     }
 
     /// The same data once more.
-    pub(super) async fn copy(&self) -> Self {
+    pub(crate) async fn copy(&self) -> Self {
         let copy = Self::somewhere(self.engine);
         copy_files(self.folder.path(), copy.folder.path());
         if let (Database::Postgres { url }, Database::Postgres { url: new }) =
@@ -68,7 +68,7 @@ impl Shop {
     }
 
     /// The same data and one change more, as a process leaves it that dies before it has put its log in order.
-    pub(super) async fn copy_with_unfinished_log(&self, change: &'static str) -> Self {
+    pub(crate) async fn copy_with_unfinished_log(&self, change: &'static str) -> Self {
         let copy = Self::somewhere(self.engine);
         let mut writer = self.sqlite("orderly.db").await;
         writer.execute(change).await.unwrap();
@@ -80,7 +80,7 @@ impl Shop {
     }
 
     /// Takes a table's constraints and triggers away, as a migration may that went wrong.
-    pub(super) async fn unguard(&self, table: &str) {
+    pub(crate) async fn unguard(&self, table: &str) {
         self.run(&format!(
             "CREATE TABLE unguarded AS SELECT * FROM {table}; DROP TABLE {table};
              CREATE TABLE {table} AS SELECT * FROM unguarded; DROP TABLE unguarded;"
@@ -89,7 +89,7 @@ impl Shop {
     }
 
     /// Runs statements on the database. wharf's tables are written as on PostgreSQL.
-    pub(super) async fn run(&self, sql: &str) {
+    pub(crate) async fn run(&self, sql: &str) {
         match &self.settings.database {
             Database::Sqlite { .. } => {
                 let mut database = self.sqlite("orderly.db").await;
@@ -106,7 +106,7 @@ impl Shop {
         }
     }
 
-    pub(super) async fn run_in_books(&self, sql: &'static str) {
+    pub(crate) async fn run_in_books(&self, sql: &'static str) {
         let mut books = self.sqlite(BOOKS_FILE).await;
         sqlx::raw_sql(sql).execute(&mut books).await.unwrap();
         books.close().await.unwrap();
@@ -116,7 +116,7 @@ impl Shop {
         SqliteConnectOptions::new().filename(self.folder.path().join(file)).connect().await.unwrap()
     }
 
-    pub(super) async fn close(self) {
+    pub(crate) async fn close(self) {
         if let Database::Postgres { url } = &self.settings.database {
             on_server("DROP DATABASE", database_of(url), " WITH (FORCE)").await;
         }

@@ -25,7 +25,10 @@ UPDATE orders SET status = 'Paid', step = 4 WHERE id IN (1, 7, 8, 9, 10);
 UPDATE orders SET status = 'Shipped', step = 5 WHERE id IN (1, 8);
 UPDATE orders SET status = 'Delivered', step = 6 WHERE id = 1;
 
-INSERT INTO stock (tenant, product_id, available, reserved, opening, updated_at) VALUES ('acme', 1, 92, 6, 100, 0), ('acme', 2, 49, 0, 50, 0);
+INSERT INTO stock (tenant, product_id, available, reserved, updated_at) VALUES ('acme', 1, 92, 6, 0), ('acme', 2, 49, 0, 0);
+INSERT INTO stock_movements (tenant, product_id, kind, units, order_id, moved_at)
+VALUES ('acme', 1, 'received', 90, NULL, 0), ('acme', 2, 'received', 50, NULL, 0), ('acme', 1, 'adjusted', 10, NULL, 0),
+       ('acme', 1, 'shipped', -2, 1, 0), ('acme', 2, 'shipped', -1, 1, 0);
 INSERT INTO reservations (tenant, order_id, state)
 VALUES ('acme', 1, 'committed'), ('acme', 2, 'released'), ('acme', 3, 'held'), ('acme', 6, 'held'), ('acme', 7, 'held'),
        ('acme', 8, 'held'), ('acme', 9, 'held'), ('acme', 10, 'held');

@@ -9,13 +9,14 @@ use axum::{
 use orderly_orders::{CancelError, CancelOutcome};
 use serde::Deserialize;
 
-use super::{answer::OrderBody, check_reference, find, number, unknown};
+use super::{answer::OrderBody, find, number, unknown};
 use crate::http::{
     Shop,
     around::Cause,
     body::MaybeSent,
     caller::Caller,
     problem::{Kind, Problem},
+    reference::check_reference,
 };
 
 #[derive(Default, Deserialize)]

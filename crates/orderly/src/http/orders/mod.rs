@@ -15,7 +15,7 @@ use orderly_orders::OrderView;
 use super::{
     Shop,
     caller::Caller,
-    problem::{FieldError, Kind, Problem},
+    problem::{Kind, Problem},
 };
 
 /// The order of this number, if it is there for the caller. A number that is none names no order.
@@ -30,17 +30,4 @@ fn number(id: &str) -> Result<OrderId, Problem> {
 
 fn unknown(id: impl std::fmt::Display) -> Problem {
     Problem::new(Kind::UnknownOrder, format!("There is no order {id}."))
-}
-
-/// A client's own name for something: short enough to be kept.
-fn check_reference(reference: Option<&str>) -> Result<(), FieldError> {
-    use super::limits::REFERENCE_LENGTH_MAX_CHARS as MOST;
-    match reference.map(|text| text.chars().count()) {
-        None | Some(1..=MOST) => Ok(()),
-        Some(length) => Err(FieldError {
-            field: "reference".to_owned(),
-            code: "reference-length",
-            message: format!("A reference has 1 to {MOST} characters, not {length}."),
-        }),
-    }
 }

@@ -13,7 +13,7 @@ use orderly_orders::{
 };
 use serde::Deserialize;
 
-use super::{answer::OrderBody, check_reference, find};
+use super::{answer::OrderBody, find};
 use crate::http::{
     Shop,
     amount::GivenAmount,
@@ -21,6 +21,7 @@ use crate::http::{
     body::Sent,
     caller::Caller,
     problem::{FieldError, Kind, Problem},
+    reference::check_reference,
 };
 
 /// What a client sends: `items`, or `productId` and `quantity` for an order of one product.
