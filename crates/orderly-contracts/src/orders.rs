@@ -110,6 +110,27 @@ pub struct OrderTimeoutEvent {
 pub struct OrderExpiredEvent {
     pub order_id: OrderId,
     pub user_id: CustomerId,
+    /// On the wire only when it is not the usual one.
+    #[serde(default, skip_serializing_if = "ExpiryCause::is_stale")]
+    pub cause: ExpiryCause,
+}
+
+/// Which clock an order ran out of.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ExpiryCause {
+    /// Nothing happened to it for ten minutes before it was paid.
+    #[default]
+    Stale,
+    /// It was not with a carrier thirty minutes after it was placed.
+    Overdue,
+}
+
+impl ExpiryCause {
+    // As serde asks for it.
+    fn is_stale(&self) -> bool {
+        *self == Self::Stale
+    }
 }
 
 /// The customer, or staff for them, wants the order cancelled.

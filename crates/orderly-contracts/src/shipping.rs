@@ -9,6 +9,8 @@ messages_about_an_order! {
     "shipping.order-shipped": Event OrderShipped by order,
     "shipping.order-delivered": Event OrderDelivered by order,
     "shipping.failed": Event ShippingFailed by order,
+    "shipping.cancel-requested": Command ShipmentCancelRequested by order,
+    "shipping.cancelled": Event ShipmentCancelled by order,
 }
 
 /// Hand the order to a carrier.
@@ -18,6 +20,9 @@ pub struct OrderShippingRequested {
     pub order: OrderId,
     pub customer: CustomerId,
     pub lines: Vec<Line>,
+    /// It was asked for before, and nobody answered: the carrier is first asked what it already has.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub again: bool,
 }
 
 /// The carrier accepted the parcel.
@@ -43,4 +48,19 @@ pub struct ShippingFailed {
     pub order: OrderId,
     /// The carrier's words.
     pub reason: String,
+}
+
+/// Call the parcel back, or keep it from ever leaving. The answer is [`ShipmentCancelled`], or the truth: [`OrderShipped`]
+/// when the carrier has the parcel already.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ShipmentCancelRequested {
+    pub order: OrderId,
+}
+
+/// No parcel left for the order, and none will.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ShipmentCancelled {
+    pub order: OrderId,
 }

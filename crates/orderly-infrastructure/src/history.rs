@@ -1,4 +1,4 @@
-//! What an order's history says of each change, and where the change leads.
+//! What the book says of each change, and where the change leads.
 
 use std::borrow::Cow;
 
@@ -9,6 +9,15 @@ use orderly_orders::{
 
 /// The first step of every order.
 pub(crate) const PLACED: &str = "The order was placed.";
+
+/// What a change writes.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Entry<'a> {
+    /// The order moves.
+    Step(Step<'a>),
+    /// It stays where it is. Whether a person has to see to it, and why.
+    Attention(Option<&'a str>),
+}
 
 /// A step of an order's history.
 #[derive(Debug, PartialEq, Eq)]
@@ -21,10 +30,10 @@ pub(crate) struct Step<'a> {
     pub(crate) cancel_reason: Option<CancelReason>,
 }
 
-/// The step that a change is.
-pub(crate) fn step(change: &OrderChange) -> Step<'_> {
+/// What is written of a change.
+pub(crate) fn entry(change: &OrderChange) -> Entry<'_> {
     let to = |status, detail: &'static str| Step { status, detail: Cow::Borrowed(detail), cancel_reason: None };
-    match change {
+    Entry::Step(match change {
         OrderChange::Validated => to(OrderStatus::Validated, "Validated; stock was asked for."),
         OrderChange::PaymentStarted => to(OrderStatus::PaymentProcessing, "Stock is held; payment was asked for."),
         OrderChange::Paid { capture } => Step {
@@ -42,7 +51,9 @@ pub(crate) fn step(change: &OrderChange) -> Step<'_> {
             Step { status: OrderStatus::Cancelled, detail: detail.into(), cancel_reason: Some(*reason) }
         }
         OrderChange::Expired => to(OrderStatus::Expired, "The order ran out of time; what was done is undone."),
-    }
+        OrderChange::Halted { reason } => return Entry::Attention(Some(reason)),
+        OrderChange::GoesOn => return Entry::Attention(None),
+    })
 }
 
 /// From where the graph leads to `status`.

@@ -44,8 +44,17 @@ pub struct Simulators {
     pub approval_rate: f64,
     /// Share that stay undecided for ever. What remains is declined.
     pub pending_rate: f64,
+    /// Share of payments whose first call is heard, and answered into the void, 0 to 1.
+    pub payment_lost_rate: f64,
     /// From the carrier's acceptance to the customer's door.
     pub delivery_delay: Duration,
+    /// Share of parcels that the carrier refuses, 0 to 1.
+    pub refusal_rate: f64,
+    /// Share of parcels for which the carrier's desk is closed: it neither takes them nor answers, 0 to 1. It still says
+    /// what it has, and lets itself be told that none will come.
+    pub silence_rate: f64,
+    /// Share of parcels that are taken the first time, while the answer is lost, 0 to 1.
+    pub parcel_lost_rate: f64,
 }
 
 impl Default for Simulators {
@@ -56,7 +65,11 @@ impl Default for Simulators {
             payment_delay: Duration::from_secs(5),
             approval_rate: 0.5,
             pending_rate: 0.5,
+            payment_lost_rate: 0.0,
             delivery_delay: Duration::from_secs(2),
+            refusal_rate: 0.0,
+            silence_rate: 0.0,
+            parcel_lost_rate: 0.0,
         }
     }
 }

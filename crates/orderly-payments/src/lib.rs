@@ -4,6 +4,6 @@ mod application;
 pub mod domain;
 
 pub use application::{
-    Answer, Capture, GatewayError, InquirePayment, Inquiry, Ledger, PaymentGateway, Ports, SubmitPayment, Voided,
-    module,
+    Answer, Capture, GatewayError, InquirePayment, Inquiry, Ledger, PaymentGateway, PaymentNews, PaymentNotice, Ports,
+    RefundCapture, SubmitPayment, Voided, module,
 };

@@ -3,4 +3,4 @@
 mod application;
 pub mod domain;
 
-pub use application::{Carrier, CarrierError, Consignment, Ports, Progress, Shipments, TrackShipment, module};
+pub use application::{Carrier, CarrierError, Consignment, Ports, Progress, Recall, Shipments, TrackShipment, module};

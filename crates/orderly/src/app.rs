@@ -92,7 +92,11 @@ pub(crate) fn settings(config: &Config) -> Settings {
             payment_delay: config.payments.delay,
             approval_rate: config.payments.approval_rate,
             pending_rate: config.payments.pending_rate,
+            payment_lost_rate: config.payments.lost_rate,
             delivery_delay: config.carrier.delivery_delay,
+            refusal_rate: config.carrier.refusal_rate,
+            silence_rate: config.carrier.silence_rate,
+            parcel_lost_rate: config.carrier.lost_rate,
         },
         clock: Arc::new(SystemClock),
     }

@@ -52,7 +52,8 @@ fn orders_says_this() {
         wire(OrderInvalid { order: placed(), problems: vec![problem] }),
         wire(OrderCompletedEvent { order_id: ORDER, user_id: CUSTOMER, total: TOTAL }),
         wire(OrderTimeoutEvent { order_id: ORDER }),
-        wire(OrderExpiredEvent { order_id: ORDER, user_id: CUSTOMER }),
+        wire(OrderExpiredEvent { order_id: ORDER, user_id: CUSTOMER, cause: ExpiryCause::Stale }),
+        wire(OrderExpiredEvent { order_id: ORDER, user_id: CUSTOMER, cause: ExpiryCause::Overdue }),
         wire(OrderCancellationRequested { order_id: ORDER, reference: None }),
         wire(OrderCancellationRequested { order_id: ORDER, reference: Some("C536379".to_owned()) }),
     ];
@@ -69,6 +70,8 @@ fn orders_says_this() {
     {"orderId":42}
     Event orders.order-expired order:42
     {"orderId":42,"userId":7}
+    Event orders.order-expired order:42
+    {"orderId":42,"userId":7,"cause":"overdue"}
     Command orders.cancellation-requested order:42
     {"orderId":42}
     Command orders.cancellation-requested order:42
@@ -113,6 +116,9 @@ fn payments_says_this() {
         wire(PaymentStarted { order: ORDER }),
         wire(PaymentApproved { order: ORDER, capture: CaptureId::new("cap-1"), amount: TOTAL }),
         wire(PaymentDeclined { order: ORDER, reason: "no funds".to_owned() }),
+        wire(PaymentFailed { order: ORDER, reason: "timeout".to_owned() }),
+        wire(PaymentDisputed { order: ORDER, reason: "taken twice".to_owned() }),
+        wire(PaymentInquiryRequested { order: ORDER }),
         wire(PaymentVoidRequested { order: ORDER }),
         wire(PaymentVoided { order: ORDER }),
     ];
@@ -125,6 +131,12 @@ fn payments_says_this() {
     {"order":42,"capture":"cap-1","amount":{"minor":129999,"currency":"USD"}}
     Event payments.declined order:42
     {"order":42,"reason":"no funds"}
+    Event payments.failed order:42
+    {"order":42,"reason":"timeout"}
+    Event payments.disputed order:42
+    {"order":42,"reason":"taken twice"}
+    Command payments.inquiry-requested order:42
+    {"order":42}
     Command payments.void-requested order:42
     {"order":42}
     Event payments.voided order:42
@@ -136,20 +148,29 @@ fn payments_says_this() {
 fn shipping_says_this() {
     let tracking = TrackingNumber::new("T-1");
     let said = [
-        wire(OrderShippingRequested { order: ORDER, customer: CUSTOMER, lines: lines() }),
+        wire(OrderShippingRequested { order: ORDER, customer: CUSTOMER, lines: lines(), again: false }),
+        wire(OrderShippingRequested { order: ORDER, customer: CUSTOMER, lines: lines(), again: true }),
         wire(OrderShipped { order: ORDER, tracking: tracking.clone() }),
         wire(OrderDelivered { order: ORDER, tracking }),
         wire(ShippingFailed { order: ORDER, reason: "no such street".to_owned() }),
+        wire(ShipmentCancelRequested { order: ORDER }),
+        wire(ShipmentCancelled { order: ORDER }),
     ];
     insta::assert_snapshot!(said.concat(), @r#"
     Command shipping.order-shipping-requested order:42
     {"order":42,"customer":7,"lines":[{"product":1,"quantity":1}]}
+    Command shipping.order-shipping-requested order:42
+    {"order":42,"customer":7,"lines":[{"product":1,"quantity":1}],"again":true}
     Event shipping.order-shipped order:42
     {"order":42,"tracking":"T-1"}
     Event shipping.order-delivered order:42
     {"order":42,"tracking":"T-1"}
     Event shipping.failed order:42
     {"order":42,"reason":"no such street"}
+    Command shipping.cancel-requested order:42
+    {"order":42}
+    Event shipping.cancelled order:42
+    {"order":42}
     "#);
 }
 

@@ -14,6 +14,7 @@ CREATE TABLE orders (
     detail           TEXT   NOT NULL,            -- what there is to say about the step
     cancel_reason    TEXT,
     cancel_reference TEXT,                       -- what the asker calls the cancellation
+    attention        TEXT,                       -- why a person has to see to it
     total_minor      BIGINT NOT NULL CHECK (total_minor >= 0),
     currency         TEXT   NOT NULL,
     created_at       BIGINT NOT NULL,

@@ -19,6 +19,8 @@ CREATE TABLE orders (
     cancel_reason TEXT,
     -- What the asker calls the cancellation.
     cancel_reference TEXT,
+    -- Why a person has to see to it.
+    attention TEXT,
     total_minor INTEGER NOT NULL CHECK (total_minor >= 0),
     currency TEXT NOT NULL,
     created_at INTEGER NOT NULL,

@@ -2,7 +2,8 @@
 
 use super::Check;
 
-pub(super) const CHECKS: &[Check] = &[CAPTURED_WITHIN_TOTAL, SHIPPED_IS_PAID, NOTHING_KEPT, NOTHING_HELD];
+pub(super) const CHECKS: &[Check] =
+    &[CAPTURED_WITHIN_TOTAL, LEDGER_BALANCES, LEDGER_AGREES, SHIPPED_IS_PAID, NOTHING_KEPT, NOTHING_HELD];
 
 /// No more is taken than was meant to be, and no more is meant to be than the order costs. A tombstone, left by a void
 /// that came before the payment, means to take nothing, in whatever currency. Holds at every moment.
@@ -18,6 +19,35 @@ const CAPTURED_WITHIN_TOTAL: Check = Check {
         WHERE payments.total_minor <> 0
           AND (payments.total_minor > orders.total_minor OR payments.currency <> orders.currency
                OR coalesce(captured_minor, 0) > payments.total_minor)",
+};
+
+/// Whatever is debited is credited, payment by payment.
+const LEDGER_BALANCES: Check = Check {
+    invariant: "ledger-balances",
+    of: "order",
+    rows: "SELECT count(*) FROM ledger_entries",
+    broken: "
+        SELECT order_id AS id, 'debited ' || sum(debit_minor) || ', credited ' || sum(credit_minor) AS detail
+        FROM ledger_entries GROUP BY tenant, order_id, currency
+        HAVING sum(debit_minor) <> sum(credit_minor)",
+};
+
+/// What the ledger says that the provider holds is what payments says that it took and has not given back. Entries are
+/// written with the rows that they are about.
+const LEDGER_AGREES: Check = Check {
+    invariant: "ledger-agrees-with-payments",
+    of: "order",
+    rows: "SELECT count(*) FROM payments",
+    broken: "
+        SELECT order_id AS id, 'payments keep ' || sum(kept) || ', the ledger ' || sum(booked) AS detail
+        FROM (
+            SELECT tenant, order_id, captured_minor AS kept, 0 AS booked FROM payments WHERE state = 'captured'
+            UNION ALL
+            SELECT tenant, order_id, amount_minor, 0 FROM payment_strays WHERE refunded_at IS NULL
+            UNION ALL
+            SELECT tenant, order_id, 0, debit_minor - credit_minor FROM ledger_entries WHERE account = 'provider'
+        ) AS money
+        GROUP BY tenant, order_id HAVING sum(kept) <> sum(booked)",
 };
 
 /// The saga hears of a capture only after payments has booked it, so this holds from the moment an order is Paid.

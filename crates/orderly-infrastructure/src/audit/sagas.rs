@@ -6,7 +6,8 @@ pub(super) const CHECKS: &[Check] = &[SAGA_AGREES, WILL_GO_ON];
 
 /// The saga and the status that its recorder writes change in one commit, so at every moment they are one of these
 /// pairs. Before the saga there is only Pending; an order is over when its saga is, and a cancelled or expired one first
-/// has things to undo.
+/// has things to undo. One whose parcel is being called back is still Paid. A halted saga may stand wherever its order is
+/// not over.
 const SAGA_AGREES: Check = Check {
     invariant: "saga-agrees-with-order",
     of: "order",
@@ -24,10 +25,15 @@ const SAGA_AGREES: Check = Check {
                 ('PaymentProcessing', 'PaymentProcessing', 'goes on'),
                 ('Paid', 'Paid', 'goes on'),
                 ('Shipped', 'Shipped', 'goes on'),
+                ('Paid', 'Compensating', 'goes on'),
                 ('Cancelled', 'Compensating', 'goes on'),
                 ('Expired', 'Compensating', 'goes on'),
+                ('Validated', 'NeedsAttention', 'goes on'),
+                ('PaymentProcessing', 'NeedsAttention', 'goes on'),
                 ('Paid', 'NeedsAttention', 'goes on'),
                 ('Shipped', 'NeedsAttention', 'goes on'),
+                ('Cancelled', 'NeedsAttention', 'goes on'),
+                ('Expired', 'NeedsAttention', 'goes on'),
                 ('Delivered', 'Completed', 'over'),
                 ('Cancelled', 'Failed', 'over'),
                 ('Expired', 'Failed', 'over'))",

@@ -183,7 +183,7 @@ fn shipped_twice(case: &Case) -> Option<String> {
 }
 
 /// An order that is shipped has a parcel, the one on record; and a parcel that was there before is of an order that was
-/// paid by then. An order that is cancelled or expired was never paid, so it has none.
+/// paid by then. An order is cancelled or expired only once it is certain that no parcel leaves, so it has none.
 fn shipments_disagree(case: &Case) -> Option<String> {
     let mut parcels = case.done(DeedKind::Parcel);
     if let Some(tracking) = case.tracking()

@@ -17,7 +17,7 @@ use wharf::{Failure, Permanent, Result, Timestamp, Tx};
 
 use super::{Adapters, connection};
 use crate::{
-    history::{self, PLACED},
+    history::{self, Entry, PLACED},
     rows::rows,
 };
 
@@ -67,6 +67,9 @@ SELECT " stored_order " FROM orders WHERE tenant = $1 AND id = $2" locked);
 const APPLY: &str = sql!("
 UPDATE orders SET status = $4, step = step + 1, detail = $5, cancel_reason = $6, updated_at = " now "
 WHERE tenant = $2 AND id = $3 AND status IN (SELECT value ->> 0 FROM json_each($7))");
+
+const CALL_ATTENTION: &str = "
+UPDATE orders SET attention = $3 WHERE tenant = $1 AND id = $2";
 
 const STATUS: &str = "
 SELECT status FROM orders WHERE tenant = $1 AND id = $2";
@@ -125,8 +128,17 @@ impl Book for Adapters {
 
     async fn apply(&self, tx: &mut Tx, order: OrderId, change: &OrderChange) -> Result {
         let tenant = tx.tenant();
-        let step = history::step(change);
         let connection = connection(tx).await?;
+        let step = match history::entry(change) {
+            Entry::Step(step) => step,
+            Entry::Attention(reason) => {
+                let query = sqlx::query(CALL_ATTENTION).bind(tenant.as_str()).bind(order.0).bind(reason);
+                return match query.execute(connection).await?.rows_affected() {
+                    1 => Ok(()),
+                    _ => Err(Failure::dead_letter(format!("there is no order {order}"))),
+                };
+            }
+        };
         let applied = sqlx::query(APPLY)
             .bind(self.now())
             .bind(tenant.as_str())

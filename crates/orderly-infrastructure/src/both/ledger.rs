@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use orderly_contracts::{CaptureId, Currency, Money, OrderId, Tenant};
 use orderly_payments::{
-    Ledger,
+    Capture, Ledger,
     domain::{AttemptState, Intent, IntentNumber, IntentState, PaymentKey},
 };
 use sqlx::FromRow;
@@ -47,6 +47,17 @@ WHERE excluded.state <> 'requested'");
 const NOTE_ATTEMPT: &str = sql!("
 INSERT INTO payment_attempts (tenant, order_id, number, state, updated_at) VALUES ($2, $3, $4, $5, " now ")
 ON CONFLICT (tenant, order_id, number) DO UPDATE SET state = excluded.state, updated_at = excluded.updated_at");
+
+const BOOK_STRAY: &str = sql!("
+INSERT INTO payment_strays (tenant, order_id, capture, amount_minor, currency, booked_at)
+VALUES ($2, $3, $4, $5, $6, " now ")
+ON CONFLICT (tenant, order_id, capture) DO NOTHING");
+
+const STRAY_IS_REFUNDED: &str = sql!("
+UPDATE payment_strays SET refunded_at = " now " WHERE tenant = $2 AND order_id = $3 AND capture = $4 AND refunded_at IS NULL");
+
+const NOTE_DISPUTE: &str = "
+UPDATE payments SET dispute = $3 WHERE tenant = $1 AND order_id = $2 AND dispute IS NULL";
 
 #[async_trait]
 impl Ledger for Adapters {
@@ -100,6 +111,32 @@ impl Ledger for Adapters {
             .bind(state.as_str());
         query.execute(connection(tx).await?).await?;
         Ok(())
+    }
+
+    async fn book_stray(&self, tx: &mut Tx, order: OrderId, capture: &Capture) -> Result<bool> {
+        let tenant = tx.tenant();
+        let query = sqlx::query(BOOK_STRAY)
+            .bind(self.now())
+            .bind(tenant.as_str())
+            .bind(order.0)
+            .bind(capture.id.as_str())
+            .bind(capture.amount.minor)
+            .bind(capture.amount.currency.to_string());
+        Ok(query.execute(connection(tx).await?).await?.rows_affected() == 1)
+    }
+
+    async fn stray_is_refunded(&self, tx: &mut Tx, order: OrderId, capture: &CaptureId) -> Result {
+        let tenant = tx.tenant();
+        let query =
+            sqlx::query(STRAY_IS_REFUNDED).bind(self.now()).bind(tenant.as_str()).bind(order.0).bind(capture.as_str());
+        query.execute(connection(tx).await?).await?;
+        Ok(())
+    }
+
+    async fn note_dispute(&self, tx: &mut Tx, order: OrderId, reason: &str) -> Result<bool> {
+        let tenant = tx.tenant();
+        let query = sqlx::query(NOTE_DISPUTE).bind(tenant.as_str()).bind(order.0).bind(reason);
+        Ok(query.execute(connection(tx).await?).await?.rows_affected() > 0)
     }
 }
 

@@ -11,7 +11,7 @@ use super::Adapters;
 /// What [`OrderView`] is made of.
 macro_rules! order_view {
     () => {
-        "id, customer_id, reference, status, cancel_reason, total_minor, currency, created_at, updated_at, (
+        "id, customer_id, reference, status, cancel_reason, attention, total_minor, currency, created_at, updated_at, (
            SELECT '[' || string_agg('[' || product_id || ',' || quantity || ',' || unit_minor || ']', ','
                                     ORDER BY line) || ']'
            FROM order_lines WHERE order_lines.tenant = orders.tenant AND order_id = id
@@ -26,6 +26,7 @@ struct OrderRow {
     reference: Option<String>,
     status: String,
     cancel_reason: Option<String>,
+    attention: Option<String>,
     total_minor: i64,
     currency: String,
     created_at: i64,
@@ -93,6 +94,7 @@ impl OrderRow {
             reference: self.reference,
             status: self.status.parse()?,
             cancel_reason: self.cancel_reason.map(|reason| reason.parse()).transpose()?,
+            attention: self.attention,
             total: Money::new(self.total_minor, currency),
             lines: lines.into_iter().map(line).collect(),
             created_at: Timestamp::from_micros(self.created_at),

@@ -51,7 +51,10 @@ impl Shipments for Adapters {
         let (order, state) = (shipment.order(), shipment.state());
         let reason = match state {
             ShipmentState::Refused { reason } => Some(reason.as_str()),
-            ShipmentState::Requested | ShipmentState::Accepted { .. } | ShipmentState::Delivered { .. } => None,
+            ShipmentState::Requested
+            | ShipmentState::Accepted { .. }
+            | ShipmentState::Delivered { .. }
+            | ShipmentState::Cancelled => None,
         };
         let query = sqlx::query(SAVE)
             .bind(self.now())
@@ -74,6 +77,7 @@ impl ShipmentRow {
             ("accepted", Some(tracking), None) => ShipmentState::Accepted { tracking },
             ("delivered", Some(tracking), None) => ShipmentState::Delivered { tracking },
             ("refused", None, Some(reason)) => ShipmentState::Refused { reason },
+            ("cancelled", None, None) => ShipmentState::Cancelled,
             (other, ..) => {
                 return Err(Failure::retry(format!("the row of order {order}'s shipment, {other}, makes no sense")));
             }

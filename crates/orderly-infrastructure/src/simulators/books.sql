@@ -21,6 +21,12 @@ CREATE TABLE voids (
     voided_at INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
+-- Parcels called back before they were handed over: none leaves under these keys any more.
+CREATE TABLE recalls (
+    key TEXT PRIMARY KEY,
+    recalled_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
 -- What happened in the world. Rows are only ever added. Nothing here says that an order is charged or shipped once: that
 -- is for the shop to see to, and if it fails, the second row must stand here for everybody to see.
 CREATE TABLE captures (

@@ -1,26 +1,30 @@
-//! The carrier. It takes every parcel, and brings it after a while.
+//! The carrier. It takes nearly every parcel, and brings it after a while.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use orderly_contracts::{TrackingNumber, orders::Line};
-use orderly_shipping::{Carrier, CarrierError, Consignment, Progress, domain::ShipmentKey};
+use orderly_shipping::{Carrier, CarrierError, Consignment, Progress, Recall, domain::ShipmentKey};
 use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
 use wharf::{Clock, Timestamp};
 
-use super::books::{Books, BooksError, Entry};
+use super::{
+    books::{Books, BooksError, Entry},
+    draw::{Handling, is_lost},
+};
+use crate::Simulators;
 
 /// A carrier without wheels.
 #[derive(Debug)]
 pub(super) struct SimulatedCarrier {
     books: Books,
-    delivery_delay: Duration,
+    simulators: Simulators,
     clock: Arc<dyn Clock>,
 }
 
 impl SimulatedCarrier {
-    pub(super) fn new(books: Books, delivery_delay: Duration, clock: Arc<dyn Clock>) -> Self {
-        Self { books, delivery_delay, clock }
+    pub(super) fn new(books: Books, simulators: Simulators, clock: Arc<dyn Clock>) -> Self {
+        Self { books, simulators, clock }
     }
 }
 
@@ -29,12 +33,27 @@ impl Carrier for SimulatedCarrier {
     async fn ship(&self, key: ShipmentKey, lines: &[Line]) -> Result<Consignment, CarrierError> {
         let lines = serde_json::to_string(lines).map_err(|error| CarrierError(error.to_string()))?;
         let now = self.clock.now();
-        let parcel = Parcel { tracking: tracking_number(key), delivery_at: now + self.delivery_delay };
-        Ok(self.books.enter(Ship { key, lines, parcel, now }).await?)
+        let parcel = Parcel { tracking: tracking_number(key), delivery_at: now + self.simulators.delivery_delay };
+        match Handling::draw(&self.simulators, key) {
+            Handling::Taken => {
+                let (answer, is_new) = self.books.enter(Ship { key, lines, parcel, now }).await?;
+                let lost_rate = self.simulators.parcel_lost_rate;
+                if is_new && is_lost(&self.simulators, lost_rate, key.order, &key.to_string()) {
+                    return Err(CarrierError("the answer was lost".to_owned()));
+                }
+                Ok(answer)
+            }
+            Handling::Refused => Ok(Consignment::Refused { reason: "the parcel is too heavy".to_owned() }),
+            Handling::Silent => Err(CarrierError("nobody is at its desk".to_owned())),
+        }
     }
 
     async fn inquire(&self, key: ShipmentKey) -> Result<Option<Consignment>, CarrierError> {
         Ok(self.books.enter(Inquire { key, now: self.clock.now() }).await?)
+    }
+
+    async fn recall(&self, key: ShipmentKey) -> Result<Recall, CarrierError> {
+        Ok(self.books.enter(CallBack { key, now: self.clock.now() }).await?)
     }
 
     async fn track(&self, tracking: &TrackingNumber) -> Result<Progress, CarrierError> {
@@ -52,12 +71,16 @@ struct Ship {
 }
 
 impl Entry for Ship {
-    type Answer = Consignment;
+    /// With whether a parcel was made.
+    type Answer = (Consignment, bool);
 
-    async fn write(self, book: &mut SqliteConnection) -> sqlx::Result<Consignment> {
+    async fn write(self, book: &mut SqliteConnection) -> sqlx::Result<Self::Answer> {
         let Self { key, lines, parcel, now } = self;
+        if is_recalled(book, key).await? {
+            return Ok((recalled(), false));
+        }
         if let Some(known) = find(book, key).await? {
-            return Ok(known.accepted(now));
+            return Ok((known.accepted(now), false));
         }
         sqlx::query(
             "INSERT INTO parcels (key, order_id, tracking, lines, shipped_at, delivery_at)
@@ -71,7 +94,7 @@ impl Entry for Ship {
         .bind(parcel.delivery_at.as_micros())
         .execute(book)
         .await?;
-        Ok(parcel.accepted(now))
+        Ok((parcel.accepted(now), true))
     }
 }
 
@@ -84,7 +107,32 @@ impl Entry for Inquire {
     type Answer = Option<Consignment>;
 
     async fn write(self, book: &mut SqliteConnection) -> sqlx::Result<Option<Consignment>> {
+        if is_recalled(book, self.key).await? {
+            return Ok(Some(recalled()));
+        }
         Ok(find(book, self.key).await?.map(|parcel| parcel.accepted(self.now)))
+    }
+}
+
+struct CallBack {
+    key: ShipmentKey,
+    now: Timestamp,
+}
+
+impl Entry for CallBack {
+    type Answer = Recall;
+
+    async fn write(self, book: &mut SqliteConnection) -> sqlx::Result<Recall> {
+        let Self { key, now } = self;
+        if let Some(Parcel { tracking, delivery_at }) = find(book, key).await? {
+            return Ok(Recall::TooLate { tracking, ask_again_after: delivery_at.since(now) });
+        }
+        sqlx::query("INSERT INTO recalls (key, recalled_at) VALUES ($1, $2) ON CONFLICT (key) DO NOTHING")
+            .bind(key.to_string())
+            .bind(now.as_micros())
+            .execute(book)
+            .await?;
+        Ok(Recall::Stopped)
     }
 }
 
@@ -129,6 +177,15 @@ impl Parcel {
     fn accepted(self, now: Timestamp) -> Consignment {
         Consignment::Accepted { ask_again_after: self.delivery_at.since(now), tracking: self.tracking }
     }
+}
+
+fn recalled() -> Consignment {
+    Consignment::Refused { reason: "the parcel was called back".to_owned() }
+}
+
+async fn is_recalled(book: &mut SqliteConnection, key: ShipmentKey) -> sqlx::Result<bool> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM recalls WHERE key = $1)";
+    sqlx::query_scalar(sql).bind(key.to_string()).fetch_one(book).await
 }
 
 async fn find(book: &mut SqliteConnection, key: ShipmentKey) -> sqlx::Result<Option<Parcel>> {

@@ -10,7 +10,7 @@ use wharf::{Clock, Timestamp};
 
 use super::{
     books::{Books, BooksError, Entry},
-    draw::Outcome,
+    draw::{Outcome, is_lost},
 };
 use crate::Simulators;
 
@@ -42,7 +42,12 @@ impl PaymentGateway for SimulatedGateway {
             submitted_at: now,
             answer_at: now + self.simulators.payment_delay,
         };
-        self.books.enter(Submit { key, payment, now }).await?
+        let heard = self.books.enter(Submit { key, payment, now }).await??;
+        let lost_rate = self.simulators.payment_lost_rate;
+        if heard.is_new && is_lost(&self.simulators, lost_rate, key.order, &key.to_string()) {
+            return Err(GatewayError("the answer was lost".to_owned()));
+        }
+        Ok(heard.answer)
     }
 
     async fn inquire(&self, key: PaymentKey) -> Result<Inquiry, GatewayError> {
@@ -54,7 +59,13 @@ impl PaymentGateway for SimulatedGateway {
     }
 
     async fn refund(&self, key: PaymentKey) -> Result<(), GatewayError> {
-        self.books.enter(Refund { key, now: self.clock.now() }).await?
+        self.books.enter(Refund { key, only: None, now: self.clock.now() }).await?
+    }
+
+    async fn refund_capture(&self, key: PaymentKey, capture: &CaptureId) -> Result<(), GatewayError> {
+        let row = capture.as_str().strip_prefix("CAP-").and_then(|row| row.parse().ok());
+        let only = row.ok_or_else(|| GatewayError(format!("{capture} is no capture of ours")))?;
+        self.books.enter(Refund { key, only: Some(only), now: self.clock.now() }).await?
     }
 }
 
@@ -65,25 +76,33 @@ struct Submit {
     now: Timestamp,
 }
 
+/// A submission that was heard.
+struct Heard {
+    answer: Answer,
+    /// Whether it was the first under its key.
+    is_new: bool,
+}
+
 impl Entry for Submit {
-    type Answer = Result<Answer, GatewayError>;
+    type Answer = Result<Heard, GatewayError>;
 
     async fn write(self, book: &mut SqliteConnection) -> sqlx::Result<Self::Answer> {
         let Self { key, payment, now } = self;
         if is_voided(book, key).await? {
-            return Ok(Ok(voided()));
+            return Ok(Ok(Heard { answer: voided(), is_new: false }));
         }
-        let known = match find(book, key).await? {
+        let (known, is_new) = match find(book, key).await? {
             Some(known) if known.amount != payment.amount => {
                 return Ok(Err(GatewayError(format!("{key} was asked for before, with another amount"))));
             }
-            Some(known) => known,
+            Some(known) => (known, false),
             None => {
                 insert(book, key, &payment).await?;
-                payment
+                (payment, true)
             }
         };
-        answer(book, key, &known, now).await.map(Ok)
+        let answer = answer(book, key, &known, now).await?;
+        Ok(Ok(Heard { answer, is_new }))
     }
 }
 
@@ -133,6 +152,8 @@ impl Entry for Void {
 
 struct Refund {
     key: PaymentKey,
+    /// The row of one capture; otherwise of all.
+    only: Option<i64>,
     now: Timestamp,
 }
 
@@ -140,17 +161,19 @@ impl Entry for Refund {
     type Answer = Result<(), GatewayError>;
 
     async fn write(self, book: &mut SqliteConnection) -> sqlx::Result<Self::Answer> {
-        let key = self.key;
+        let Self { key, only, now } = self;
         if taken(book, key).await?.is_none() {
             return Ok(Err(GatewayError(format!("nothing was taken under {key}"))));
         }
         sqlx::query(
             "INSERT INTO refunds (capture_id, key, order_id, amount, currency, refunded_at)
              SELECT id, key, order_id, amount, currency, $2 FROM captures
-             WHERE key = $1 AND NOT EXISTS (SELECT 1 FROM refunds WHERE refunds.key = $1 AND capture_id = captures.id)",
+             WHERE key = $1 AND ($3 IS NULL OR id = $3)
+               AND NOT EXISTS (SELECT 1 FROM refunds WHERE refunds.key = $1 AND capture_id = captures.id)",
         )
         .bind(key.to_string())
-        .bind(self.now.as_micros())
+        .bind(now.as_micros())
+        .bind(only)
         .execute(book)
         .await?;
         Ok(Ok(()))

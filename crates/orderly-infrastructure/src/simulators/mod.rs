@@ -48,7 +48,7 @@ pub async fn open(settings: &Settings) -> Result<Providers, ConnectError> {
     let books = Books::open(&settings.data_dir).await?;
     let clock = Arc::clone(&settings.clock);
     let gateway = SimulatedGateway::new(books.clone(), settings.simulators.clone(), Arc::clone(&clock));
-    let carrier = SimulatedCarrier::new(books.clone(), settings.simulators.delivery_delay, clock);
+    let carrier = SimulatedCarrier::new(books.clone(), settings.simulators.clone(), clock);
     Ok(Providers { gateway: Arc::new(gateway), carrier: Arc::new(carrier), books })
 }
 

@@ -215,6 +215,23 @@ pub(crate) async fn a_noted_cancellation_moves_nothing(stage: &Stage) {
     assert_eq!(stage.read("SELECT cancel_reference FROM orders").await, ["C536379"]);
 }
 
+pub(crate) async fn a_halted_order_says_so_until_it_goes_on_and_does_not_move(stage: &Stage) {
+    let id = order_in(stage, OrderStatus::Paid).await;
+    let before = stage.ports.orders.order(&tenant(), id).await.unwrap().unwrap();
+    stage.wind(Duration::from_secs(1)).await;
+    let reason = "the payment cannot be given back".to_owned();
+    apply(stage, id, &OrderChange::Halted { reason: reason.clone() }).await;
+    let halted = stage.ports.orders.order(&tenant(), id).await.unwrap().unwrap();
+    assert_eq!(halted, orderly_orders::OrderView { attention: Some(reason), ..before.clone() });
+    apply(stage, id, &OrderChange::GoesOn).await;
+    assert_eq!(stage.ports.orders.order(&tenant(), id).await.unwrap(), Some(before));
+
+    let mut work = stage.begin();
+    let failure = stage.ports.book.apply(&mut work.tx, OrderId(404), &OrderChange::GoesOn).await.unwrap_err();
+    assert_eq!(failure.verdict(), Verdict::DeadLetter);
+    work.rollback().await.unwrap();
+}
+
 pub(crate) async fn orders_are_stale_when_they_have_waited_so_long_and_not_a_microsecond_before(stage: &Stage) {
     let age = Duration::from_secs(600);
     let stale = async || stage.commit(async |tx| stage.ports.book.stale(tx, age, 100).await).await;

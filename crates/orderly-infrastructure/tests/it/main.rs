@@ -46,6 +46,11 @@ on_every_engine! {
     pipeline {
         an_order_goes_from_the_counter_to_the_door,
         orders_whose_payment_stays_undecided_expire_after_ten_minutes,
+        o22_o32_when_every_answer_is_lost_everything_is_done_once,
+        o31_a_refund_that_takes_hours_is_an_alarm_until_it_is_done,
+        o33_a_refused_parcel_cancels_the_order_and_gives_everything_back,
+        o34_a_silent_carrier_is_asked_for_a_quarter_of_an_hour_and_the_parcel_called_back,
+        o35_a_paid_order_is_cancelled_as_long_as_no_carrier_has_it,
     }
     connecting {
         what_was_written_is_there_when_connected_again,
@@ -65,6 +70,7 @@ on_every_engine! {
         an_order_that_does_not_exist_does_not_move,
         a_step_tells_what_happened_and_when,
         a_noted_cancellation_moves_nothing,
+        a_halted_order_says_so_until_it_goes_on_and_does_not_move,
         orders_are_stale_when_they_have_waited_so_long_and_not_a_microsecond_before,
         the_longest_waiting_come_first_and_no_more_than_asked,
     }
@@ -113,6 +119,9 @@ on_every_engine! {
         an_intent_is_looked_up_once_committed,
         a_request_never_replaces_what_came_of_it,
         the_last_word_on_an_attempt_counts,
+        a_stray_capture_is_booked_once_and_stays_when_it_was_given_back,
+        the_first_contradiction_of_a_payment_stays,
+        whatever_is_taken_and_given_back_is_debited_and_credited,
     }
     shipments {
         every_state_of_a_shipment_is_read_as_it_was_written,

@@ -1,6 +1,8 @@
 //! What customers are told.
 
-use orderly_contracts::{Currency, CustomerId, Money, NotificationId, OrderId, Tenant, TrackingNumber};
+use orderly_contracts::{
+    Currency, CustomerId, Money, NotificationId, OrderId, Tenant, TrackingNumber, orders::ExpiryCause,
+};
 use orderly_notifications::{NotificationView, domain::Notification};
 
 use crate::stage::{Stage, tenant};
@@ -41,7 +43,13 @@ pub(crate) async fn notifications_come_newest_first_page_by_page(stage: &Stage) 
 pub(crate) async fn facts_stand_beside_the_words_as_json(stage: &Stage) {
     let total = Money::new(129_999, Currency::GBP);
     tell(stage, &tenant(), CUSTOMER, &Notification::completed(OrderId(1), CUSTOMER, total)).await;
-    tell(stage, &tenant(), CUSTOMER, &Notification::expired(OrderId(1), CUSTOMER, 1_767_225_600_000_000)).await;
+    tell(
+        stage,
+        &tenant(),
+        CUSTOMER,
+        &Notification::expired(OrderId(1), CUSTOMER, ExpiryCause::Stale, 1_767_225_600_000_000),
+    )
+    .await;
     let tracking = TrackingNumber::new("T\"1");
     tell(stage, &tenant(), CUSTOMER, &Notification::shipped(OrderId(1), CUSTOMER, &tracking)).await;
     let told = stage.ports.notifications.notifications(&tenant(), Some(CUSTOMER), None, 10).await.unwrap();

@@ -38,6 +38,7 @@ pub(crate) async fn an_order_is_seen_as_it_was_bought(stage: &Stage) {
             reference: Some("536365".to_owned()),
             status: OrderStatus::Validated,
             cancel_reason: None,
+            attention: None,
             total: Money::new(1_109, Currency::GBP),
             lines: vec![line(2, 3, 150), line(1, 1, 99), line(2, 4, 140)],
             created_at,

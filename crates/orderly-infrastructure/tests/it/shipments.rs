@@ -24,7 +24,8 @@ pub(crate) async fn save(stage: &Stage, shipment: &Shipment) {
 
 pub(crate) async fn every_state_of_a_shipment_is_read_as_it_was_written(stage: &Stage) {
     let refused = ShipmentState::Refused { reason: "too \"heavy\"".to_owned() };
-    for (order, state) in (1..).zip([ShipmentState::Requested, accepted(), delivered(), refused]) {
+    let states = [ShipmentState::Requested, accepted(), delivered(), refused, ShipmentState::Cancelled];
+    for (order, state) in (1..).zip(states) {
         let new = shipment(order, state.clone());
         save(stage, &new).await;
         let found = stage.commit(async |tx| stage.ports.shipments.find(tx, OrderId(order)).await).await;

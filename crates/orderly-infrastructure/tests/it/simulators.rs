@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use orderly_contracts::{Currency, Money, OrderId, ProductId, Quantity, orders::Line};
+use orderly_contracts::{CaptureId, Currency, Money, OrderId, ProductId, Quantity, orders::Line};
 use orderly_infrastructure::{
     Settings, Simulators,
     simulators::{BOOKS_FILE, Providers, open},
@@ -11,7 +11,7 @@ use orderly_payments::{
     Answer, Capture, Inquiry, PaymentGateway, Voided,
     domain::{IntentNumber, PaymentKey},
 };
-use orderly_shipping::{Carrier, Consignment, Progress, domain::ShipmentKey};
+use orderly_shipping::{Carrier, Consignment, Progress, Recall, domain::ShipmentKey};
 use sqlx::{Connection, SqliteConnection, sqlite::SqliteConnectOptions};
 use tempfile::TempDir;
 use wharf::testing::ManualClock;
@@ -238,6 +238,24 @@ async fn a_refund_is_booked_once_and_only_for_what_was_taken() {
 }
 
 #[tokio::test]
+async fn one_capture_is_given_back_and_no_other() {
+    let world = World::approving(AT_ONCE).await;
+    let capture = capture(world.submit(42).await);
+    let of_another = capture_of(&world, 43).await;
+    assert!(world.gateway.refund_capture(pay(42), &CaptureId::new("tip-1")).await.is_err());
+    world.gateway.refund_capture(pay(42), &of_another).await.unwrap();
+    assert_eq!(world.count("refunds").await, 0);
+    for _ in 0..2 {
+        world.gateway.refund_capture(pay(42), &capture.id).await.unwrap();
+    }
+    assert_eq!(world.count("refunds").await, 1);
+}
+
+async fn capture_of(world: &World, order: i64) -> CaptureId {
+    capture(world.submit(order).await).id
+}
+
+#[tokio::test]
 async fn a_payment_nobody_asked_for_is_unknown() {
     assert_eq!(World::approving(AT_ONCE).await.gateway.inquire(pay(3)).await.unwrap(), Inquiry::Unknown);
 }
@@ -256,6 +274,45 @@ async fn a_parcel_is_made_once_and_arrives_when_its_time_has_come() {
     assert_eq!(world.carrier.track(&tracking).await.unwrap(), Progress::InTransit { ask_again_after });
     world.clock.wind(ask_again_after);
     assert_eq!(world.carrier.track(&tracking).await.unwrap(), Progress::Delivered);
+}
+
+#[tokio::test]
+async fn a_parcel_that_was_called_back_never_leaves_whether_it_was_asked_for_before_or_after() {
+    let world = World::approving(AT_ONCE).await;
+    assert_eq!(world.carrier.recall(ship(7)).await.unwrap(), Recall::Stopped);
+    assert_eq!(world.carrier.recall(ship(7)).await.unwrap(), Recall::Stopped);
+    let refused = Consignment::Refused { reason: "the parcel was called back".to_owned() };
+    assert_eq!(world.carrier.inquire(ship(7)).await.unwrap().as_ref(), Some(&refused));
+    assert_eq!(world.carrier.ship(ship(7), &lines()).await.unwrap(), refused);
+    assert_eq!(world.count("parcels").await, 0);
+}
+
+#[tokio::test]
+async fn o35_a_parcel_that_left_cannot_be_called_back() {
+    let world = World::approving(AT_ONCE).await;
+    let Consignment::Accepted { tracking, ask_again_after } = world.carrier.ship(ship(7), &lines()).await.unwrap()
+    else {
+        panic!("refused")
+    };
+    assert_eq!(world.carrier.recall(ship(7)).await.unwrap(), Recall::TooLate { tracking, ask_again_after });
+    assert_eq!(world.count("recalls").await, 0);
+}
+
+#[tokio::test]
+async fn a_carrier_refuses_some_parcels_and_does_not_answer_about_others() {
+    let world = World::new(Simulators { refusal_rate: 0.3, silence_rate: 0.2, ..Simulators::default() }).await;
+    let (mut taken, mut refused, mut silent) = (0, 0, 0);
+    for order in 1..=500 {
+        match world.carrier.ship(ship(order), &lines()).await {
+            Ok(Consignment::Accepted { .. }) => taken += 1,
+            Ok(Consignment::Refused { .. }) => refused += 1,
+            Err(_) => silent += 1,
+        }
+    }
+    assert_eq!(world.count("parcels").await, taken);
+    assert!((200..=300).contains(&taken), "{taken}, not about 250");
+    assert!((110..=190).contains(&refused), "{refused}, not about 150");
+    assert!((60..=140).contains(&silent), "{silent}, not about 100");
 }
 
 #[tokio::test]

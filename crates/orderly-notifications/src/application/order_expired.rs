@@ -13,7 +13,7 @@ pub(super) async fn order_expired(
     mut tx: Tx,
 ) -> Result {
     let (order, customer) = (expired.order_id, expired.user_id);
-    let told = Notification::expired(order, customer, envelope.sent_at.as_micros());
+    let told = Notification::expired(order, customer, expired.cause, envelope.sent_at.as_micros());
     if ports.outbox.add(&mut tx, customer, &told).await? {
         tracing::warn!(%order, "{}", told.message());
     }

@@ -1,6 +1,6 @@
 //! The words, and the facts that stand beside them for programs.
 
-use orderly_contracts::{CustomerId, Money, OrderId, TrackingNumber};
+use orderly_contracts::{CustomerId, Money, OrderId, TrackingNumber, orders::ExpiryCause};
 
 use super::NotificationType;
 
@@ -41,9 +41,12 @@ impl Notification {
             .with("Total", Fact::Amount(total))
     }
 
-    /// The sweep found the order without an update for ten minutes.
-    pub fn expired(order: OrderId, customer: CustomerId, expired_at_us: i64) -> Self {
-        let message = format!("Order #{order} expired after 10 minutes in Processing status");
+    /// The order ran out of time.
+    pub fn expired(order: OrderId, customer: CustomerId, cause: ExpiryCause, expired_at_us: i64) -> Self {
+        let message = match cause {
+            ExpiryCause::Stale => format!("Order #{order} expired after 10 minutes in Processing status"),
+            ExpiryCause::Overdue => format!("Order #{order} expired: it could not be shipped within 30 minutes"),
+        };
         Self::new(order, customer, NotificationType::OrderExpired, message)
             .with("ExpiredAt", Fact::Instant(expired_at_us))
     }

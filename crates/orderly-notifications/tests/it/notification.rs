@@ -1,6 +1,6 @@
 //! The words, the facts beside them, and that both always fit their row.
 
-use orderly_contracts::{Currency, CustomerId, Money, OrderId, TrackingNumber};
+use orderly_contracts::{Currency, CustomerId, Money, OrderId, TrackingNumber, orders::ExpiryCause};
 use orderly_notifications::domain::{
     Fact, MESSAGE_LENGTH_MAX_CHARS, METADATA_LENGTH_MAX_CHARS, Notification, NotificationType, TYPE_LENGTH_MAX_CHARS,
     completion_email,
@@ -33,7 +33,8 @@ fn a_customer_is_told_this() {
     let cancelled = |reason| shown(&Notification::cancelled(ORDER, CUSTOMER, reason));
     let told = [
         shown(&Notification::completed(ORDER, CUSTOMER, TOTAL)),
-        shown(&Notification::expired(ORDER, CUSTOMER, 1_700_000_600_000_000)),
+        shown(&Notification::expired(ORDER, CUSTOMER, ExpiryCause::Stale, 1_700_000_600_000_000)),
+        shown(&Notification::expired(ORDER, CUSTOMER, ExpiryCause::Overdue, 1_700_001_800_000_000)),
         shown(&Notification::shipped(ORDER, CUSTOMER, &TrackingNumber::new("T1"))),
         shown(&Notification::delivered(ORDER, CUSTOMER)),
         cancelled("invalid"),
@@ -46,6 +47,7 @@ fn a_customer_is_told_this() {
     insta::assert_snapshot!(told.concat(), @r#"
     OrderCompleted: Order #42 completed successfully {"Total":"1299.99","UserId":7}
     OrderExpired: Order #42 expired after 10 minutes in Processing status {"ExpiredAt":1700000600000000,"UserId":7}
+    OrderExpired: Order #42 expired: it could not be shipped within 30 minutes {"ExpiredAt":1700001800000000,"UserId":7}
     OrderShipped: Order #42 is on its way; its tracking number is T1 {"Tracking":"T1","UserId":7}
     OrderDelivered: Order #42 was delivered {"UserId":7}
     OrderCancelled: Order #42 was cancelled: it could not be accepted as it was placed {"Reason":"invalid","UserId":7}

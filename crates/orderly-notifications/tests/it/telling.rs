@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use orderly_contracts::{
     Currency, CustomerId, Money, OrderId,
     notifications::{Notice, NotificationRequested},
-    orders::{OrderCompletedEvent, OrderExpiredEvent},
+    orders::{ExpiryCause, OrderCompletedEvent, OrderExpiredEvent},
 };
 use orderly_notifications::{
     Outbox, Ports,
@@ -68,7 +68,7 @@ async fn a_paid_order_is_told_once_however_often_the_event_comes() {
 async fn an_expired_order_is_told_with_the_moment_it_expired() {
     let (mut app, outbox) = open().await;
     let now = app.now().as_micros();
-    app.publish(OrderExpiredEvent { order_id: ORDER, user_id: CUSTOMER }).await;
+    app.publish(OrderExpiredEvent { order_id: ORDER, user_id: CUSTOMER, cause: ExpiryCause::Stale }).await;
     app.settle().await;
     let message = "Order #7 expired after 10 minutes in Processing status".to_owned();
     assert_eq!(outbox.told(), [(NotificationType::OrderExpired, message)]);

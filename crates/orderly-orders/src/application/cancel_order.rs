@@ -9,7 +9,7 @@ use crate::domain::{NoLongerCancellable, OrderStatus};
 /// What came of asking.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CancelOutcome {
-    /// The saga will decide.
+    /// The saga will decide. Of a paid order the carrier decides: if it has the parcel already, the order stays as it is.
     Requested,
     /// It was cancelled before.
     AlreadyCancelled,
@@ -21,7 +21,7 @@ pub enum CancelError {
     /// There is no such order, or it is not this customer's.
     #[error("there is no order {0}")]
     Unknown(OrderId),
-    /// It is paid, or over.
+    /// A carrier has it, or it is over.
     #[error(transparent)]
     TooLate(#[from] NoLongerCancellable),
     /// Trying again may help.

@@ -11,7 +11,7 @@ mod validate_order;
 
 pub use cancel_order::{CancelError, CancelOutcome, cancel_order};
 pub use expire_stale_orders::ExpireStaleOrders;
-pub use fulfilment::{Event, Fulfilment, OrderChange, State, Timer};
+pub use fulfilment::{Ending, Event, Fulfilment, OrderChange, State, Timer, Undoing};
 pub use overview::{Overview, Pace, Totals};
 pub use place_order::{PlaceOrder, Placed, PlacementError, place_order};
 pub use ports::{Book, OrderFilter, OrderStep, OrderView, Orders, Ports, Settings, StoredOrder};
@@ -35,10 +35,13 @@ pub fn module(ports: Ports) -> Module<Ports> {
         .on(Event::PaymentStarted)
         .on(Event::PaymentApproved)
         .on(Event::PaymentDeclined)
+        .on(Event::PaymentFailed)
+        .on(Event::PaymentDisputed)
         .on(Event::PaymentVoided)
         .on(Event::Shipped)
         .on(Event::Delivered)
         .on(Event::ShippingFailed)
+        .on(Event::ShipmentCancelled)
         .on(Event::CancelRequested)
         .on(Event::Stale);
     Module::new("orders", ports)

@@ -116,6 +116,8 @@ pub struct OrderView {
     pub status: OrderStatus,
     /// Why it was cancelled.
     pub cancel_reason: Option<CancelReason>,
+    /// Why a person has to see to it, while one has to.
+    pub attention: Option<String>,
     /// What it costs.
     pub total: Money,
     /// What was bought.

@@ -16,7 +16,11 @@ pub(super) struct FulfilmentRecorder {
 impl Recorder<Fulfilment> for FulfilmentRecorder {
     async fn record(&self, tx: &mut Tx, order: &PlacedOrder, change: OrderChange) -> Result {
         self.book.apply(tx, order.order_id, &change).await?;
-        tracing::info!(order = %order.order_id, correlation = %order.correlation, ?change, "order moved");
+        if let OrderChange::Halted { reason } = &change {
+            tracing::error!(order = %order.order_id, correlation = %order.correlation, reason, "order needs attention");
+        } else {
+            tracing::info!(order = %order.order_id, correlation = %order.correlation, ?change, "order moved");
+        }
         Ok(())
     }
 }

@@ -51,17 +51,18 @@ impl FromStr for CancelReason {
 pub struct UnknownCancelReason;
 
 impl OrderStatus {
-    /// A customer may cancel until the order is paid. After that money and parcel are on their way.
+    /// A customer may ask until a carrier has the parcel. Of a paid order the carrier is asked first, so that it may turn
+    /// out that it has left already. After that the way back is a return.
     pub const fn is_cancellable(self) -> bool {
         match self {
-            Self::Pending | Self::Validated | Self::PaymentProcessing => true,
-            Self::Paid | Self::Shipped | Self::Delivered | Self::Cancelled | Self::Expired => false,
+            Self::Pending | Self::Validated | Self::PaymentProcessing | Self::Paid => true,
+            Self::Shipped | Self::Delivered | Self::Cancelled | Self::Expired => false,
         }
     }
 
     /// # Errors
     ///
-    /// [`NoLongerCancellable`] once the order is paid or at its end.
+    /// [`NoLongerCancellable`] once the order is with a carrier or at its end.
     pub const fn require_cancellable(self) -> Result<(), NoLongerCancellable> {
         if self.is_cancellable() { Ok(()) } else { Err(NoLongerCancellable { status: self }) }
     }

@@ -3,9 +3,12 @@
 use orderly_orders::domain::{CancelReason, OrderStatus};
 
 #[test]
-fn an_order_can_be_cancelled_until_it_is_paid() {
+fn an_order_can_be_cancelled_until_a_carrier_has_it() {
     let cancellable: Vec<_> = OrderStatus::ALL.into_iter().filter(|status| status.is_cancellable()).collect();
-    assert_eq!(cancellable, [OrderStatus::Pending, OrderStatus::Validated, OrderStatus::PaymentProcessing]);
+    assert_eq!(
+        cancellable,
+        [OrderStatus::Pending, OrderStatus::Validated, OrderStatus::PaymentProcessing, OrderStatus::Paid]
+    );
 }
 
 #[test]

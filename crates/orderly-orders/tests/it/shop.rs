@@ -13,8 +13,8 @@ use orderly_contracts::{
     inventory::{InventoryCommitRequested, InventoryReleaseRequested, InventoryReservationRequested},
     notifications::NotificationRequested,
     orders::{Line, PlacedOrder},
-    payments::{PaymentProcessingRequested, PaymentVoidRequested},
-    shipping::OrderShippingRequested,
+    payments::{PaymentInquiryRequested, PaymentProcessingRequested, PaymentVoidRequested},
+    shipping::{OrderShippingRequested, ShipmentCancelRequested},
 };
 use orderly_orders::{
     Book, OrderChange, Ports, Settings, StoredOrder,
@@ -78,6 +78,7 @@ impl Book for FakeBook {
             OrderChange::Delivered => OrderStatus::Delivered,
             OrderChange::Cancelled { .. } => OrderStatus::Cancelled,
             OrderChange::Expired => OrderStatus::Expired,
+            OrderChange::Halted { .. } | OrderChange::GoesOn => stored.status,
         };
         Ok(())
     }
@@ -144,8 +145,10 @@ pub(crate) async fn open(trust_client_prices: bool) -> (Harness, Ports, Arc<Fake
             .consume("release", take_note::<InventoryReleaseRequested>)
             .consume("commit", take_note::<InventoryCommitRequested>)
             .consume("pay", take_note::<PaymentProcessingRequested>)
+            .consume("inquire", take_note::<PaymentInquiryRequested>)
             .consume("void", take_note::<PaymentVoidRequested>)
             .consume("ship", take_note::<OrderShippingRequested>)
+            .consume("call-back", take_note::<ShipmentCancelRequested>)
             .consume("notify", take_note::<NotificationRequested>)
     });
     let engine = Memory::with_clock(clock.clone());

@@ -133,9 +133,9 @@ async fn an_order_of_an_unknown_product_is_cancelled_as_invalid() {
 }
 
 #[tokio::test]
-async fn a_paid_order_cannot_be_cancelled() {
+async fn a_shipped_order_cannot_be_cancelled() {
     let (app, ports, book) = open(false).await;
-    let order = stored(&book, OrderStatus::Paid);
+    let order = stored(&book, OrderStatus::Shipped);
     assert!(matches!(cancel(&app, &ports, order, None).await, Err(CancelError::TooLate(_))));
 }
 

@@ -2,50 +2,69 @@
 
 use orderly_contracts::{
     OrderId,
-    payments::{PaymentApproved, PaymentDeclined},
+    payments::{PaymentApproved, PaymentDeclined, PaymentDisputed},
 };
-use wharf::{Bus, Permanent, Result, Tx};
+use wharf::{Bus, Result, Tx};
 
-use super::{Answer, InquirePayment, Ports};
-use crate::domain::{AttemptState, Change, IntentState};
+use super::{Answer, Capture, Ports, RefundCapture};
+use crate::domain::{Change, Intent, IntentError};
 
-/// Books an answer. One that was booked before changes nothing; one to a voided intent is left to the void, which gives
-/// back what was taken.
-pub(super) async fn book_answer(
-    ports: &Ports,
-    tx: &mut Tx,
-    bus: &Bus,
-    order: OrderId,
-    attempt: u32,
-    answer: Answer,
-) -> Result {
+/// Books an answer; one that was booked before changes nothing. Money that is not ours to keep (it came after the payment
+/// had ended, or twice, or is not the amount) is put on record and given back. When the provider contradicts itself, both
+/// of what it said stay on record, and the saga calls a person.
+pub(super) async fn book_answer(ports: &Ports, tx: &mut Tx, bus: &Bus, order: OrderId, answer: Answer) -> Result {
     let Some(mut intent) = ports.ledger.find(tx, order).await? else { return Ok(()) };
-    if matches!(intent.state(), IntentState::Voided | IntentState::Refunded { .. }) {
-        return Ok(());
-    }
-    let (change, state) = match answer {
-        Answer::Approved(capture) => {
-            let change = intent.capture(capture.id.clone(), capture.amount).permanent()?;
-            if change == Change::Moved {
-                bus.publish(PaymentApproved { order, capture: capture.id, amount: capture.amount });
-            }
-            (change, AttemptState::Approved)
-        }
-        Answer::Declined { reason } => {
-            let change = intent.decline(reason.as_str()).permanent()?;
-            if change == Change::Moved {
-                bus.publish(PaymentDeclined { order, reason });
-            }
-            (change, AttemptState::Declined)
-        }
-        Answer::Pending { ask_again_after } => {
-            bus.send_after(ask_again_after, InquirePayment { order, attempt });
-            (intent.accept(), AttemptState::Accepted)
-        }
+    let change = match answer {
+        Answer::Approved(capture) => book_capture(ports, tx, bus, &mut intent, capture).await?,
+        Answer::Declined { reason } => book_decline(ports, tx, bus, &mut intent, reason).await?,
+        Answer::Pending { .. } => intent.accept(),
     };
-    if change == Change::Moved {
-        ports.ledger.save(tx, &intent).await?;
-        ports.ledger.note_attempt(tx, order, attempt, state).await?;
+    match change {
+        Change::Moved => ports.ledger.save(tx, &intent).await,
+        Change::Repeated => Ok(()),
+    }
+}
+
+async fn book_capture(ports: &Ports, tx: &mut Tx, bus: &Bus, intent: &mut Intent, capture: Capture) -> Result<Change> {
+    let order = intent.key().order;
+    match intent.capture(capture.id.clone(), capture.amount) {
+        Ok(Change::Moved) => {
+            bus.publish(PaymentApproved { order, capture: capture.id, amount: capture.amount });
+            Ok(Change::Moved)
+        }
+        Ok(Change::Repeated) => Ok(Change::Repeated),
+        Err(stray) => {
+            if ports.ledger.book_stray(tx, order, &capture).await? {
+                tracing::warn!(%order, code = stray.code(), "{stray}");
+                bus.send(RefundCapture { order, capture: capture.id });
+                if let IntentError::AmountRefused { .. } = stray {
+                    dispute(ports, tx, bus, order, stray.to_string()).await?;
+                }
+            }
+            Ok(Change::Repeated)
+        }
+    }
+}
+
+async fn book_decline(ports: &Ports, tx: &mut Tx, bus: &Bus, intent: &mut Intent, reason: String) -> Result<Change> {
+    let order = intent.key().order;
+    match intent.decline(reason.as_str()) {
+        Ok(Change::Moved) => {
+            bus.publish(PaymentDeclined { order, reason });
+            Ok(Change::Moved)
+        }
+        Ok(Change::Repeated) => Ok(Change::Repeated),
+        Err(contradiction) => {
+            dispute(ports, tx, bus, order, format!("{contradiction}, and now it is declined: {reason}")).await?;
+            Ok(Change::Repeated)
+        }
+    }
+}
+
+/// Calls a person, once for each payment.
+pub(super) async fn dispute(ports: &Ports, tx: &mut Tx, bus: &Bus, order: OrderId, reason: String) -> Result {
+    if ports.ledger.note_dispute(tx, order, &reason).await? {
+        bus.publish(PaymentDisputed { order, reason });
     }
     Ok(())
 }

@@ -19,8 +19,11 @@ pub trait PaymentGateway: Send + Sync {
     /// Makes sure that nothing is taken under this key any more.
     async fn void(&self, key: PaymentKey) -> Result<Voided, GatewayError>;
 
-    /// Gives back what was taken under this key.
+    /// Gives back whatever was taken under this key.
     async fn refund(&self, key: PaymentKey) -> Result<(), GatewayError>;
+
+    /// Gives back one of several captures under this key.
+    async fn refund_capture(&self, key: PaymentKey, capture: &CaptureId) -> Result<(), GatewayError>;
 }
 
 /// What the provider says to a payment.

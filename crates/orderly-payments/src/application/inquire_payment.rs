@@ -1,11 +1,16 @@
 //! Asks the provider what became of a payment it had not decided, until it has, or nobody wants it any more.
 
+use std::time::Duration;
+
 use orderly_contracts::OrderId;
 use serde::{Deserialize, Serialize};
 use wharf::{Bus, Envelope, Key, Kind, Message, Msg, Result, State, Tx, outside};
 
-use super::{Inquiry, Ports, book_answer::book_answer};
-use crate::domain::IntentState;
+use super::{Answer, Inquiry, Ports, book_answer::book_answer};
+use crate::domain::{AttemptState, IntentState};
+
+/// Until a provider that does not answer is asked again. The order's expiry ends it.
+const ASK_AGAIN: Duration = Duration::from_secs(15);
 
 /// Ask what became of an order's payment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,18 +30,47 @@ impl Message for InquirePayment {
 }
 
 pub(super) async fn inquire_payment(
-    Msg(InquirePayment { order, attempt }): Msg<InquirePayment>,
+    Msg(inquiry): Msg<InquirePayment>,
     State(ports): State<Ports>,
     envelope: Envelope,
     mut tx: Tx,
     bus: Bus,
 ) -> Result {
+    let InquirePayment { order, attempt } = inquiry;
     let Some(intent) = ports.ledger.look_up(&envelope.tenant, order).await? else { return Ok(()) };
     if *intent.state() != IntentState::Accepted {
         return Ok(());
     }
-    match outside(ports.gateway.inquire(intent.key())).await?? {
-        Inquiry::Known(answer) => book_answer(&ports, &mut tx, &bus, order, attempt, answer).await,
-        Inquiry::Unknown => Err(wharf::Failure::retry(format!("the provider has forgotten payment {}", intent.key()))),
+    match outside(ports.gateway.inquire(intent.key())).await? {
+        Ok(Inquiry::Known(answer)) => book_and_ask_again(&ports, &mut tx, &bus, inquiry, answer).await,
+        Ok(Inquiry::Unknown) => {
+            Err(wharf::Failure::retry(format!("the provider has forgotten payment {}", intent.key())))
+        }
+        Err(error) => {
+            tracing::warn!(%order, attempt, %error, "the payment is asked about again");
+            bus.send_after(ASK_AGAIN, inquiry);
+            Ok(())
+        }
     }
+}
+
+/// Books an answer to a call. While the provider has not decided, it is asked again when it says.
+pub(super) async fn book_and_ask_again(
+    ports: &Ports,
+    tx: &mut Tx,
+    bus: &Bus,
+    inquiry: InquirePayment,
+    answer: Answer,
+) -> Result {
+    let InquirePayment { order, attempt } = inquiry;
+    let state = match &answer {
+        Answer::Approved(_) => AttemptState::Approved,
+        Answer::Declined { .. } => AttemptState::Declined,
+        Answer::Pending { ask_again_after } => {
+            bus.send_after(*ask_again_after, inquiry);
+            AttemptState::Accepted
+        }
+    };
+    book_answer(ports, tx, bus, order, answer).await?;
+    ports.ledger.note_attempt(tx, order, attempt, state).await
 }

@@ -4,21 +4,29 @@
 //! answer the provider is asked by key what it did before it is asked to do it again.
 
 mod book_answer;
+mod check_payment;
 mod gateway;
+mod hear_notice;
 mod inquire_payment;
 mod ports;
+mod refund_capture;
 mod start_payment;
 mod submit_payment;
 mod void_payment;
 
 pub use gateway::{Answer, Capture, GatewayError, Inquiry, PaymentGateway, Voided};
+pub use hear_notice::{PaymentNews, PaymentNotice};
 pub use inquire_payment::InquirePayment;
 pub use ports::{Ledger, Ports};
+pub use refund_capture::RefundCapture;
 pub use submit_payment::SubmitPayment;
 
 use std::time::Duration;
 
 use wharf::{Module, Retry};
+
+/// Before each try but the first, and up to a quarter more.
+const RETRY_DELAYS: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(3), Duration::from_secs(7)];
 
 /// The module, as a worker runs it.
 pub fn module(ports: Ports) -> Module<Ports> {
@@ -27,8 +35,11 @@ pub fn module(ports: Ports) -> Module<Ports> {
             .consume("start-payment", start_payment::start_payment)
             .consume("submit-payment", submit_payment::submit_payment)
             .consume("inquire-payment", inquire_payment::inquire_payment)
+            .consume("check-payment", check_payment::check_payment)
+            .consume("hear-notice", hear_notice::hear_notice)
             .consume("void-payment", void_payment::void_payment)
-            .retry(Retry::fixed("payment", [1, 3, 7].map(Duration::from_secs)).with_jitter(0.25))
+            .consume("refund-capture", refund_capture::refund_capture)
+            .retry(Retry::fixed("payment", RETRY_DELAYS).with_jitter(0.25))
             .concurrency(32)
     })
 }

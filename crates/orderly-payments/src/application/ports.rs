@@ -3,10 +3,10 @@
 use std::{fmt, sync::Arc};
 
 use async_trait::async_trait;
-use orderly_contracts::OrderId;
+use orderly_contracts::{CaptureId, OrderId};
 use wharf::{Result, Tenant, Tx};
 
-use super::PaymentGateway;
+use super::{Capture, PaymentGateway};
 use crate::domain::{AttemptState, Intent};
 
 /// What the module works with.
@@ -32,6 +32,16 @@ pub trait Ledger: Send + Sync {
 
     /// Writes what is known of one call to the provider; a later word on the same attempt replaces the earlier.
     async fn note_attempt(&self, tx: &mut Tx, order: OrderId, number: u32, state: AttemptState) -> Result;
+
+    /// Puts a capture on record that is not the intent's own and is to be given back. `false` when it was before.
+    async fn book_stray(&self, tx: &mut Tx, order: OrderId, capture: &Capture) -> Result<bool>;
+
+    /// It was given back.
+    async fn stray_is_refunded(&self, tx: &mut Tx, order: OrderId, capture: &CaptureId) -> Result;
+
+    /// Puts on record how the provider contradicts itself; the first contradiction of each payment stays. `false` when
+    /// there was one before.
+    async fn note_dispute(&self, tx: &mut Tx, order: OrderId, reason: &str) -> Result<bool>;
 }
 
 impl fmt::Debug for Ports {

@@ -1,35 +1,61 @@
-//! Makes sure that no money is kept for an order: nothing is taken any more, and what was taken is given back.
+//! Makes sure that no money is kept for an order: nothing is taken any more, and what was taken is given back. The same
+//! whether it was paid before or not.
 
 use orderly_contracts::{
     Currency, Money,
     payments::{PaymentVoidRequested, PaymentVoided},
 };
-use wharf::{Msg, Permanent, Result, State, Tx, outside};
+use wharf::{Attempt, Bus, Msg, Permanent, Result, State, Tx, outside};
 
-use super::{GatewayError, Ports, Voided};
+use super::{GatewayError, Ports, RETRY_DELAYS, Voided, book_answer::dispute};
 use crate::domain::{Intent, IntentNumber, IntentState, PaymentKey};
 
 pub(super) async fn void_payment(
     Msg(request): Msg<PaymentVoidRequested>,
     State(ports): State<Ports>,
+    attempt: Attempt,
     mut tx: Tx,
-) -> Result<PaymentVoided> {
+    bus: Bus,
+) -> Result<Option<PaymentVoided>> {
     let order = request.order;
     let key = PaymentKey { order, intent: IntentNumber::FIRST };
-    let taken_back = outside(take_back(&ports, key)).await??;
+    let taken_back = match outside(take_back(&ports, key)).await? {
+        Ok(taken_back) => taken_back,
+        // The saga raises the alarm, and asks again.
+        Err(error) if attempt.number as usize > RETRY_DELAYS.len() => {
+            tracing::warn!(%order, %error, "the payment is not given back yet");
+            return Ok(None);
+        }
+        Err(error) => return Err(error.into()),
+    };
 
     let found = ports.ledger.find(&mut tx, order).await?;
     // Voided before it began: the tombstone keeps a late request from starting it.
     let mut intent =
         found.unwrap_or_else(|| Intent::from_stored(key, Money::zero(Currency::GBP), IntentState::Requested));
-    if let Voided::Captured(capture) = taken_back {
-        intent.capture(capture.id, capture.amount).permanent()?;
-        intent.refund().permanent()?;
-    } else {
+    match taken_back {
+        Voided::Captured(capture) => {
+            if intent.capture(capture.id.clone(), capture.amount).is_err() {
+                // Not what the intent knows of, and given back with the rest.
+                ports.ledger.book_stray(&mut tx, order, &capture).await?;
+                ports.ledger.stray_is_refunded(&mut tx, order, &capture.id).await?;
+            }
+            if intent.is_captured() {
+                intent.refund().permanent()?;
+            }
+        }
+        Voided::NothingTaken if intent.is_captured() => {
+            let reason = "the provider took the money, and now it says that nothing was taken".to_owned();
+            dispute(&ports, &mut tx, &bus, order, reason).await?;
+            return Ok(None);
+        }
+        Voided::NothingTaken => {}
+    }
+    if intent.is_open() {
         intent.void().permanent()?;
     }
     ports.ledger.save(&mut tx, &intent).await?;
-    Ok(PaymentVoided { order })
+    Ok(Some(PaymentVoided { order }))
 }
 
 /// Repeating this is harmless: a void and a refund under one key happen once.

@@ -95,6 +95,22 @@ impl Intent {
         self.captured() == self.total
     }
 
+    /// Whether its end is still to come.
+    pub fn is_open(&self) -> bool {
+        match &self.state {
+            IntentState::Requested | IntentState::Accepted => true,
+            IntentState::Captured { .. }
+            | IntentState::Refunded { .. }
+            | IntentState::Declined { .. }
+            | IntentState::Voided => false,
+        }
+    }
+
+    /// Whether money was taken and is kept.
+    pub fn is_captured(&self) -> bool {
+        self.captured().is_positive()
+    }
+
     /// The provider will answer later. Behind any other answer this is old news.
     pub fn accept(&mut self) -> Change {
         match self.state {

@@ -9,7 +9,10 @@ use std::{
 use async_trait::async_trait;
 use orderly_contracts::{
     CaptureId, Currency, CustomerId, Money, OrderId,
-    payments::{PaymentApproved, PaymentDeclined, PaymentProcessingRequested, PaymentStarted, PaymentVoided},
+    payments::{
+        PaymentApproved, PaymentDeclined, PaymentDisputed, PaymentFailed, PaymentProcessingRequested, PaymentStarted,
+        PaymentVoided,
+    },
 };
 use orderly_payments::{
     Answer, Capture, GatewayError, Inquiry, Ledger, PaymentGateway, Ports, Voided,
@@ -43,9 +46,24 @@ pub(crate) fn pending() -> Answer {
 pub(crate) struct FakeLedger {
     intents: Mutex<BTreeMap<OrderId, Intent>>,
     pub(crate) attempts: Mutex<BTreeMap<u32, AttemptState>>,
+    /// Captures that are not the intent's, and whether they were given back.
+    pub(crate) strays: Mutex<BTreeMap<String, bool>>,
+    pub(crate) dispute: Mutex<Option<String>>,
 }
 
 impl FakeLedger {
+    /// Every attempt, as `lost, approved`.
+    pub(crate) fn attempts(&self) -> String {
+        let attempts = self.attempts.lock().unwrap();
+        attempts.values().map(|state| state.as_str()).collect::<Vec<_>>().join(", ")
+    }
+
+    /// Every stray capture, as `cap-2 given back`.
+    pub(crate) fn strays(&self) -> String {
+        let told = |(id, is_back): (&String, &bool)| format!("{id} {}", if *is_back { "given back" } else { "kept" });
+        self.strays.lock().unwrap().iter().map(told).collect::<Vec<_>>().join(", ")
+    }
+
     pub(crate) fn state(&self) -> Option<IntentState> {
         self.intents.lock().unwrap().get(&ORDER).map(|intent| intent.state().clone())
     }
@@ -66,6 +84,25 @@ impl Ledger for FakeLedger {
         Ok(())
     }
 
+    async fn book_stray(&self, _: &mut Tx, _: OrderId, capture: &Capture) -> Result<bool> {
+        let mut strays = self.strays.lock().unwrap();
+        let is_new = !strays.contains_key(capture.id.as_str());
+        strays.entry(capture.id.as_str().to_owned()).or_insert(false);
+        Ok(is_new)
+    }
+
+    async fn stray_is_refunded(&self, _: &mut Tx, _: OrderId, capture: &CaptureId) -> Result {
+        self.strays.lock().unwrap().insert(capture.as_str().to_owned(), true);
+        Ok(())
+    }
+
+    async fn note_dispute(&self, _: &mut Tx, _: OrderId, reason: &str) -> Result<bool> {
+        let mut dispute = self.dispute.lock().unwrap();
+        let is_first = dispute.is_none();
+        dispute.get_or_insert_with(|| reason.to_owned());
+        Ok(is_first)
+    }
+
     async fn note_attempt(&self, _: &mut Tx, _: OrderId, number: u32, state: AttemptState) -> Result {
         self.attempts.lock().unwrap().insert(number, state);
         Ok(())
@@ -76,9 +113,11 @@ impl Ledger for FakeLedger {
 #[derive(Default)]
 pub(crate) struct ScriptedGateway {
     pub(crate) submits: Mutex<VecDeque<Result<Answer, GatewayError>>>,
-    pub(crate) inquiries: Mutex<VecDeque<Inquiry>>,
+    pub(crate) inquiries: Mutex<VecDeque<Result<Inquiry, GatewayError>>>,
     pub(crate) voids: Mutex<VecDeque<Voided>>,
     pub(crate) asked: Mutex<Vec<String>>,
+    /// How many refunds of a single capture fail from now on.
+    pub(crate) refunds_to_fail: Mutex<u32>,
 }
 
 impl ScriptedGateway {
@@ -100,12 +139,24 @@ impl PaymentGateway for ScriptedGateway {
 
     async fn inquire(&self, key: PaymentKey) -> Result<Inquiry, GatewayError> {
         self.note("inquire", key);
-        Ok(self.inquiries.lock().unwrap().pop_front().expect("an answer to an inquiry"))
+        self.inquiries.lock().unwrap().pop_front().expect("an answer to an inquiry")
     }
 
     async fn void(&self, key: PaymentKey) -> Result<Voided, GatewayError> {
         self.note("void", key);
         Ok(self.voids.lock().unwrap().pop_front().expect("an answer to a void"))
+    }
+
+    async fn refund_capture(&self, key: PaymentKey, capture: &CaptureId) -> Result<(), GatewayError> {
+        self.note(&format!("refund {capture} of"), key);
+        let mut to_fail = self.refunds_to_fail.lock().unwrap();
+        match to_fail.checked_sub(1) {
+            Some(left) => {
+                *to_fail = left;
+                Err(GatewayError("timeout".to_owned()))
+            }
+            None => Ok(()),
+        }
     }
 
     async fn refund(&self, key: PaymentKey) -> Result<(), GatewayError> {
@@ -128,6 +179,8 @@ pub(crate) async fn open() -> (Harness, Arc<FakeLedger>, Arc<ScriptedGateway>) {
             .consume("started", take_note::<PaymentStarted>)
             .consume("approved", take_note::<PaymentApproved>)
             .consume("declined", take_note::<PaymentDeclined>)
+            .consume("failed", take_note::<PaymentFailed>)
+            .consume("disputed", take_note::<PaymentDisputed>)
             .consume("voided", take_note::<PaymentVoided>)
     });
     let engine = Memory::with_clock(clock.clone());

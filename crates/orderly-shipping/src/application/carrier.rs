@@ -16,6 +16,9 @@ pub trait Carrier: Send + Sync {
     /// Says what became of a shipment; `None` when the carrier was never asked.
     async fn inquire(&self, key: ShipmentKey) -> Result<Option<Consignment>, CarrierError>;
 
+    /// Calls a parcel back. Once it has said [`Recall::Stopped`], no parcel leaves under this key.
+    async fn recall(&self, key: ShipmentKey) -> Result<Recall, CarrierError>;
+
     /// Says where a parcel is.
     async fn track(&self, tracking: &TrackingNumber) -> Result<Progress, CarrierError>;
 }
@@ -34,6 +37,20 @@ pub enum Consignment {
     Refused {
         /// The carrier's words.
         reason: String,
+    },
+}
+
+/// What the carrier says to a recall.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Recall {
+    /// It took no parcel, and will take none.
+    Stopped,
+    /// Too late: it has it.
+    TooLate {
+        /// Its number.
+        tracking: TrackingNumber,
+        /// When asking for news makes sense.
+        ask_again_after: Duration,
     },
 }
 

@@ -1,10 +1,10 @@
 //! Hands an order's parcel to the carrier. Asked again, it first asks the carrier what it already has.
 
-use orderly_contracts::shipping::{OrderShipped, OrderShippingRequested, ShippingFailed};
+use orderly_contracts::shipping::{OrderShippingRequested, ShippingFailed};
 use wharf::{Attempt, Bus, Envelope, Msg, Permanent, Result, State, Tx, outside};
 
-use super::{CarrierError, Consignment, Ports, TrackShipment};
-use crate::domain::{Change, Shipment};
+use super::{CarrierError, Consignment, Ports, taken::taken};
+use crate::domain::{Change, Shipment, ShipmentKey};
 
 pub(super) async fn ship_order(
     Msg(request): Msg<OrderShippingRequested>,
@@ -16,20 +16,16 @@ pub(super) async fn ship_order(
 ) -> Result {
     let order = request.order;
     let before = ports.shipments.look_up(&envelope.tenant, order).await?;
-    let is_repeat = attempt.is_repeat() || before.is_some();
+    if before.as_ref().is_some_and(|shipment| !shipment.may_leave()) {
+        return Ok(());
+    }
+    let is_repeat = request.again || attempt.is_repeat() || before.is_some();
     let answer = outside(hand_over(&ports, &request, is_repeat)).await??;
 
     let found = ports.shipments.find(&mut tx, order).await?;
     let mut shipment = found.unwrap_or_else(|| Shipment::request(order));
     let change = match answer {
-        Consignment::Accepted { tracking, ask_again_after } => {
-            let change = shipment.accept(tracking.clone()).permanent()?;
-            if change == Change::Moved {
-                bus.publish(OrderShipped { order, tracking });
-                bus.send_after(ask_again_after, TrackShipment { order });
-            }
-            change
-        }
+        Consignment::Accepted { tracking, ask_again_after } => taken(&mut shipment, &bus, tracking, ask_again_after)?,
         Consignment::Refused { reason } => {
             let change = shipment.refuse(reason.as_str()).permanent()?;
             if change == Change::Moved {
@@ -49,7 +45,7 @@ async fn hand_over(
     request: &OrderShippingRequested,
     is_repeat: bool,
 ) -> Result<Consignment, CarrierError> {
-    let key = Shipment::request(request.order).key();
+    let key = ShipmentKey { order: request.order };
     if is_repeat && let Some(known) = ports.carrier.inquire(key).await? {
         return Ok(known);
     }

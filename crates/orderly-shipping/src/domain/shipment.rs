@@ -22,6 +22,8 @@ pub enum ShipmentState {
     Delivered { tracking: TrackingNumber },
     /// No carrier takes it.
     Refused { reason: String },
+    /// Called back before a carrier had it. It never leaves, even if it is only now asked for.
+    Cancelled,
 }
 
 impl ShipmentState {
@@ -32,6 +34,7 @@ impl ShipmentState {
             Self::Accepted { .. } => "accepted",
             Self::Delivered { .. } => "delivered",
             Self::Refused { .. } => "refused",
+            Self::Cancelled => "cancelled",
         }
     }
 }
@@ -70,11 +73,20 @@ impl Shipment {
     pub fn tracking(&self) -> Option<&TrackingNumber> {
         match &self.state {
             ShipmentState::Accepted { tracking } | ShipmentState::Delivered { tracking } => Some(tracking),
-            ShipmentState::Requested | ShipmentState::Refused { .. } => None,
+            ShipmentState::Requested | ShipmentState::Refused { .. } | ShipmentState::Cancelled => None,
         }
     }
 
-    /// The carrier has the parcel.
+    /// Whether a carrier may be asked to take it.
+    pub fn may_leave(&self) -> bool {
+        match &self.state {
+            ShipmentState::Requested | ShipmentState::Accepted { .. } | ShipmentState::Delivered { .. } => true,
+            ShipmentState::Refused { .. } | ShipmentState::Cancelled => false,
+        }
+    }
+
+    /// The carrier has the parcel. That is a fact, and stays one if it had been called back and the carrier had said that
+    /// it would not take it.
     ///
     /// # Errors
     ///
@@ -82,7 +94,9 @@ impl Shipment {
     /// [`ShipmentError::AlreadyRefused`] when the carrier had said no.
     pub fn accept(&mut self, tracking: TrackingNumber) -> Result<Change, ShipmentError> {
         match &self.state {
-            ShipmentState::Requested => Ok(self.move_to(ShipmentState::Accepted { tracking })),
+            ShipmentState::Requested | ShipmentState::Cancelled => {
+                Ok(self.move_to(ShipmentState::Accepted { tracking }))
+            }
             ShipmentState::Accepted { tracking: first } | ShipmentState::Delivered { tracking: first } => {
                 same_parcel(first, tracking).map(|_| Change::Repeated)
             }
@@ -103,12 +117,12 @@ impl Shipment {
                 Ok(self.move_to(ShipmentState::Delivered { tracking }))
             }
             ShipmentState::Delivered { tracking: first } => same_parcel(first, tracking).map(|_| Change::Repeated),
-            ShipmentState::Requested => Err(ShipmentError::NotAccepted),
+            ShipmentState::Requested | ShipmentState::Cancelled => Err(ShipmentError::NotAccepted),
             ShipmentState::Refused { .. } => Err(ShipmentError::AlreadyRefused),
         }
     }
 
-    /// No carrier takes the parcel.
+    /// No carrier takes the parcel. Of one that was called back this is what we wanted anyway.
     ///
     /// # Errors
     ///
@@ -116,10 +130,24 @@ impl Shipment {
     pub fn refuse(&mut self, reason: impl Into<String>) -> Result<Change, ShipmentError> {
         match &self.state {
             ShipmentState::Requested => Ok(self.move_to(ShipmentState::Refused { reason: reason.into() })),
-            ShipmentState::Refused { .. } => Ok(Change::Repeated),
+            ShipmentState::Refused { .. } | ShipmentState::Cancelled => Ok(Change::Repeated),
             ShipmentState::Accepted { tracking } | ShipmentState::Delivered { tracking } => {
                 Err(ShipmentError::AlreadyAccepted { tracking: tracking.clone() })
             }
+        }
+    }
+
+    /// It is called back, and the carrier says that none leaves, or gives back what it had taken. A refused one stays
+    /// refused: no parcel leaves either way.
+    ///
+    /// # Errors
+    ///
+    /// [`ShipmentError::AlreadyAccepted`] when the customer has it: the way back is a return.
+    pub fn cancel(&mut self) -> Result<Change, ShipmentError> {
+        match &self.state {
+            ShipmentState::Requested | ShipmentState::Accepted { .. } => Ok(self.move_to(ShipmentState::Cancelled)),
+            ShipmentState::Refused { .. } | ShipmentState::Cancelled => Ok(Change::Repeated),
+            ShipmentState::Delivered { tracking } => Err(ShipmentError::AlreadyAccepted { tracking: tracking.clone() }),
         }
     }
 

@@ -63,6 +63,39 @@ fn a_parcel_on_its_way_cannot_be_refused() {
     assert_eq!(shipment.refuse("too heavy"), Err(ShipmentError::AlreadyAccepted { tracking: parcel("T1") }));
 }
 
+#[test]
+fn a_parcel_that_was_called_back_does_not_leave() {
+    let mut shipment = shipment();
+    assert!(shipment.may_leave());
+    assert_eq!(shipment.cancel(), Ok(Change::Moved));
+    assert_eq!(shipment.cancel(), Ok(Change::Repeated));
+    assert_eq!(shipment.refuse("called back"), Ok(Change::Repeated));
+    assert_eq!(*shipment.state(), ShipmentState::Cancelled);
+    assert!(!shipment.may_leave());
+    assert_eq!(shipment.deliver(parcel("T1")), Err(ShipmentError::NotAccepted));
+}
+
+#[test]
+fn what_a_carrier_has_is_true_even_if_it_had_said_otherwise() {
+    let mut shipment = shipment();
+    shipment.cancel().unwrap();
+    assert_eq!(shipment.accept(parcel("T1")), Ok(Change::Moved));
+    assert_eq!(shipment.cancel(), Ok(Change::Moved), "and what it gives back is given back");
+    assert_eq!(shipment.tracking(), None);
+}
+
+#[test]
+fn a_refused_parcel_needs_no_calling_back_and_a_delivered_one_cannot_be() {
+    let mut refused = shipment();
+    refused.refuse("too heavy").unwrap();
+    assert_eq!(refused.cancel(), Ok(Change::Repeated));
+    assert!(!refused.may_leave());
+    let mut delivered = shipment();
+    delivered.accept(parcel("T1")).unwrap();
+    delivered.deliver(parcel("T1")).unwrap();
+    assert_eq!(delivered.cancel().unwrap_err().code(), "already-accepted");
+}
+
 proptest! {
     /// Whatever the carrier says, an order has at most one parcel, and a parcel only moves forward.
     #[test]
@@ -70,7 +103,7 @@ proptest! {
         let rank = |shipment: &Shipment| match shipment.state() {
             ShipmentState::Requested => 0,
             ShipmentState::Accepted { .. } => 1,
-            ShipmentState::Delivered { .. } | ShipmentState::Refused { .. } => 2,
+            ShipmentState::Delivered { .. } | ShipmentState::Refused { .. } | ShipmentState::Cancelled => 2,
         };
         let mut shipment = shipment();
         for (what, number) in said {

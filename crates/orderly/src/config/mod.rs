@@ -101,12 +101,16 @@ pub(crate) struct Payments {
     pub(crate) delay: Duration,
     pub(crate) approval_rate: f64,
     pub(crate) pending_rate: f64,
+    pub(crate) lost_rate: f64,
     pub(crate) seed: u64,
 }
 
 #[derive(Debug)]
 pub(crate) struct Carrier {
     pub(crate) delivery_delay: Duration,
+    pub(crate) refusal_rate: f64,
+    pub(crate) silence_rate: f64,
+    pub(crate) lost_rate: f64,
 }
 
 #[derive(Debug)]
@@ -219,13 +223,7 @@ impl Config {
                 ),
             },
             payments: read_payments(read),
-            carrier: Carrier {
-                delivery_delay: read.or(
-                    Setting::new("carrier.delivery_delay", "a duration such as 0s, 300ms or 2m", duration)
-                        .meaning("How long the simulated carrier is on its way."),
-                    "2s",
-                ),
-            },
+            carrier: read_carrier(read),
             worker: Worker {
                 lease: read.or(
                     Setting::new("worker.lease", "a duration from 100ms, such as 30s", lease)
@@ -235,6 +233,35 @@ impl Config {
             },
         }
     }
+}
+
+fn read_carrier(read: &mut Reader) -> Carrier {
+    let carrier = Carrier {
+        delivery_delay: read.or(
+            Setting::new("carrier.delivery_delay", "a duration such as 0s, 300ms or 2m", duration)
+                .meaning("How long the simulated carrier is on its way."),
+            "2s",
+        ),
+        refusal_rate: read.or(
+            Setting::new("carrier.refusal_rate", "0 to 1", rate).meaning("Share of parcels that the carrier refuses."),
+            "0",
+        ),
+        silence_rate: read.or(
+            Setting::new("carrier.silence_rate", "0 to 1", rate)
+                .meaning("Share of parcels that the carrier never answers about; what remains is taken."),
+            "0",
+        ),
+        lost_rate: read.or(
+            Setting::new("carrier.lost_rate", "0 to 1", rate)
+                .meaning("Share of parcels that the carrier takes the first time, while its answer is lost."),
+            "0",
+        ),
+    };
+    let sum = carrier.refusal_rate + carrier.silence_rate;
+    if sum > 1.0 {
+        read.refuse("carrier.silence_rate", format!("with carrier.refusal_rate it makes {sum}, more than 1"));
+    }
+    carrier
 }
 
 fn read_payments(read: &mut Reader) -> Payments {
@@ -252,6 +279,11 @@ fn read_payments(read: &mut Reader) -> Payments {
             Setting::new("payments.pending_rate", "0 to 1", rate)
                 .meaning("Share of payments that stay undecided for ever; what remains is declined."),
             "0.5",
+        ),
+        lost_rate: read.or(
+            Setting::new("payments.lost_rate", "0 to 1", rate)
+                .meaning("Share of payments whose first call is heard, while its answer is lost."),
+            "0",
         ),
         seed: read.or(
             Setting::new("payments.seed", "a whole number", seed)

@@ -15,6 +15,10 @@ use crate::{
 
 const ARGS: [&str; 4] = ["--payment-delay", "300ms", "--approval-rate", "0.8"];
 
+/// Providers that lose their answers, and a carrier that does not take everything.
+const TROUBLE: [&str; 6] =
+    ["--set", "payments.lost_rate=0.2", "--set", "carrier.lost_rate=0.2", "--set", "carrier.refusal_rate=0.1"];
+
 #[test]
 fn a_replay_that_is_killed_again_and_again_loses_and_doubles_nothing_on_sqlite() {
     check(&Orderly::on_sqlite());
@@ -31,7 +35,7 @@ fn check(orderly: &Orderly) {
     let path = orderly.store_orders(&file);
     let orders = file.orders.len() as u64;
     // Few orders at once, so that a kill meets them in every state; and on PostgreSQL nobody waits for the dead for long.
-    let args = [&ARGS[..], &["--concurrency", "4", "--set", "worker.lease=2s"]].concat();
+    let args = [&ARGS[..], &TROUBLE, &["--concurrency", "4", "--set", "worker.lease=2s"]].concat();
     kill_and_restart(orderly, &path, &args, orders, 5, &mut random);
 
     let report = orderly.replay(&path, &args).expect_code(0).json();

@@ -80,6 +80,44 @@ fn an_order_is_cancelled(orderly: &Orderly) {
 }
 
 #[test]
+fn o35_a_paid_order_can_be_cancelled_until_a_carrier_has_it_on_sqlite() {
+    a_paid_order_is_cancelled(&Orderly::on_sqlite());
+}
+
+#[test]
+fn o35_a_paid_order_can_be_cancelled_until_a_carrier_has_it_on_postgresql() {
+    a_paid_order_is_cancelled(&Orderly::on_postgres());
+}
+
+fn a_paid_order_is_cancelled(orderly: &Orderly) {
+    let shop = Shop::open_with(
+        orderly,
+        &[
+            "--set",
+            "payments.seed=2",
+            "--set",
+            "payments.approval_rate=1",
+            "--set",
+            "payments.pending_rate=0",
+            "--set",
+            "carrier.silence_rate=1",
+        ],
+    );
+    let customer = shop.token(User::Customer);
+    let order = shop.order(&customer, &json!({"productId": 2, "unitPrice": 29.99}));
+    let path = format!("/api/orders/{order}");
+    shop.get_until(&customer, &path, |order| order["status"] == "Paid");
+    shop.post(&customer, &format!("{path}/cancel"), &json!({})).expect(202);
+    assert!(shop.story(&customer, order).ends_with(" → Paid → Cancelled"));
+    assert_eq!(
+        shop.post(&customer, &format!("{path}/cancel"), &json!({})).expect(200).json()["cancelReason"],
+        "customer"
+    );
+    shop.close().expect_code(0);
+    orderly.run(&["verify"]).expect_code(0);
+}
+
+#[test]
 fn a_customer_sees_only_what_is_its_own_and_staff_see_all() {
     let orderly = Orderly::on_sqlite();
     let shop = Shop::open(&orderly);

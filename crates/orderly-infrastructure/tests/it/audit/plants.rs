@@ -19,7 +19,7 @@ pub(super) const PLANTS: &[Plant] = &[
         what: "more was sold than there is",
         unguarded: &["stock"],
         shop: "UPDATE stock SET available = -1 WHERE product_id = 1;
-               UPDATE stock_movements SET units = -4 WHERE product_id = 1 AND kind = 'received'",
+               UPDATE stock_movements SET units = -3 WHERE product_id = 1 AND kind = 'received'",
         breaks: &[("stock-not-negative", "product:1")],
         ..NOTHING
     },
@@ -124,6 +124,18 @@ pub(super) const PLANTS: &[Plant] = &[
         books: "INSERT INTO refunds (capture_id, key, order_id, amount, currency, refunded_at)
                 VALUES (4, 'pay:6:1', 6, 101, 'GBP', 0)",
         breaks: &[("captured-within-total", "order:6")],
+        ..NOTHING
+    },
+    Plant {
+        what: "money was credited and never debited",
+        shop: "DELETE FROM ledger_entries WHERE order_id = 1 AND account = 'order'",
+        breaks: &[("ledger-balances", "order:1")],
+        ..NOTHING
+    },
+    Plant {
+        what: "a payment is in no ledger",
+        shop: "DELETE FROM ledger_entries WHERE order_id = 7",
+        breaks: &[("ledger-agrees-with-payments", "order:7")],
         ..NOTHING
     },
     Plant {

@@ -6,30 +6,32 @@ INSERT INTO orders (tenant, correlation, customer_id, reference, status, step, d
 VALUES ('acme', 'c', 7, 'A-2', 'Pending', 1, 'placed', 100, 'GBP', 0, 0), ('acme', 'c', 7, NULL, 'Pending', 1, 'placed', 100, 'GBP', 0, 0),
        ('acme', 'c', 7, NULL, 'Pending', 1, 'placed', 100, 'GBP', 0, 0), ('acme', 'c', 7, NULL, 'Pending', 1, 'placed', 100, 'GBP', 0, 0),
        ('acme', 'c', 7, NULL, 'Pending', 1, 'placed', 100, 'GBP', 0, 0), ('acme', 'c', 7, NULL, 'Pending', 1, 'placed', 100, 'GBP', 0, 0),
-       ('acme', 'c', 7, NULL, 'Pending', 1, 'placed', 100, 'GBP', 0, 0), ('acme', 'c', 7, NULL, 'Pending', 1, 'placed', 100, 'GBP', 0, 0);
+       ('acme', 'c', 7, NULL, 'Pending', 1, 'placed', 100, 'GBP', 0, 0), ('acme', 'c', 7, NULL, 'Pending', 1, 'placed', 100, 'GBP', 0, 0),
+       ('acme', 'c', 7, NULL, 'Pending', 1, 'placed', 100, 'GBP', 0, 0);
 INSERT INTO order_lines (tenant, order_id, line, product_id, quantity, unit_minor)
 SELECT 'acme', id, 1, 1, CASE id WHEN 1 THEN 2 ELSE 1 END, 100 FROM orders;
 INSERT INTO order_lines (tenant, order_id, line, product_id, quantity, unit_minor) VALUES ('acme', 1, 2, 2, 1, 50);
 
 -- Order 1 is delivered. 2 was paid and cancelled, its money given back. 3 waits for its payment, which the provider has
 -- just taken. 4 found nothing in stock. 5 was just placed. 6 expired and is being undone. 7 is paid, and the carrier has
--- just taken it. 8 is on its way; that its stock has left is still to be booked. 9 needs a person.
+-- just taken it. 8 is on its way; that its stock has left is still to be booked. 9 needs a person. 10 is paid, and its
+-- parcel is being called back.
 UPDATE orders SET status = 'Cancelled', step = 2, cancel_reason = 'out-of-stock' WHERE id = 4;
-UPDATE orders SET status = 'Validated', step = 2 WHERE id IN (1, 2, 3, 6, 7, 8, 9);
-UPDATE orders SET status = 'PaymentProcessing', step = 3 WHERE id IN (1, 2, 3, 6, 7, 8, 9);
+UPDATE orders SET status = 'Validated', step = 2 WHERE id IN (1, 2, 3, 6, 7, 8, 9, 10);
+UPDATE orders SET status = 'PaymentProcessing', step = 3 WHERE id IN (1, 2, 3, 6, 7, 8, 9, 10);
 UPDATE orders SET status = 'Cancelled', step = 4, cancel_reason = 'customer' WHERE id = 2;
 UPDATE orders SET status = 'Expired', step = 4 WHERE id = 6;
-UPDATE orders SET status = 'Paid', step = 4 WHERE id IN (1, 7, 8, 9);
+UPDATE orders SET status = 'Paid', step = 4 WHERE id IN (1, 7, 8, 9, 10);
 UPDATE orders SET status = 'Shipped', step = 5 WHERE id IN (1, 8);
 UPDATE orders SET status = 'Delivered', step = 6 WHERE id = 1;
 
-INSERT INTO stock (tenant, product_id, available, reserved, updated_at) VALUES ('acme', 1, 93, 5, 0), ('acme', 2, 49, 0, 0);
+INSERT INTO stock (tenant, product_id, available, reserved, updated_at) VALUES ('acme', 1, 92, 6, 0), ('acme', 2, 49, 0, 0);
 INSERT INTO stock_movements (tenant, product_id, kind, units, order_id, moved_at)
 VALUES ('acme', 1, 'received', 90, NULL, 0), ('acme', 2, 'received', 50, NULL, 0), ('acme', 1, 'adjusted', 10, NULL, 0),
        ('acme', 1, 'shipped', -2, 1, 0), ('acme', 2, 'shipped', -1, 1, 0);
 INSERT INTO reservations (tenant, order_id, state)
 VALUES ('acme', 1, 'committed'), ('acme', 2, 'released'), ('acme', 3, 'held'), ('acme', 6, 'held'), ('acme', 7, 'held'),
-       ('acme', 8, 'held'), ('acme', 9, 'held');
+       ('acme', 8, 'held'), ('acme', 9, 'held'), ('acme', 10, 'held');
 INSERT INTO reservation_lines (tenant, order_id, product_id, units)
 SELECT line.tenant, line.order_id, product_id, quantity FROM order_lines AS line
 JOIN reservations ON reservations.tenant = line.tenant AND reservations.order_id = line.order_id;
@@ -38,7 +40,7 @@ INSERT INTO payments (tenant, order_id, intent, total_minor, currency, state, ca
 VALUES ('acme', 1, 1, 250, 'GBP', 'captured', 'CAP-000001', 250, 0), ('acme', 2, 1, 100, 'GBP', 'refunded', 'CAP-000002', 100, 0),
        ('acme', 3, 1, 100, 'GBP', 'accepted', NULL, NULL, 0), ('acme', 6, 1, 100, 'GBP', 'accepted', NULL, NULL, 0),
        ('acme', 7, 1, 100, 'GBP', 'captured', 'CAP-000005', 100, 0), ('acme', 8, 1, 100, 'GBP', 'captured', 'CAP-000006', 100, 0),
-       ('acme', 9, 1, 100, 'GBP', 'captured', 'CAP-000007', 100, 0);
+       ('acme', 9, 1, 100, 'GBP', 'captured', 'CAP-000007', 100, 0), ('acme', 10, 1, 100, 'GBP', 'captured', 'CAP-000008', 100, 0);
 INSERT INTO payment_attempts (tenant, order_id, number, state, updated_at)
 VALUES ('acme', 1, 1, 'approved', 0), ('acme', 3, 1, 'accepted', 0);
 
@@ -48,7 +50,8 @@ VALUES ('acme', 1, 'delivered', 'SIM-000001', 0), ('acme', 8, 'accepted', 'SIM-0
 INSERT INTO notifications (tenant, order_id, customer_id, type, message, metadata, created_at)
 VALUES ('acme', 1, 7, 'OrderCompleted', '', '{}', 0), ('acme', 1, 7, 'OrderShipped', '', '{}', 0), ('acme', 1, 7, 'OrderDelivered', '', '{}', 0),
        ('acme', 2, 7, 'OrderCancelled', '', '{}', 0), ('acme', 4, 7, 'OrderCancelled', '', '{}', 0), ('acme', 7, 7, 'OrderCompleted', '', '{}', 0),
-       ('acme', 8, 7, 'OrderCompleted', '', '{}', 0), ('acme', 9, 7, 'OrderCompleted', '', '{}', 0);
+       ('acme', 8, 7, 'OrderCompleted', '', '{}', 0), ('acme', 9, 7, 'OrderCompleted', '', '{}', 0),
+       ('acme', 10, 7, 'OrderCompleted', '', '{}', 0);
 
 INSERT INTO wharf.sagas (tenant, saga, key, revision, version, state_name, state, facts, finished_at, created_at, updated_at)
 VALUES ('acme', 'orders.fulfilment', 'order:1', 1, 1, 'Completed', '{}', '{}', 1, 0, 0),
@@ -58,11 +61,13 @@ VALUES ('acme', 'orders.fulfilment', 'order:1', 1, 1, 'Completed', '{}', '{}', 1
        ('acme', 'orders.fulfilment', 'order:6', 1, 1, 'Compensating', '{}', '{}', NULL, 0, 0),
        ('acme', 'orders.fulfilment', 'order:7', 1, 1, 'Paid', '{}', '{}', NULL, 0, 0),
        ('acme', 'orders.fulfilment', 'order:8', 1, 1, 'Shipped', '{}', '{}', NULL, 0, 0),
-       ('acme', 'orders.fulfilment', 'order:9', 1, 1, 'NeedsAttention', '{}', '{}', NULL, 0, 0);
+       ('acme', 'orders.fulfilment', 'order:9', 1, 1, 'NeedsAttention', '{}', '{}', NULL, 0, 0),
+       ('acme', 'orders.fulfilment', 'order:10', 1, 1, 'Compensating', '{}', '{}', NULL, 0, 0);
 INSERT INTO wharf.timers (tenant, saga, key, name, generation, due_at, endpoint, takes_turns, trail)
 VALUES ('acme', 'orders.fulfilment', 'order:3', 'Overall', 1, 1, 'order-saga', FALSE, '{}'),
        ('acme', 'orders.fulfilment', 'order:7', 'Shipping', 1, 1, 'order-saga', FALSE, '{}'),
-       ('acme', 'orders.fulfilment', 'order:8', 'Delivery', 1, 1, 'order-saga', FALSE, '{}');
+       ('acme', 'orders.fulfilment', 'order:8', 'Delivery', 1, 1, 'order-saga', FALSE, '{}'),
+       ('acme', 'orders.fulfilment', 'order:10', 'Undoing', 1, 1, 'order-saga', FALSE, '{}');
 INSERT INTO wharf.deliveries (tenant, endpoint, not_before, attempt, crashes, redrives, message_id, name, version, kind, key, sent_at, trail, body)
 VALUES ('acme', 'order-created-event', 0, 0, 0, 0, '00000000-0000-7000-8000-000000000005', 'orders.order-created', 1, 'event', 'order:5', 0, '{}', '{}'),
        ('acme', 'payment', 0, 0, 0, 0, '00000000-0000-7000-8000-000000000006', 'payments.void-requested', 1, 'command', 'order:6', 0, '{}', '{}'),

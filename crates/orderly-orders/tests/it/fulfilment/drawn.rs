@@ -25,7 +25,7 @@ fn the_drawing_in_architecture_md_is_what_the_saga_does() {
     assert_eq!(drawn, graph, "the drawing is stale; to redraw it: REDRAW=1 cargo test -p orderly-orders drawn");
 }
 
-fn every_event() -> [Event; 14] {
+fn every_event() -> [Event; 17] {
     [
         validated(),
         invalid(),
@@ -34,9 +34,12 @@ fn every_event() -> [Event; 14] {
         started(),
         approved(),
         declined(),
+        unanswered(),
+        disputed(),
         shipped(),
         delivered(),
         refused(),
+        called_back(),
         cancel(),
         stale(),
         voided(),

@@ -10,8 +10,8 @@ use orderly_contracts::{
     orders::{
         Line, OrderCancellationRequested, OrderInvalid, OrderProblem, OrderTimeoutEvent, OrderValidated, PlacedOrder,
     },
-    payments::{PaymentApproved, PaymentDeclined, PaymentStarted, PaymentVoided},
-    shipping::{OrderDelivered, OrderShipped, ShippingFailed},
+    payments::{PaymentApproved, PaymentDeclined, PaymentDisputed, PaymentFailed, PaymentStarted, PaymentVoided},
+    shipping::{OrderDelivered, OrderShipped, ShipmentCancelled, ShippingFailed},
 };
 use orderly_orders::Event;
 use uuid::Uuid;
@@ -68,6 +68,14 @@ fn declined() -> Event {
     Event::PaymentDeclined(PaymentDeclined { order: ORDER, reason: "no funds".to_owned() })
 }
 
+fn unanswered() -> Event {
+    Event::PaymentFailed(PaymentFailed { order: ORDER, reason: "timeout".to_owned() })
+}
+
+fn disputed() -> Event {
+    Event::PaymentDisputed(PaymentDisputed { order: ORDER, reason: "taken, and declined".to_owned() })
+}
+
 fn voided() -> Event {
     Event::PaymentVoided(PaymentVoided { order: ORDER })
 }
@@ -82,6 +90,10 @@ fn delivered() -> Event {
 
 fn refused() -> Event {
     Event::ShippingFailed(ShippingFailed { order: ORDER, reason: "too heavy".to_owned() })
+}
+
+fn called_back() -> Event {
+    Event::ShipmentCancelled(ShipmentCancelled { order: ORDER })
 }
 
 fn cancel() -> Event {
