@@ -152,7 +152,8 @@ impl Postgres {
         self.shared.commits.load(Ordering::Relaxed)
     }
 
-    /// Waits for what is under way, tells other processes what they have not heard yet, and closes every connection.
+    /// Waits for what is under way and closes every connection. What other processes were not told yet they find when
+    /// they look, at the latest after `Limits::fallback_poll`.
     pub async fn close(&self) {
         self.shared.notifier.close().await;
         self.shared.lanes.close().await;

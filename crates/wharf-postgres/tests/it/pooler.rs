@@ -8,7 +8,7 @@ use std::{
         fs::{MetadataExt, chown},
         process::CommandExt,
     },
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     str::FromStr,
     time::{Duration, Instant},
@@ -20,7 +20,9 @@ use wharf_postgres::{Postgres, PostgresOptions};
 
 use crate::database::Database;
 
-const START_SECONDS_MAX: u64 = 20;
+/// How long one start may take, and how often it is tried: a port that was free may have been taken meanwhile.
+const START_SECONDS_MAX: u64 = 8;
+const STARTS_MAX: usize = 5;
 
 /// Who runs it when we are root, as whom it refuses to run.
 const NOBODY: u32 = 65534;
@@ -45,6 +47,18 @@ impl Pooler {
             io::stderr().write_all(why.as_bytes()).unwrap();
             return None;
         };
+        let mut log = String::new();
+        for _ in 0..STARTS_MAX {
+            let pooler = Self::spawn(&program, server_connections_max);
+            if pooler.answers_in_time() {
+                return Some(pooler);
+            }
+            log = pooler.log();
+        }
+        panic!("PgBouncer does not answer: {log}");
+    }
+
+    fn spawn(program: &Path, server_connections_max: u32) -> Self {
         let home = tempfile::tempdir().unwrap();
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let settings = home.path().join("pgbouncer.ini");
@@ -57,18 +71,18 @@ impl Pooler {
             chown(&settings, Some(NOBODY), Some(NOBODY)).unwrap();
             shell.uid(NOBODY).gid(NOBODY);
         }
-        let mut pooler = Self { port, shell: shell.spawn().unwrap(), home };
-        pooler.wait_until_it_answers();
-        Some(pooler)
+        Self { port, shell: shell.spawn().unwrap(), home }
     }
 
-    fn wait_until_it_answers(&mut self) {
+    fn answers_in_time(&self) -> bool {
         let deadline = Instant::now() + Duration::from_secs(START_SECONDS_MAX);
-        while TcpStream::connect(("127.0.0.1", self.port)).is_err() {
-            let is_late = Instant::now() >= deadline || self.shell.try_wait().unwrap().is_some();
-            assert!(!is_late, "PgBouncer does not answer: {}", self.log());
+        while Instant::now() < deadline {
+            if TcpStream::connect(("127.0.0.1", self.port)).is_ok() {
+                return true;
+            }
             std::thread::yield_now();
         }
+        false
     }
 
     fn log(&self) -> String {
