@@ -15,10 +15,22 @@ use crate::{
     turns,
 };
 
-/// Rows are found and locked by the index, rank by rank and no further than needed, then updated by their place in the table, which no other form of this
-/// statement does as fast. What another claim holds locked is passed over; so are survivors, where none is wanted: as many
-/// as crashed workers held at most. What was found is taken, or the first survivor of it alone; the locks of the others
-/// go with the statement.
+/// When the next delivery of the endpoint `$1` will be due that is not yet, by one look into the index for each rank.
+macro_rules! next_fresh {
+    () => {
+        "(SELECT min(later.not_before)
+          FROM (VALUES (0::smallint), (1), (2)) AS ranks(rank) CROSS JOIN LATERAL (
+              SELECT not_before FROM wharf.deliveries
+              WHERE endpoint = $1 AND rank = ranks.rank AND not_before > (SELECT now FROM clock)
+              ORDER BY endpoint, rank, not_before LIMIT 1) AS later)"
+    };
+}
+pub(crate) use next_fresh;
+
+/// Rows are found and locked by the index, rank by rank and no further than needed, then updated by their place in the
+/// table, which no other form of this statement does as fast. What another claim holds locked is passed over; so are
+/// survivors, where none is wanted: as many as crashed workers held at most. What was found is taken, or the first
+/// survivor of it alone; the locks of the others go with the statement.
 ///
 /// The answer has at least one row, so that an endpoint without work still hears how long until its next, or until the
 /// first of the leases ends: one round trip tells both. Both are judged by one reading of the clock, or what falls due
@@ -44,11 +56,9 @@ const CLAIM: &str = concat!(
     ")
      SELECT next.wait, claimed.*
      FROM (SELECT CASE WHEN (SELECT count(*) FROM found) < $2 THEN
-               least((SELECT min(later.not_before)
-                      FROM (VALUES (0::smallint), (1), (2)) AS ranks(rank) CROSS JOIN LATERAL (
-                          SELECT not_before FROM wharf.deliveries
-                          WHERE endpoint = $1 AND rank = ranks.rank AND not_before > (SELECT now FROM clock)
-                          ORDER BY endpoint, rank, not_before LIMIT 1) AS later),
+               least(",
+    next_fresh!(),
+    ",
                      (SELECT min(held_until) FROM wharf.deliveries
                       WHERE endpoint = $1 AND rank = ANY('{0,1,2}') AND not_before <= (SELECT now FROM clock)
                         AND held_until > (SELECT now FROM clock)))

@@ -14,7 +14,7 @@ use wharf::{
     ports::{Claim, Turns},
 };
 
-use crate::{Postgres, error::failed, row::message_columns};
+use crate::{Postgres, claim::next_fresh, error::failed, row::message_columns};
 
 /// So many times what a claim wants are looked at by age, before it looks key by key.
 const LOOK_AT_TIMES: usize = 4;
@@ -91,11 +91,9 @@ const TAKE: &str = concat!(
     ")
      SELECT next.wait, claimed.*
      FROM (SELECT CASE WHEN $5 THEN
-               least((SELECT min(later.not_before)
-                      FROM (VALUES (0::smallint), (1), (2)) AS ranks(rank) CROSS JOIN LATERAL (
-                          SELECT not_before FROM wharf.deliveries
-                          WHERE endpoint = $1 AND rank = ranks.rank AND not_before > (SELECT now FROM clock)
-                          ORDER BY endpoint, rank, not_before LIMIT 1) AS later),
+               least(",
+    next_fresh!(),
+    ",
                      (SELECT min(held_until) FROM wharf.deliveries
                       WHERE endpoint = $1 AND busy IS NOT NULL AND held_until > (SELECT now FROM clock)))
                - (SELECT now FROM clock) END) AS next(wait)

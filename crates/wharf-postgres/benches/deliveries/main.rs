@@ -17,6 +17,7 @@ mod meter;
 mod noop;
 mod place;
 mod profile;
+mod resident;
 mod table;
 mod work;
 

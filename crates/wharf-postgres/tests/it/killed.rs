@@ -1,12 +1,7 @@
 //! Real processes that die by SIGKILL, in the midst of their work or while they are stopping. The database's time stands
 //! still until it is wound, so that leases end when the test says so.
 
-use std::{
-    env,
-    io::{BufRead, BufReader, Read},
-    process::{Child, ChildStdout, Command, Stdio},
-    time::Duration,
-};
+use std::{env, ffi::OsStr, time::Duration};
 
 use serde::{Deserialize, Serialize};
 use tokio::signal::unix::{SignalKind, signal};
@@ -16,7 +11,7 @@ use wharf::{
 };
 use wharf_postgres::{Postgres, PostgresTx};
 
-use crate::database::Database;
+use crate::{child_process::ChildProcess, database::Database};
 
 /// Where the child finds its database.
 const DATABASE: &str = "WHARF_TEST_KILLED_DATABASE";
@@ -92,7 +87,7 @@ async fn recovers_from(ends: &[End]) {
         client.send(&Tenant::default(), Number { number }).await.unwrap();
     }
     for end in ends {
-        let mut process = Process::start(&database);
+        let mut process = start_worker(&database);
         process.wait_for("standing still", CONCURRENCY);
         if *end == End::KilledWhileDraining {
             process.ask_to_stop();
@@ -142,50 +137,9 @@ async fn w03_two_restarts_before_the_leases_end_lose_and_double_nothing() {
     check(&[End::KilledWhileDraining, End::Killed]).await;
 }
 
-/// [`a_worker_in_a_process_of_its_own`]. Killed when it is dropped.
-struct Process {
-    child: Child,
-    stdout: BufReader<ChildStdout>,
-}
-
-impl Process {
-    fn start(database: &Database) -> Self {
-        let mut child = Command::new(env::current_exe().unwrap())
-            .args(["--exact", "killed::a_worker_in_a_process_of_its_own", "--ignored", "--nocapture"])
-            .env(DATABASE, database.url())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let stdout = BufReader::new(child.stdout.take().unwrap());
-        Self { child, stdout }
-    }
-
-    /// Waits until it has said so, so often.
-    fn wait_for(&mut self, words: &str, times: usize) {
-        let lines = self.stdout.by_ref().lines().map(Result::unwrap);
-        assert_eq!(lines.filter(|line| line == words).take(times).count(), times, "it ended before it was `{words}`");
-    }
-
-    /// SIGTERM.
-    fn ask_to_stop(&self) {
-        let asked = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status();
-        assert!(asked.unwrap().success());
-    }
-
-    /// SIGKILL.
-    fn kill(mut self) {
-        self.child.kill().unwrap();
-        assert!(!self.child.wait().unwrap().success());
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        // Most have ended by now; the error that says so is what is wanted.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
+/// [`a_worker_in_a_process_of_its_own`].
+fn start_worker(database: &Database) -> ChildProcess {
+    ChildProcess::start("killed::a_worker_in_a_process_of_its_own", [(DATABASE, OsStr::new(database.url()))])
 }
 
 #[tokio::test]

@@ -1,11 +1,11 @@
 //! w11: the listener or the one who tells is cut off, and is heard again.
 
 use tokio::sync::mpsc;
-use wharf::{Module, Tenant, Worker};
+use wharf::Tenant;
 
 use crate::{
     database::Database,
-    workers::{Counted, only_when_woken, see},
+    workers::{Counted, seer},
 };
 
 #[tokio::test]
@@ -13,11 +13,7 @@ async fn w11_a_listener_that_was_cut_off_listens_again() {
     let database = Database::create().await;
     let (seen, mut seeing) = mpsc::unbounded_channel();
     let (here, there) = (database.engine().await, database.engine().await);
-    let worker = async |engine| {
-        let module = Module::new("test", seen.clone()).consume("see", see);
-        Worker::new(engine).module(module).limits(only_when_woken()).ready().await.unwrap()
-    };
-    let (worker, sender) = (worker(here.clone()).await, worker(there.clone()).await.client("elsewhere"));
+    let (worker, sender) = (seer(&here, &seen).await, seer(&there, &seen).await.client("elsewhere"));
 
     worker
         .run_until(async {
@@ -43,11 +39,7 @@ async fn w11_a_sender_that_was_cut_off_tells_again() {
     let database = Database::create().await;
     let (seen, mut seeing) = mpsc::unbounded_channel();
     let (here, there) = (database.engine().await, database.engine().await);
-    let worker = async |engine| {
-        let module = Module::new("test", seen.clone()).consume("see", see);
-        Worker::new(engine).module(module).limits(only_when_woken()).ready().await.unwrap()
-    };
-    let (worker, sender) = (worker(here.clone()).await, worker(there.clone()).await.client("elsewhere"));
+    let (worker, sender) = (seer(&here, &seen).await, seer(&there, &seen).await.client("elsewhere"));
 
     worker
         .run_until(async {

@@ -8,12 +8,12 @@ use wharf::{
     Attempt, DeadLetterFilter, Failure, Key, Message, Module, Msg, Result, Retry, Saga, SagaConsumer, Start, State,
     Step, Tenant, Tx, Worker, begin, finish, stay, to,
 };
-use wharf_postgres::{Postgres, PostgresTx};
+use wharf_postgres::PostgresTx;
 
 use crate::{
     database::Database,
     pooler::Pooler,
-    workers::{Counted, only_when_woken, see},
+    workers::{Counted, seer},
 };
 
 /// As few as four open transactions, and what carries deliveries meanwhile, come by with.
@@ -181,11 +181,7 @@ async fn w15_with_a_direct_connection_to_listen_on_a_worker_behind_a_pooler_is_w
     let here = pooler.options(&database).listen_on(database.url()).unwrap().connect().await.unwrap();
     let there = pooler.options(&database).connect().await.unwrap();
     let (seen, mut seeing) = mpsc::unbounded_channel();
-    let worker = async |engine: &Postgres| {
-        let module = Module::new("test", seen.clone()).consume("see", see);
-        Worker::new(engine.clone()).module(module).limits(only_when_woken()).ready().await.unwrap()
-    };
-    let (worker, sender) = (worker(&here).await, worker(&there).await.client("elsewhere"));
+    let (worker, sender) = (seer(&here, &seen).await, seer(&there, &seen).await.client("elsewhere"));
 
     worker
         .run_until(async {

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
-use wharf::{Key, Limits, Message, Module, Msg, Result, State, Tenant, Tx, Worker};
-use wharf_postgres::PostgresTx;
+use wharf::{Key, Limits, Message, Module, Msg, ReadyWorker, Result, State, Tenant, Tx, Worker};
+use wharf_postgres::{Postgres, PostgresTx};
 
 use crate::database::Database;
 
@@ -35,6 +35,12 @@ pub(crate) fn only_when_woken() -> Limits {
     let mut limits = Limits::default();
     limits.fallback_poll = std::time::Duration::from_secs(3600);
     limits
+}
+
+/// A worker that tells what it sees, once it is woken.
+pub(crate) async fn seer(engine: &Postgres, seen: &Seen) -> ReadyWorker {
+    let module = Module::new("test", seen.clone()).consume("see", see);
+    Worker::new(engine.clone()).module(module).limits(only_when_woken()).ready().await.unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -89,11 +95,7 @@ async fn an_idle_worker_is_woken_by_what_another_process_sends() {
     let database = Database::create().await;
     let (seen, mut seeing) = mpsc::unbounded_channel();
     let (here, there) = (database.engine().await, database.engine().await);
-    let worker = async |engine| {
-        let module = Module::new("test", seen.clone()).consume("see", see);
-        Worker::new(engine).module(module).limits(only_when_woken()).ready().await.unwrap()
-    };
-    let (worker, sender) = (worker(here.clone()).await, worker(there.clone()).await.client("elsewhere"));
+    let (worker, sender) = (seer(&here, &seen).await, seer(&there, &seen).await.client("elsewhere"));
 
     worker
         .run_until(async {

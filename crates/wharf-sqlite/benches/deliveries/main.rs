@@ -11,6 +11,8 @@
 
 mod memory;
 mod profile;
+#[path = "../../../wharf-postgres/benches/deliveries/resident.rs"]
+mod resident;
 
 use std::{
     fs::File,

@@ -2,9 +2,8 @@
 
 use std::{
     env,
-    io::{BufRead, BufReader, Read},
+    ffi::OsStr,
     path::{Path, PathBuf},
-    process::{Child, ChildStdout, Command, Stdio},
 };
 
 use serde::{Deserialize, Serialize};
@@ -15,6 +14,8 @@ use wharf::{
     Client, DeadLetterFilter, Key, Kind, Message, Module, Msg, ReadyWorker, Result, State, Tenant, Tx, Worker,
 };
 use wharf_sqlite::{Sqlite, SqliteTx};
+
+use crate::child_process::ChildProcess;
 
 /// Where the child finds its database.
 const DATABASE: &str = "WHARF_TEST_KILLED_DATABASE";
@@ -118,7 +119,7 @@ async fn w25_a_message_that_kills_its_process_is_set_aside_and_all_others_are_ha
     let app = App::start().await;
 
     let mut deaths = 0;
-    while !Process::start(&app.path(), Fate::Dies).lived_to_the_end() {
+    while !start_worker(&app.path(), Fate::Dies).ends_well() {
         deaths += 1;
         assert!(deaths <= 4, "the poison is never set aside");
     }
@@ -135,12 +136,12 @@ async fn w25_a_message_that_kills_its_process_is_set_aside_and_all_others_are_ha
 #[tokio::test]
 async fn w01_what_sigkill_cut_off_is_taken_over_at_once_and_done_once() {
     let app = App::start().await;
-    let mut process = Process::start(&app.path(), Fate::StandsStillHalfWritten);
+    let mut process = start_worker(&app.path(), Fate::StandsStillHalfWritten);
     process.wait_for("standing still", 1);
     process.kill();
     assert!(app.written().await.iter().all(|number| *number < POISON), "half of a delivery is none of it");
 
-    assert!(Process::start(&app.path(), Fate::Lives).lived_to_the_end(), "within the lease: the file has one owner");
+    assert!(start_worker(&app.path(), Fate::Lives).ends_well(), "within the lease: the file has one owner");
 
     assert_eq!(app.written().await, (0..NUMBERS).collect::<Vec<_>>());
 }
@@ -148,68 +149,23 @@ async fn w01_what_sigkill_cut_off_is_taken_over_at_once_and_done_once() {
 #[tokio::test]
 async fn w02_a_process_killed_while_it_drains_leaves_a_batch_that_is_completed() {
     let app = App::start().await;
-    let mut process = Process::start(&app.path(), Fate::StandsStill);
+    let mut process = start_worker(&app.path(), Fate::StandsStill);
     process.wait_for("standing still", CONCURRENCY);
     process.ask_to_stop();
     process.wait_for("stopping", 1);
     process.kill();
     assert!(app.written().await.iter().all(|number| *number < POISON));
 
-    assert!(Process::start(&app.path(), Fate::Lives).lived_to_the_end());
+    assert!(start_worker(&app.path(), Fate::Lives).ends_well());
 
     assert_eq!(app.written().await, (0..NUMBERS).collect::<Vec<_>>());
 }
 
-/// [`a_worker_in_a_process_of_its_own`]. Killed when it is dropped.
-struct Process {
-    child: Child,
-    stdout: BufReader<ChildStdout>,
-}
-
-impl Process {
-    fn start(database: &Path, fate: Fate) -> Self {
-        let mut child = Command::new(env::current_exe().unwrap())
-            .args(["--exact", "killed::a_worker_in_a_process_of_its_own", "--ignored", "--nocapture"])
-            .env(DATABASE, database)
-            .env(FATE, serde_json::to_string(&fate).unwrap())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let stdout = BufReader::new(child.stdout.take().unwrap());
-        Self { child, stdout }
-    }
-
-    /// Waits until it has said so, so often.
-    fn wait_for(&mut self, words: &str, times: usize) {
-        let lines = self.stdout.by_ref().lines().map(Result::unwrap);
-        assert_eq!(lines.filter(|line| line == words).take(times).count(), times, "it ended before it was `{words}`");
-    }
-
-    /// Whether it did all there is to do.
-    fn lived_to_the_end(mut self) -> bool {
-        self.child.wait().unwrap().success()
-    }
-
-    /// SIGTERM.
-    fn ask_to_stop(&self) {
-        let asked = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status();
-        assert!(asked.unwrap().success());
-    }
-
-    /// SIGKILL.
-    fn kill(mut self) {
-        self.child.kill().unwrap();
-        assert!(!self.child.wait().unwrap().success());
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        // Most have ended by now; the error that says so is what is wanted.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
+/// [`a_worker_in_a_process_of_its_own`].
+fn start_worker(database: &Path, fate: Fate) -> ChildProcess {
+    let fate = serde_json::to_string(&fate).unwrap();
+    let variables = [(DATABASE, database.as_os_str()), (FATE, OsStr::new(&fate))];
+    ChildProcess::start("killed::a_worker_in_a_process_of_its_own", variables)
 }
 
 #[tokio::test]

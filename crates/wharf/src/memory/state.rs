@@ -50,6 +50,25 @@ pub(super) struct Row {
     pub(super) body: Arc<str>,
 }
 
+impl Row {
+    /// One that nobody has claimed yet, and that takes no turns.
+    fn new(endpoint: Arc<str>, due: Timestamp, envelope: Envelope, body: Arc<str>) -> Self {
+        Self {
+            endpoint,
+            not_before: due,
+            place: due,
+            turn: None,
+            epoch: 0,
+            held: false,
+            alone: false,
+            lost_leases: 0,
+            unknown_since: None,
+            envelope,
+            body,
+        }
+    }
+}
+
 /// A dead letter, where it goes when it is redriven, and its place among those of its turn.
 #[derive(Debug, Clone)]
 pub(super) struct Dead {
@@ -97,19 +116,8 @@ impl State {
         for one in outgoing {
             let mut envelope = one.envelope.clone();
             envelope.expires_at = one.expires_in.map(|time| now + time).or(envelope.expires_at);
-            self.insert(Row {
-                endpoint: Arc::clone(&one.endpoint),
-                not_before: now + one.delay,
-                place: now + one.delay,
-                turn: one.turn.clone(),
-                epoch: 0,
-                held: false,
-                alone: false,
-                lost_leases: 0,
-                unknown_since: None,
-                envelope,
-                body: Arc::clone(&one.body),
-            });
+            let row = Row::new(Arc::clone(&one.endpoint), now + one.delay, envelope, Arc::clone(&one.body));
+            self.insert(Row { turn: one.turn.clone(), ..row });
         }
     }
 
@@ -255,20 +263,9 @@ impl State {
         }
         (envelope.attempt, envelope.crashes, envelope.expires_at) = (0, 0, None);
         envelope.redrives += 1;
-        self.insert(Row {
-            endpoint: Arc::clone(&endpoint),
-            not_before: now,
-            // Before those that were sent with it, though its id is now a later one.
-            place: place - Duration::from_micros(1),
-            turn,
-            epoch: 0,
-            held: false,
-            alone: false,
-            lost_leases: 0,
-            unknown_since: None,
-            envelope,
-            body: letter.body,
-        });
+        // Before those that were sent with it, though its id is now a later one.
+        let place = place - Duration::from_micros(1);
+        self.insert(Row { place, turn, ..Row::new(Arc::clone(&endpoint), now, envelope, letter.body) });
         Some(endpoint)
     }
 
