@@ -10,6 +10,7 @@
     reason = "a benchmark prints, and stops at the first error"
 )]
 
+mod by_hand;
 mod disk;
 mod idle;
 mod memory;

@@ -1,4 +1,5 @@
-//! Messages whose handler writes a row through `Tx` and sends one message, beside clients that commit one row each.
+//! Messages whose handler writes a row through `Tx` and sends one message, beside clients that commit one row each, and beside
+//! clients that do the same by hand.
 
 use std::time::{Duration, Instant};
 
@@ -7,6 +8,7 @@ use wharf::{Bus, Key, Message, Module, Msg, Result, Tx, Worker};
 use wharf_postgres::{PostgresOptions, PostgresTx};
 
 use crate::{
+    by_hand,
     meter::Meter,
     place::{Happened, Place, TAKES, fill},
     table::{Table, Take},
@@ -31,7 +33,7 @@ impl Message for Noted {
     }
 }
 
-const TABLE: &str =
+pub(crate) const TABLE: &str =
     "CREATE TABLE IF NOT EXISTS notes (id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY, number BIGINT NOT NULL)";
 
 /// How handlers' transactions are committed.
@@ -65,13 +67,16 @@ impl Case {
 
 pub(crate) async fn measure(place: &Place, table: &mut Table) {
     for case in CASES {
-        let (mut ours, mut raw) = (Vec::new(), Vec::new());
+        let (mut ours, mut raw, mut by_hand) = (Vec::new(), Vec::new(), Vec::new());
+        let clients = case.at_once.min(RAW_CLIENTS_MAX);
         for _ in 0..TAKES {
-            raw.push(raw_rate(place, case.at_once.min(RAW_CLIENTS_MAX)).await);
+            raw.push(raw_rate(place, clients).await);
             let total = if case.at_once == 1 { TOTAL / 4 } else { TOTAL };
+            by_hand.push(by_hand::rate(place, clients, total).await);
             ours.push(our_rate(place, case, total).await);
         }
         table.rate(&case.name(), &ours, &raw);
+        table.rate("    beside the same written by hand", &ours, &by_hand);
     }
 }
 

@@ -13,10 +13,32 @@ use crate::{
 };
 
 /// How a delivery ended, and the delivery.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(crate) struct Ended {
     pub(crate) settlement: Settlement,
     pub(crate) delivery: Arc<Delivery>,
+}
+
+/// Deliveries that are settled together, each at the place of its settlement.
+#[derive(Debug)]
+pub(crate) struct Batch {
+    pub(crate) settlements: Vec<Settlement>,
+    deliveries: Vec<Arc<Delivery>>,
+}
+
+impl FromIterator<Ended> for Batch {
+    fn from_iter<I: IntoIterator<Item = Ended>>(ended: I) -> Self {
+        let (settlements, deliveries) =
+            ended.into_iter().map(|Ended { settlement, delivery }| (settlement, delivery)).unzip();
+        Self { settlements, deliveries }
+    }
+}
+
+impl Batch {
+    pub(crate) fn into_ended(self) -> impl DoubleEndedIterator<Item = Ended> {
+        let both = self.settlements.into_iter().zip(self.deliveries);
+        both.map(|(settlement, delivery)| Ended { settlement, delivery })
+    }
 }
 
 /// What a claim brought.
@@ -46,32 +68,29 @@ impl Runtime {
     }
 
     /// Settles a batch; for each whether it was still ours.
-    pub(crate) async fn settle(&self, endpoint: &Arc<str>, batch: &[Ended]) -> Result<Vec<bool>, Error> {
-        let settlements = batch.iter().map(|ended| ended.settlement.clone());
-        let Some(transport) = &self.via else {
-            return self.engine.settle(&settlements.collect::<Vec<_>>()).await;
-        };
+    pub(crate) async fn settle(&self, endpoint: &Arc<str>, batch: &Batch) -> Result<Vec<bool>, Error> {
+        let Some(transport) = &self.via else { return self.engine.settle(&batch.settlements).await };
         self.commit_endings(endpoint, batch).await?;
-        let acknowledged: Vec<_> = settlements.map(acknowledgement).collect();
+        let acknowledged: Vec<_> = batch.settlements.iter().map(acknowledgement).collect();
         transport.settle(&acknowledged).await
     }
 
     /// Commits in the store what becomes of these deliveries, as far as it is not committed yet: they come again, or
     /// are dead letters, or are handled and have sent something. One commit for all.
-    async fn commit_endings(&self, endpoint: &Arc<str>, batch: &[Ended]) -> Result<(), Error> {
-        let endings: Vec<_> = batch.iter().filter_map(|ended| Some((ended, ending(&ended.settlement)?))).collect();
+    async fn commit_endings(&self, endpoint: &Arc<str>, batch: &Batch) -> Result<(), Error> {
+        let both = batch.settlements.iter().zip(&batch.deliveries);
+        let endings: Vec<_> = both.filter_map(|both| Some((both, ending(both.0)?))).collect();
         if endings.is_empty() {
             return Ok(());
         }
-        let receipt = |(ended, ending): &(&Ended, Ending)| Receipt {
-            round: Round::of(endpoint, &ended.delivery.envelope),
-            ending: *ending,
-        };
+        let receipts: Vec<_> = endings
+            .iter()
+            .map(|((_, delivery), ending)| Receipt { round: Round::of(endpoint, &delivery.envelope), ending: *ending })
+            .collect();
         let mut transaction = self.engine.begin().await?;
-        let new = transaction.note(&endings.iter().map(receipt).collect::<Vec<_>>()).await?;
+        let new = transaction.note(&receipts).await?;
         let (mut outgoing, mut burials) = (Vec::new(), Vec::new());
-        for ((ended, _), _) in endings.iter().zip(new).filter(|(_, new)| *new) {
-            let Ended { settlement, delivery } = ended;
+        for (((settlement, delivery), _), _) in endings.iter().zip(new).filter(|(_, new)| *new) {
             match &settlement.outcome {
                 Outcome::Done => outgoing.extend_from_slice(&settlement.outgoing),
                 Outcome::Retry { delay, attempt } => outgoing.push(self.again(endpoint, delivery, *delay, *attempt)),
@@ -167,9 +186,9 @@ fn ending(settlement: &Settlement) -> Option<Ending> {
 }
 
 /// What the transport is told once the store has committed the rest.
-fn acknowledgement(settlement: Settlement) -> Settlement {
-    let outcome = match settlement.outcome {
-        Outcome::Return { delay } if delay.is_zero() => settlement.outcome,
+fn acknowledgement(settlement: &Settlement) -> Settlement {
+    let outcome = match &settlement.outcome {
+        Outcome::Return { delay } if delay.is_zero() => Outcome::Return { delay: *delay },
         Outcome::Done
         | Outcome::Retry { .. }
         | Outcome::Return { .. }

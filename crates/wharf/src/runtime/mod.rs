@@ -14,9 +14,9 @@ mod timers;
 mod vitals;
 
 pub(crate) use deliver::{Delivered, deliver};
-pub(crate) use inbox::{Ended, prune_inbox};
 #[cfg(feature = "testing")]
-pub(crate) use inbox::{Taken, done};
+pub(crate) use inbox::{Batch, Taken, done};
+pub(crate) use inbox::{Ended, prune_inbox};
 pub(crate) use lookout::Lookout;
 pub(crate) use prune::{PRUNE, PRUNE_EVERY, prune};
 pub(crate) use pump::{Phase, pump};

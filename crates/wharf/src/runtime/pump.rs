@@ -28,7 +28,7 @@ use tokio::{sync::watch, task::JoinSet};
 
 use super::{
     Delivered, Ended, Lookout, Runtime, deliver,
-    inbox::{Taken, done},
+    inbox::{Batch, Taken, done},
     survivors::Permit,
 };
 use crate::{
@@ -90,7 +90,7 @@ const TROUBLE_PAUSE: Duration = Duration::from_secs(1);
 type Ran = (Lease, Option<Delivered>);
 /// A claim's answer, and the permit it was made with.
 type Answered = (Option<Permit>, Result<Taken, Error>);
-type Settled = (Vec<Ended>, Result<Vec<bool>, Error>);
+type Settled = (Batch, Result<Vec<bool>, Error>);
 
 struct Pump {
     runtime: Runtime,
@@ -255,7 +255,7 @@ impl Pump {
         }
         let most = if self.to_settle_singly > 0 { 1 } else { self.runtime.limits.settle_batch_max_rows };
         self.to_settle_singly = self.to_settle_singly.saturating_sub(1);
-        let batch: Vec<_> = self.to_settle.drain(..most.min(self.to_settle.len())).collect();
+        let batch: Batch = self.to_settle.drain(..most.min(self.to_settle.len())).collect();
         let (runtime, endpoint) = (self.runtime.clone(), Arc::clone(&self.endpoint));
         self.settling = async move {
             let ours = runtime.settle(&endpoint.name, &batch).await;
@@ -354,7 +354,7 @@ impl Pump {
         };
         let (now, settled) = (self.runtime.post.clock.now(), ours.iter().filter(|ours| **ours).count());
         self.runtime.vitals.settled(&self.endpoint.name, now, settled as u64);
-        for (Ended { settlement, .. }, ours) in batch.iter().zip(ours) {
+        for (settlement, ours) in batch.settlements.iter().zip(ours) {
             match ours {
                 true => self.let_go(settlement),
                 false => self.on_stale(settlement.lease),
@@ -362,30 +362,26 @@ impl Pump {
         }
     }
 
-    fn on_unsettled(&mut self, batch: Vec<Ended>, error: &Error, phase: Phase) {
+    fn on_unsettled(&mut self, batch: Batch, error: &Error, phase: Phase) {
         self.stumble("settle", error);
         if phase == Phase::Abandoning {
             // The leases run out by themselves.
-            batch.iter().for_each(|ended| self.forget(ended.settlement.lease));
+            batch.settlements.iter().for_each(|settlement| self.forget(settlement.lease));
             return;
         }
-        let batch = match batch.as_slice() {
-            [alone] if error.code() == Code::ENGINE_FAILED => {
-                vec![Ended {
-                    settlement: self.refused(&alone.settlement, error),
-                    delivery: Arc::clone(&alone.delivery),
-                }]
+        let refused = error.code() == Code::ENGINE_FAILED;
+        let alone = refused && batch.settlements.len() == 1;
+        if refused && !alone {
+            self.to_settle_singly = batch.settlements.len();
+        } else if !refused {
+            self.settle_at = self.runtime.post.clock.now() + TROUBLE_PAUSE;
+        }
+        for Ended { mut settlement, delivery } in batch.into_ended().rev() {
+            if alone {
+                settlement = self.refused(&settlement, error);
             }
-            _ if error.code() == Code::ENGINE_FAILED => {
-                self.to_settle_singly = batch.len();
-                batch
-            }
-            _ => {
-                self.settle_at = self.runtime.post.clock.now() + TROUBLE_PAUSE;
-                batch
-            }
-        };
-        batch.into_iter().rev().for_each(|ended| self.to_settle.push_front(ended));
+            self.to_settle.push_front(Ended { settlement, delivery });
+        }
     }
 
     /// What becomes of a delivery whose settlement the engine refuses even by itself, as it sends what cannot be stored.

@@ -1,7 +1,7 @@
 //! Drives a whole worker one delivery at a time, on a clock that the test winds.
 #![expect(clippy::panic, reason = "a test fails by panicking")]
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{fmt, iter, sync::Arc, time::Duration};
 
 use super::{ManualClock, transcript::Transcript};
 use crate::{
@@ -9,7 +9,7 @@ use crate::{
     Worker,
     endpoint::EndpointDefinition,
     ports::{Claim, Engine},
-    runtime::{Delivered, Ended, Runtime, Taken, deliver, done, fire_schedule},
+    runtime::{Batch, Delivered, Ended, Runtime, Taken, deliver, done, fire_schedule},
     saga::read_stored,
     worker::ReadyWorker,
 };
@@ -220,8 +220,9 @@ impl Harness {
             | Delivered::Failed(settlement, _)
             | Delivered::Noted(settlement, _)
             | Delivered::Repeated(settlement) => {
-                let ended = [Ended { settlement: settlement.clone(), delivery: Arc::clone(&delivery) }];
-                insist(async || runtime.settle(&endpoint.name, &ended).await).await == [true]
+                let ended = Ended { settlement: settlement.clone(), delivery: Arc::clone(&delivery) };
+                let batch: Batch = iter::once(ended).collect();
+                insist(async || runtime.settle(&endpoint.name, &batch).await).await == [true]
             }
         };
         // A relay that does its work is no part of the story.
