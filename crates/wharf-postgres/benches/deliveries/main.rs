@@ -1,7 +1,7 @@
 //! `cargo xtask bench deliveries`: the engine beside what the same server does without it, in the same run.
 //!
 //! Rates are medians of three. The ratio is what to read: the machine and its disk make the rest. After `--` may come
-//! `quick`, to leave the backlog of a million out, and which parts: `noop`, `work`, `saga`, `idle`, `memory`, `profile`.
+//! `quick`, to leave the backlog of a million out, and which parts: `noop`, `work`, `idle`, `memory`, `profile`.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -34,7 +34,7 @@ use table::Table;
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
 
-const PARTS: [&str; 7] = ["quick", "memory", "noop", "work", "saga", "idle", "profile"];
+const PARTS: [&str; 6] = ["quick", "memory", "noop", "work", "idle", "profile"];
 
 fn main() {
     let parts: Vec<String> = env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
@@ -58,8 +58,6 @@ fn main() {
         }
         if wanted("work") {
             work::measure(&place, &mut table).await;
-        }
-        if wanted("saga") {
             saga::measure(&place, &mut table).await;
         }
         if wanted("idle") {
