@@ -38,6 +38,8 @@ pub(crate) struct Place {
 struct Consuming {
     endpoint: Arc<str>,
     queue: ShortString,
+    /// What the names of exchanges begin with.
+    prefix: String,
     channel: Channel,
     consumer: Consumer,
     place: Place,
@@ -55,7 +57,14 @@ impl Intake {
             channel.basic_consume(queue.clone(), ShortString::default(), options, FieldTable::default()).await;
         let consumer = consumer.map_err(|error| failed(&what("consume from"), error))?;
         let (looks, looked) = mpsc::channel(8);
-        let consuming = Consuming { endpoint: Arc::from(endpoint), queue, channel, consumer, place };
+        let consuming = Consuming {
+            endpoint: Arc::from(endpoint),
+            queue,
+            prefix: topology.prefix().to_owned(),
+            channel,
+            consumer,
+            place,
+        };
         tokio::spawn(consuming.run(looked));
         Ok(Self { looks })
     }
@@ -116,7 +125,8 @@ impl Consuming {
 
     fn shelve(&self, delivery: Delivery) {
         let Delivery { properties, exchange, data, acker, redelivered: again, .. } = delivery;
-        let (envelope, body) = wire::read(&properties, exchange.as_str(), data, self.place.clock.now());
+        let message = exchange.as_str().strip_prefix(&self.prefix).unwrap_or(exchange.as_str());
+        let (envelope, body) = wire::read(&properties, message, data, self.place.clock.now());
         self.place.shelves.add(&self.endpoint, Handed { envelope, body, acker, again });
         self.place.wakeups.wake([&*self.endpoint]);
     }

@@ -45,6 +45,10 @@ impl Topology {
         }
     }
 
+    pub(crate) fn prefix(&self) -> &str {
+        &self.prefix
+    }
+
     /// The queue of an endpoint.
     pub(crate) fn queue(&self, endpoint: &str) -> Result<ShortString, Error> {
         short(format!("{}{endpoint}", self.prefix))

@@ -56,15 +56,10 @@ pub(crate) fn properties(outgoing: &Outgoing) -> BasicProperties {
         .with_headers(headers)
 }
 
-/// Reads a message that came by `exchange`.
-pub(crate) fn read(
-    properties: &BasicProperties,
-    exchange: &str,
-    body: Vec<u8>,
-    now: Timestamp,
-) -> (Envelope, Arc<str>) {
+/// Reads a message that came by the exchange of the name `sent_as`.
+pub(crate) fn read(properties: &BasicProperties, sent_as: &str, body: Vec<u8>, now: Timestamp) -> (Envelope, Arc<str>) {
     let headers = Headers(properties.headers().as_ref());
-    let name = properties.kind().as_ref().map_or(exchange, ShortString::as_str);
+    let name = properties.kind().as_ref().map_or(sent_as, ShortString::as_str);
     let id = properties.message_id().as_ref().and_then(|id| Uuid::parse_str(id.as_str()).ok());
     let trail = headers.text(TRAIL).and_then(|json| serde_json::from_str(&json).ok());
     let envelope = Envelope {

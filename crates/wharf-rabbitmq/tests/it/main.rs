@@ -3,6 +3,10 @@
 
 mod broker;
 mod conformance;
-#[expect(dead_code, reason = "the tests of wharf use more of it")]
+mod connecting;
+mod foreign;
 #[path = "../../../wharf/tests/shared/on_memory.rs"]
 mod on_memory;
+mod proxy;
+mod set_aside;
+mod torn;
