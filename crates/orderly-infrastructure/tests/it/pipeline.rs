@@ -54,8 +54,16 @@ async fn open_between(
             warehouse: ports.warehouse.clone(),
             settings: orderly_inventory::Settings::default(),
         }))
-        .module(orderly_payments::module(orderly_payments::Ports { ledger: ports.ledger.clone(), gateway }))
-        .module(orderly_shipping::module(orderly_shipping::Ports { shipments: ports.shipments.clone(), carrier }))
+        .module(orderly_payments::module(orderly_payments::Ports {
+            ledger: ports.ledger.clone(),
+            gateway,
+            settings: orderly_payments::Settings::default(),
+        }))
+        .module(orderly_shipping::module(orderly_shipping::Ports {
+            shipments: ports.shipments.clone(),
+            carrier,
+            settings: orderly_shipping::Settings::default(),
+        }))
         .module(orderly_notifications::module(orderly_notifications::Ports { outbox: ports.outbox.clone() }));
     let app = Harness::start(worker, stage.clock()).await;
     let mug =

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use orderly_contracts::{CaptureId, OrderId};
 use wharf::{Result, Tenant, Tx};
 
-use super::{Capture, PaymentGateway};
+use super::{Capture, PaymentGateway, Settings};
 use crate::domain::{AttemptState, Intent};
 
 /// What the module works with.
@@ -16,6 +16,8 @@ pub struct Ports {
     pub ledger: Arc<dyn Ledger>,
     /// Who takes the money.
     pub gateway: Arc<dyn PaymentGateway>,
+    /// What can be configured.
+    pub settings: Settings,
 }
 
 /// Where intents and attempts are written.
