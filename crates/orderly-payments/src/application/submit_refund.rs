@@ -71,7 +71,7 @@ async fn ask(ports: &Ports, refund: &Refund, is_repeat: bool) -> Result<Before, 
         if given_back == amount {
             return Ok(Before::Heard);
         }
-        // Not what was asked for: it stays open, and somebody reads of it every hour.
+        // Not what was asked for: it stays open, and somebody reads of it each time.
         return Err(GatewayError(format!("it says that {given_back} was given back under {key}, and not {amount}")));
     }
     let payment = PaymentKey { order: key.order, intent: IntentNumber::FIRST };
