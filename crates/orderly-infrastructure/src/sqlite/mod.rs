@@ -47,6 +47,10 @@ mod notifications;
 mod orders;
 #[path = "../both/overview.rs"]
 mod overview;
+#[path = "../both/refunds.rs"]
+mod refunds;
+#[path = "../both/returns.rs"]
+mod returns;
 #[path = "../both/shipments.rs"]
 mod shipments;
 #[path = "../both/stockroom.rs"]
@@ -108,5 +112,6 @@ const MIGRATIONS: Migrations = Migrations::of(
         ("notifications", include_str!("../../migrations/sqlite/0006_notifications.sql")),
         ("identity", include_str!("../../migrations/sqlite/0007_identity.sql")),
         ("orders under way", include_str!("../../migrations/sqlite/0008_orders_under_way.sql")),
+        ("returns", include_str!("../../migrations/sqlite/0009_returns.sql")),
     ],
 );
