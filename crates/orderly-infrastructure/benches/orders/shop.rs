@@ -49,6 +49,7 @@ impl Shop {
         let ports = Infrastructure::connect(&settings).await.unwrap();
         let orders = orderly_orders::Ports {
             book: ports.book.clone(),
+            returns: ports.returns.clone(),
             catalog: ports.catalog.clone(),
             settings: orderly_orders::Settings::default(),
         };
@@ -138,7 +139,11 @@ async fn worker(ports: &Infrastructure, orders: &orderly_orders::Ports) -> wharf
             warehouse: ports.warehouse,
             settings: orderly_inventory::Settings::default(),
         }))
-        .module(orderly_payments::module(orderly_payments::Ports { ledger: ports.ledger, gateway: ports.gateway }))
+        .module(orderly_payments::module(orderly_payments::Ports {
+            ledger: ports.ledger,
+            refunds: ports.refunds,
+            gateway: ports.gateway,
+        }))
         .module(orderly_shipping::module(orderly_shipping::Ports {
             shipments: ports.shipments,
             carrier: ports.carrier,
