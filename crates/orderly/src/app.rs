@@ -4,10 +4,10 @@ use std::{future::Future, sync::Arc};
 
 use anyhow::Context;
 use orderly_infrastructure::{Database, Infrastructure, Settings, Simulators};
-use orderly_orders::domain::OrderLimits;
+use orderly_orders::{Deadlines, domain::OrderLimits};
 use wharf::{Client, Ended, Limits, ReadyWorker, SystemClock};
 
-use crate::config::Config;
+use crate::config::{Config, PaymentWaits};
 
 /// Everything there is, ready to run: adapters, use cases, and a worker that has not started yet.
 pub(crate) struct App {
@@ -46,10 +46,12 @@ impl App {
                 ledger: Arc::clone(&infrastructure.ledger),
                 refunds: Arc::clone(&infrastructure.refunds),
                 gateway: Arc::clone(&infrastructure.gateway),
+                settings: payment_settings(config),
             }))
             .module(orderly_shipping::module(orderly_shipping::Ports {
                 shipments: Arc::clone(&infrastructure.shipments),
                 carrier: Arc::clone(&infrastructure.carrier),
+                settings: config.shipping.settings(),
             }))
             .module(orderly_notifications::module(orderly_notifications::Ports {
                 outbox: Arc::clone(&infrastructure.outbox),
@@ -94,6 +96,8 @@ pub(crate) fn settings(config: &Config) -> Settings {
             payment_delay: config.payments.delay,
             approval_rate: config.payments.approval_rate,
             pending_rate: config.payments.pending_rate,
+            ask_again_min: config.payments.waits.ask_again_min,
+            ask_again_max: config.payments.waits.ask_again_max,
             payment_lost_rate: config.payments.lost_rate,
             delivery_delay: config.carrier.delivery_delay,
             refusal_rate: config.carrier.refusal_rate,
@@ -110,11 +114,31 @@ fn limits(config: &Config) -> Limits {
     limits
 }
 
-fn order_settings(config: &Config) -> orderly_orders::Settings {
+pub(crate) fn order_settings(config: &Config) -> orderly_orders::Settings {
     orderly_orders::Settings {
         limits: OrderLimits { lines_max: config.orders.lines_max, quantity_max: config.orders.quantity_max },
         trust_client_prices: config.pricing.trust_client,
+        deadlines: deadlines(config),
         stale_after: config.expiry.stale_after,
         expiry_sweep_period: config.expiry.interval,
+        expiry_start_delay: config.expiry.start_delay,
     }
+}
+
+fn deadlines(config: &Config) -> Deadlines {
+    let fulfilment = &config.fulfilment;
+    Deadlines {
+        overall: fulfilment.overall,
+        payment: fulfilment.payment_inquiry,
+        shipping: fulfilment.shipping_inquiry,
+        shipping_retries_max: fulfilment.shipping_retries_max,
+        delivery: fulfilment.delivery,
+        undoing: fulfilment.undoing,
+        alarm: fulfilment.attention_period,
+    }
+}
+
+pub(crate) fn payment_settings(config: &Config) -> orderly_payments::Settings {
+    let PaymentWaits { retry_delays, inquiry_period, refund_period, .. } = config.payments.waits;
+    orderly_payments::Settings { retry_delays, inquiry_period, refund_period }
 }

@@ -143,10 +143,12 @@ async fn worker(ports: &Infrastructure, orders: &orderly_orders::Ports) -> wharf
             ledger: ports.ledger,
             refunds: ports.refunds,
             gateway: ports.gateway,
+            settings: orderly_payments::Settings::default(),
         }))
         .module(orderly_shipping::module(orderly_shipping::Ports {
             shipments: ports.shipments,
             carrier: ports.carrier,
+            settings: orderly_shipping::Settings::default(),
         }))
         .module(orderly_notifications::module(orderly_notifications::Ports { outbox: ports.outbox }))
         .ready()

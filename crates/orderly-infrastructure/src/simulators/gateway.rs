@@ -17,9 +17,14 @@ use super::{
 };
 use crate::Simulators;
 
-/// Who never gets an answer is first told to ask again after this long, then each time after as long as has passed.
-const ASK_AGAIN_MIN: Duration = Duration::from_secs(5);
-const ASK_AGAIN_MAX: Duration = Duration::from_secs(60);
+/// When the provider is asked, and how it lets itself be asked again while it has not decided.
+#[derive(Debug, Clone, Copy)]
+struct Call {
+    now: Timestamp,
+    /// First after this long, then each time after as long as has passed.
+    ask_again_min: Duration,
+    ask_again_max: Duration,
+}
 
 /// A payment provider that draws lots.
 #[derive(Debug)]
@@ -33,19 +38,24 @@ impl SimulatedGateway {
     pub(super) fn new(books: Books, simulators: Simulators, clock: Arc<dyn Clock>) -> Self {
         Self { books, simulators, clock }
     }
+
+    fn call(&self) -> Call {
+        let Simulators { ask_again_min, ask_again_max, .. } = self.simulators;
+        Call { now: self.clock.now(), ask_again_min, ask_again_max }
+    }
 }
 
 #[async_trait]
 impl PaymentGateway for SimulatedGateway {
     async fn submit(&self, key: PaymentKey, amount: Money) -> Result<Answer, GatewayError> {
-        let now = self.clock.now();
+        let call = self.call();
         let payment = Payment {
             amount,
             outcome: Outcome::draw(&self.simulators, key),
-            submitted_at: now,
-            answer_at: now + self.simulators.payment_delay,
+            submitted_at: call.now,
+            answer_at: call.now + self.simulators.payment_delay,
         };
-        let heard = self.books.enter(Submit { key, payment, now }).await??;
+        let heard = self.books.enter(Submit { key, payment, call }).await??;
         let lost_rate = self.simulators.payment_lost_rate;
         if heard.is_new && is_lost(&self.simulators, lost_rate, key.order, &key.to_string()) {
             return Err(GatewayError("the answer was lost".to_owned()));
@@ -54,11 +64,11 @@ impl PaymentGateway for SimulatedGateway {
     }
 
     async fn inquire(&self, key: PaymentKey) -> Result<Inquiry, GatewayError> {
-        Ok(self.books.enter(Inquire { key, now: self.clock.now() }).await?)
+        Ok(self.books.enter(Inquire { key, call: self.call() }).await?)
     }
 
     async fn void(&self, key: PaymentKey) -> Result<Voided, GatewayError> {
-        Ok(self.books.enter(Void { key, now: self.clock.now() }).await?)
+        Ok(self.books.enter(Void { key, call: self.call() }).await?)
     }
 
     async fn refund(&self, key: PaymentKey) -> Result<(), GatewayError> {
@@ -89,7 +99,7 @@ struct Submit {
     key: PaymentKey,
     /// As it is booked if this key is new.
     payment: Payment,
-    now: Timestamp,
+    call: Call,
 }
 
 /// A submission that was heard.
@@ -103,7 +113,7 @@ impl Entry for Submit {
     type Answer = Result<Heard, GatewayError>;
 
     async fn write(self, book: &mut SqliteConnection) -> sqlx::Result<Self::Answer> {
-        let Self { key, payment, now } = self;
+        let Self { key, payment, call } = self;
         if is_voided(book, key).await? {
             return Ok(Ok(Heard { answer: voided(), is_new: false }));
         }
@@ -117,14 +127,14 @@ impl Entry for Submit {
                 (payment, true)
             }
         };
-        let answer = answer(book, key, &known, now).await?;
+        let answer = answer(book, key, &known, call).await?;
         Ok(Ok(Heard { answer, is_new }))
     }
 }
 
 struct Inquire {
     key: PaymentKey,
-    now: Timestamp,
+    call: Call,
 }
 
 impl Entry for Inquire {
@@ -135,7 +145,7 @@ impl Entry for Inquire {
             return Ok(Inquiry::Known(voided()));
         }
         match find(book, self.key).await? {
-            Some(payment) => answer(book, self.key, &payment, self.now).await.map(Inquiry::Known),
+            Some(payment) => answer(book, self.key, &payment, self.call).await.map(Inquiry::Known),
             None => Ok(Inquiry::Unknown),
         }
     }
@@ -143,7 +153,7 @@ impl Entry for Inquire {
 
 struct Void {
     key: PaymentKey,
-    now: Timestamp,
+    call: Call,
 }
 
 impl Entry for Void {
@@ -153,13 +163,13 @@ impl Entry for Void {
         // Nobody has asked since the answer came due: the money is taken all the same.
         if !is_voided(book, self.key).await?
             && let Some(payment) = find(book, self.key).await?
-            && let Answer::Approved(capture) = answer(book, self.key, &payment, self.now).await?
+            && let Answer::Approved(capture) = answer(book, self.key, &payment, self.call).await?
         {
             return Ok(Voided::Captured(capture));
         }
         sqlx::query("INSERT INTO voids (key, voided_at) VALUES ($1, $2) ON CONFLICT (key) DO NOTHING")
             .bind(self.key.to_string())
-            .bind(self.now.as_micros())
+            .bind(self.call.now.as_micros())
             .execute(book)
             .await?;
         Ok(Voided::NothingTaken)
@@ -266,12 +276,8 @@ struct Payment {
 }
 
 /// What the provider says of it now.
-async fn answer(
-    book: &mut SqliteConnection,
-    key: PaymentKey,
-    payment: &Payment,
-    now: Timestamp,
-) -> sqlx::Result<Answer> {
+async fn answer(book: &mut SqliteConnection, key: PaymentKey, payment: &Payment, call: Call) -> sqlx::Result<Answer> {
+    let Call { now, ask_again_min, ask_again_max } = call;
     if now < payment.answer_at {
         return Ok(Answer::Pending { ask_again_after: payment.answer_at.since(now) });
     }
@@ -280,7 +286,7 @@ async fn answer(
         Outcome::Declined => Answer::Declined { reason: "the card was declined".to_owned() },
         Outcome::Pending => {
             let waited = now.since(payment.submitted_at);
-            Answer::Pending { ask_again_after: waited.clamp(ASK_AGAIN_MIN, ASK_AGAIN_MAX) }
+            Answer::Pending { ask_again_after: waited.max(ask_again_min).min(ask_again_max) }
         }
     })
 }

@@ -62,8 +62,13 @@ pub(crate) async fn open_between(
             ledger: ports.ledger.clone(),
             refunds: ports.refunds.clone(),
             gateway,
+            settings: orderly_payments::Settings::default(),
         }))
-        .module(orderly_shipping::module(orderly_shipping::Ports { shipments: ports.shipments.clone(), carrier }))
+        .module(orderly_shipping::module(orderly_shipping::Ports {
+            shipments: ports.shipments.clone(),
+            carrier,
+            settings: orderly_shipping::Settings::default(),
+        }))
         .module(orderly_notifications::module(orderly_notifications::Ports { outbox: ports.outbox.clone() }));
     let app = Harness::start(worker, stage.clock()).await;
     let mug =

@@ -12,7 +12,7 @@ mod validate_order;
 
 pub use cancel_order::{CancelError, CancelOutcome, cancel_order};
 pub use expire_stale_orders::ExpireStaleOrders;
-pub use fulfilment::{Ending, Event, Fulfilment, OrderChange, State, Timer, Undoing};
+pub use fulfilment::{Deadlines, Ending, Event, Fulfilment, OrderChange, State, Timer, Undoing};
 pub use overview::{Overview, Pace, Totals};
 pub use place_order::{PlaceOrder, Placed, PlacementError, place_order};
 pub use ports::{Book, OrderFilter, OrderStep, OrderView, Orders, Ports, Returns, Settings, StoredOrder};
@@ -27,8 +27,8 @@ use record_fulfilment::FulfilmentRecorder;
 /// The module, as a worker runs it.
 pub fn module(ports: Ports) -> Module<Ports> {
     let recorder = FulfilmentRecorder { book: ports.book.clone() };
-    let sweep_period = ports.settings.expiry_sweep_period;
-    let fulfilment = SagaConsumer::<Fulfilment>::new(recorder)
+    let Settings { deadlines, expiry_start_delay, expiry_sweep_period, .. } = ports.settings;
+    let fulfilment = SagaConsumer::new(Fulfilment { deadlines }, recorder)
         .on(Event::Validated)
         .on(Event::Invalid)
         .on(Event::InventoryReserved)
@@ -55,5 +55,5 @@ pub fn module(ports: Ports) -> Module<Ports> {
             endpoint.saga(fulfilment).retry(Retry::exponential("saga", first, max, 12))
         })
         .consume("order-expiry", expire_stale_orders::expire_stale_orders)
-        .every(sweep_period, ExpireStaleOrders {})
+        .every_after(expiry_start_delay, expiry_sweep_period, ExpireStaleOrders {})
 }

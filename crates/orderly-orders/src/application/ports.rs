@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use orderly_contracts::{CustomerId, Money, OrderId, ReturnNumber, catalog::Catalog, orders::PlacedOrder};
 use wharf::{Result, Timestamp, Tx};
 
-use super::{OrderChange, StoredReturn};
+use super::{Deadlines, OrderChange, StoredReturn};
 use crate::domain::{CancelReason, ItemReturn, NewOrder, OrderLimits, OrderStatus, SoldLine};
 
 /// What the module works with.
@@ -29,10 +29,14 @@ pub struct Settings {
     pub limits: OrderLimits,
     /// Whether a client's prices are believed, as replaying an old file needs.
     pub trust_client_prices: bool,
+    /// How long fulfilment waits for what.
+    pub deadlines: Deadlines,
     /// An order before payment without an update for this long expires.
     pub stale_after: Duration,
     /// How often stale orders are looked for.
     pub expiry_sweep_period: Duration,
+    /// After its start a worker leaves that alone for so long.
+    pub expiry_start_delay: Duration,
 }
 
 impl Default for Settings {
@@ -40,8 +44,10 @@ impl Default for Settings {
         Self {
             limits: OrderLimits::default(),
             trust_client_prices: false,
+            deadlines: Deadlines::default(),
             stale_after: Duration::from_secs(600),
             expiry_sweep_period: Duration::from_secs(60),
+            expiry_start_delay: Duration::from_secs(5),
         }
     }
 }

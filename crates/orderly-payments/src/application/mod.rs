@@ -11,6 +11,7 @@ mod inquire_payment;
 mod ports;
 mod refund_capture;
 mod refund_return;
+mod settings;
 mod start_payment;
 mod submit_payment;
 mod submit_refund;
@@ -21,18 +22,15 @@ pub use hear_notice::{PaymentNews, PaymentNotice};
 pub use inquire_payment::InquirePayment;
 pub use ports::{Ledger, Ports, Refunds};
 pub use refund_capture::RefundCapture;
+pub use settings::Settings;
 pub use submit_payment::SubmitPayment;
 pub use submit_refund::SubmitRefund;
 
-use std::time::Duration;
-
 use wharf::{Module, Retry};
-
-/// Before each try but the first, and up to a quarter more.
-const RETRY_DELAYS: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(3), Duration::from_secs(7)];
 
 /// The module, as a worker runs it.
 pub fn module(ports: Ports) -> Module<Ports> {
+    let retry_delays = ports.settings.retry_delays;
     Module::new("payments", ports).endpoint("payment", |endpoint| {
         endpoint
             .consume("start-payment", start_payment::start_payment)
@@ -44,7 +42,7 @@ pub fn module(ports: Ports) -> Module<Ports> {
             .consume("refund-capture", refund_capture::refund_capture)
             .consume("refund-return", refund_return::refund_return)
             .consume("submit-refund", submit_refund::submit_refund)
-            .retry(Retry::fixed("payment", RETRY_DELAYS).with_jitter(0.25))
+            .retry(Retry::fixed("payment", retry_delays).with_jitter(0.25))
             .concurrency(32)
     })
 }

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use orderly_contracts::{CaptureId, OrderId};
 use wharf::{Result, Tenant, Tx};
 
-use super::{Capture, PaymentGateway};
+use super::{Capture, PaymentGateway, Settings};
 use crate::domain::{AttemptState, Intent, Refund, RefundKey};
 
 /// What the module works with.
@@ -18,6 +18,8 @@ pub struct Ports {
     pub refunds: Arc<dyn Refunds>,
     /// Who takes the money.
     pub gateway: Arc<dyn PaymentGateway>,
+    /// What can be configured.
+    pub settings: Settings,
 }
 
 /// Where intents and attempts are written.

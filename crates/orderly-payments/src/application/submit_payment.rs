@@ -7,7 +7,7 @@ use orderly_contracts::{OrderId, payments::PaymentFailed};
 use serde::{Deserialize, Serialize};
 use wharf::{Attempt, Bus, Envelope, Key, Kind, Message, Msg, Result, State, Tx, outside};
 
-use super::{Answer, GatewayError, InquirePayment, Inquiry, Ports, RETRY_DELAYS, inquire_payment::book_and_ask_again};
+use super::{Answer, GatewayError, InquirePayment, Inquiry, Ports, inquire_payment::book_and_ask_again};
 use crate::domain::{AttemptState, Intent, IntentState};
 
 /// Ask the provider for an order's payment.
@@ -75,7 +75,7 @@ async fn lost(ports: &Ports, tx: &mut Tx, bus: &Bus, submit: SubmitPayment, erro
     let SubmitPayment { order, attempt } = submit;
     tracing::warn!(%order, attempt, %error, "a payment attempt was lost");
     ports.ledger.note_attempt(tx, order, attempt, AttemptState::Lost).await?;
-    match RETRY_DELAYS.get(attempt.saturating_sub(1) as usize) {
+    match ports.settings.retry_delays.get(attempt.saturating_sub(1) as usize) {
         Some(&delay) => {
             let next = SubmitPayment { order, attempt: attempt + 1 };
             ports.ledger.note_attempt(tx, order, next.attempt, AttemptState::Submitted).await?;

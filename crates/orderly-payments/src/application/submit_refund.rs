@@ -1,17 +1,12 @@
 //! Asks the provider to give back what is owed for a return, for as long as it takes: nobody else asks for it. After a
 //! lost answer it first asks what became of the call before.
 
-use std::time::Duration;
-
 use orderly_contracts::{OrderId, ReturnNumber};
 use serde::{Deserialize, Serialize};
 use wharf::{Attempt, Bus, Envelope, Key, Kind, Message, Msg, Result, State, Tx, outside};
 
-use super::{GatewayError, Ports, RETRY_DELAYS};
+use super::{GatewayError, Ports};
 use crate::domain::{AttemptState, IntentNumber, PaymentKey, Refund, RefundKey};
-
-/// Once the usual retries are over.
-const ASK_AGAIN: Duration = Duration::from_secs(3_600);
 
 /// Ask the provider for the refund of a return.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -76,7 +71,7 @@ async fn ask(ports: &Ports, refund: &Refund, is_repeat: bool) -> Result<Before, 
         if given_back == amount {
             return Ok(Before::Heard);
         }
-        // Not what was asked for: it stays open, and somebody reads of it every hour.
+        // Not what was asked for: it stays open, and somebody reads of it each time.
         return Err(GatewayError(format!("it says that {given_back} was given back under {key}, and not {amount}")));
     }
     let payment = PaymentKey { order: key.order, intent: IntentNumber::FIRST };
@@ -89,14 +84,15 @@ async fn lost(ports: &Ports, tx: &mut Tx, bus: &Bus, submit: SubmitRefund, error
     let SubmitRefund { order, number, attempt } = submit;
     let key = RefundKey { order, number };
     ports.refunds.note_attempt(tx, key, attempt, AttemptState::Lost).await?;
-    let delay = match RETRY_DELAYS.get(attempt.saturating_sub(1) as usize) {
+    let delay = match ports.settings.retry_delays.get(attempt.saturating_sub(1) as usize) {
         Some(&delay) => {
             tracing::warn!(%order, %number, attempt, %error, "a refund was not answered");
             delay
         }
         None => {
-            tracing::error!(%order, %number, attempt, %error, "a refund is still not made; asked again in an hour");
-            ASK_AGAIN
+            let delay = ports.settings.refund_period;
+            tracing::error!(%order, %number, attempt, %error, ?delay, "a refund is still not made; asked again");
+            delay
         }
     };
     let next = SubmitRefund { attempt: attempt.saturating_add(1), ..submit };

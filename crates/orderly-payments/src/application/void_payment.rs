@@ -7,7 +7,7 @@ use orderly_contracts::{
 };
 use wharf::{Attempt, Bus, Msg, Permanent, Result, State, Tx, outside};
 
-use super::{GatewayError, Ports, RETRY_DELAYS, Voided, book_answer::dispute};
+use super::{GatewayError, Ports, Voided, book_answer::dispute};
 use crate::domain::{Intent, IntentNumber, IntentState, PaymentKey};
 
 pub(super) async fn void_payment(
@@ -22,7 +22,7 @@ pub(super) async fn void_payment(
     let taken_back = match outside(take_back(&ports, key)).await? {
         Ok(taken_back) => taken_back,
         // The saga raises the alarm, and asks again.
-        Err(error) if attempt.number as usize > RETRY_DELAYS.len() => {
+        Err(error) if attempt.number as usize > ports.settings.retry_delays.len() => {
             tracing::warn!(%order, %error, "the payment is not given back yet");
             return Ok(None);
         }

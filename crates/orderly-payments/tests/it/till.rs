@@ -15,7 +15,7 @@ use orderly_contracts::{
     },
 };
 use orderly_payments::{
-    Answer, Capture, GatewayError, Inquiry, Ledger, PaymentGateway, Ports, Refunds, Voided,
+    Answer, Capture, GatewayError, Inquiry, Ledger, PaymentGateway, Ports, Refunds, Settings, Voided,
     domain::{AttemptState, Intent, IntentState, PaymentKey, Refund, RefundKey},
 };
 use wharf::{
@@ -255,7 +255,12 @@ async fn take_note<M: Message>(_: Msg<M>) -> Result {
 pub(crate) async fn open() -> (Harness, Arc<FakeLedger>, Arc<ScriptedGateway>) {
     let clock = ManualClock::new();
     let (ledger, gateway) = (Arc::new(FakeLedger::default()), Arc::new(ScriptedGateway::default()));
-    let ports = Ports { ledger: ledger.clone(), refunds: ledger.clone(), gateway: gateway.clone() };
+    let ports = Ports {
+        ledger: ledger.clone(),
+        refunds: ledger.clone(),
+        gateway: gateway.clone(),
+        settings: Settings::default(),
+    };
     let saga = Module::new("saga", ()).endpoint("saga", |endpoint| {
         endpoint
             .consume("started", take_note::<PaymentStarted>)

@@ -3,6 +3,7 @@
 //! [`Config::read`] is the schema. It reads every setting once and names its key, its values and its meaning in that one
 //! place; which keys are known, what `.env.example` says and what a problem answers all follow from it.
 
+mod durations;
 mod example;
 mod problem;
 mod reader;
@@ -13,6 +14,7 @@ mod sources;
 mod tests;
 mod values;
 
+pub(crate) use durations::{Expiry, Fulfilment, PaymentWaits, Shipping};
 pub(crate) use example::example;
 pub(crate) use problem::Problems;
 pub(crate) use secret::Secret;
@@ -45,9 +47,11 @@ pub(crate) struct Config {
     pub(crate) jwt: Jwt,
     pub(crate) pricing: Pricing,
     pub(crate) orders: Orders,
+    pub(crate) fulfilment: Fulfilment,
     pub(crate) expiry: Expiry,
     pub(crate) inventory: Inventory,
     pub(crate) payments: Payments,
+    pub(crate) shipping: Shipping,
     pub(crate) carrier: Carrier,
     pub(crate) worker: Worker,
 }
@@ -86,12 +90,6 @@ pub(crate) struct Orders {
 }
 
 #[derive(Debug)]
-pub(crate) struct Expiry {
-    pub(crate) interval: Duration,
-    pub(crate) stale_after: Duration,
-}
-
-#[derive(Debug)]
 pub(crate) struct Inventory {
     pub(crate) monitoring_period: Duration,
 }
@@ -103,6 +101,7 @@ pub(crate) struct Payments {
     pub(crate) pending_rate: f64,
     pub(crate) lost_rate: f64,
     pub(crate) seed: u64,
+    pub(crate) waits: PaymentWaits,
 }
 
 #[derive(Debug)]
@@ -126,6 +125,7 @@ impl Config {
     pub(crate) fn load(sources: &Sources) -> Result<Self, Problems> {
         let mut reader = Reader::new(sources);
         let config = Self::read(&mut reader);
+        config.check_durations(&mut reader);
         reader.finish(config)
     }
 
@@ -203,18 +203,8 @@ impl Config {
                     "USD",
                 ),
             },
-            expiry: Expiry {
-                interval: read.or(
-                    Setting::new("expiry.interval_seconds", "1 to 86400", seconds)
-                        .meaning("How often orders without an update are looked for."),
-                    "60",
-                ),
-                stale_after: read.or(
-                    Setting::new("expiry.stale_after_seconds", "1 to 86400", seconds)
-                        .meaning("How long an unpaid order may go without an update."),
-                    "600",
-                ),
-            },
+            fulfilment: Fulfilment::read(read),
+            expiry: Expiry::read(read),
             inventory: Inventory {
                 monitoring_period: read.or(
                     Setting::new("inventory.monitoring_interval_seconds", "1 to 86400", seconds)
@@ -223,6 +213,7 @@ impl Config {
                 ),
             },
             payments: read_payments(read),
+            shipping: Shipping::read(read),
             carrier: read_carrier(read),
             worker: Worker {
                 lease: read.or(
@@ -290,6 +281,7 @@ fn read_payments(read: &mut Reader) -> Payments {
                 .meaning("What the simulated providers draw their answers from."),
             "1",
         ),
+        waits: PaymentWaits::read(read),
     };
     let sum = payments.approval_rate + payments.pending_rate;
     if sum > 1.0 {
