@@ -8,7 +8,7 @@ use orderly_identity::Users;
 use orderly_inventory::{Stockroom, Warehouse};
 use orderly_notifications::{Notifications, Outbox};
 use orderly_orders::{Book, Orders, Overview};
-use orderly_payments::{Ledger, PaymentGateway};
+use orderly_payments::{Ledger, PaymentGateway, Payments};
 use orderly_shipping::{Carrier, Shipments};
 use wharf_postgres::Postgres;
 use wharf_sqlite::Sqlite;
@@ -31,6 +31,7 @@ pub struct Infrastructure {
     pub warehouse: Arc<dyn Warehouse>,
     pub stock_levels: Arc<dyn StockLevels>,
     pub ledger: Arc<dyn Ledger>,
+    pub payments: Arc<dyn Payments>,
     pub gateway: Arc<dyn PaymentGateway>,
     pub shipments: Arc<dyn Shipments>,
     pub carrier: Arc<dyn Carrier>,
@@ -118,7 +119,7 @@ impl Infrastructure {
 
     fn of<A>(adapters: A, providers: Providers, engine: Engine) -> Self
     where
-        A: Book + Orders + Overview + Catalog + Products + Stockroom + Warehouse + StockLevels + Ledger,
+        A: Book + Orders + Overview + Catalog + Products + Stockroom + Warehouse + StockLevels + Ledger + Payments,
         A: Shipments + Outbox + Notifications + Users + 'static,
     {
         let adapters = Arc::new(adapters);
@@ -132,6 +133,7 @@ impl Infrastructure {
             warehouse: adapters.clone(),
             stock_levels: adapters.clone(),
             ledger: adapters.clone(),
+            payments: adapters.clone(),
             gateway: Arc::clone(&providers.gateway),
             shipments: adapters.clone(),
             carrier: Arc::clone(&providers.carrier),

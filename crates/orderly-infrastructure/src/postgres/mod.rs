@@ -48,6 +48,8 @@ mod notifications;
 mod orders;
 #[path = "../both/overview.rs"]
 mod overview;
+#[path = "../both/payments.rs"]
+mod payments;
 #[path = "../both/shipments.rs"]
 mod shipments;
 #[path = "../both/stockroom.rs"]

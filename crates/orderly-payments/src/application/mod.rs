@@ -13,6 +13,7 @@ mod refund_capture;
 mod settings;
 mod start_payment;
 mod submit_payment;
+mod totals;
 mod void_payment;
 
 pub use gateway::{Answer, Capture, GatewayError, Inquiry, PaymentGateway, Voided};
@@ -22,6 +23,7 @@ pub use ports::{Ledger, Ports};
 pub use refund_capture::RefundCapture;
 pub use settings::Settings;
 pub use submit_payment::SubmitPayment;
+pub use totals::{PaymentTotals, Payments};
 
 use wharf::{Module, Retry};
 

@@ -13,7 +13,6 @@ mod cancellations;
 mod draft;
 mod file;
 mod line;
-mod live;
 mod opening;
 mod outline;
 mod placing;
@@ -30,5 +29,4 @@ mod order_file;
 #[cfg(test)]
 mod whole_file;
 
-pub(crate) use live::without_bar;
 pub(crate) use run::run;

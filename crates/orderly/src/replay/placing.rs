@@ -6,28 +6,24 @@ use std::{
     time::Duration,
 };
 
-use anyhow::{Context, anyhow, bail};
-use orderly_contracts::{Currency, CustomerId, Money, OrderId, Tenant};
-use orderly_infrastructure::Infrastructure;
+use anyhow::{Context, bail};
+use orderly_contracts::{Currency, CustomerId, Money};
 use orderly_orders::{
-    CancelError, PlaceOrder, PlacementError, Ports, cancel_order,
+    PlaceOrder,
     domain::{Draft, DraftLine},
-    place_order,
 };
 use tokio::{
     sync::mpsc,
     task::{JoinError, JoinSet},
     time::MissedTickBehavior,
 };
-use wharf::Client;
 
 use super::{
     file::ReadError,
-    live::Live,
     opening::ProductIds,
     plan::{Cancellation, Invoice, Plan, Step},
 };
-use crate::stop::Stop;
+use crate::{live::Live, shop::Shop, stop::Stop};
 
 /// How often the database is asked how many orders are under way.
 const LOOK_PERIOD: Duration = Duration::from_millis(25);
@@ -36,20 +32,6 @@ const LOOK_PERIOD: Duration = Duration::from_millis(25);
 const WINDOW_PER_PLACEMENT: usize = 4;
 /// Steps that are read ahead of what is being placed, and looked up together.
 const STEPS_AHEAD_MAX: usize = 128;
-/// How often a step is tried whose failure may pass: a lost connection, a busy database.
-const ATTEMPTS_MAX: u32 = 5;
-/// Before the second attempt; doubled before each that follows.
-const RETRY_PAUSE: Duration = Duration::from_millis(100);
-
-/// What placing an order needs; shared by all that are being placed.
-pub(super) struct Shop {
-    pub(super) client: Client,
-    pub(super) infrastructure: Infrastructure,
-    pub(super) orders: Ports,
-    pub(super) tenant: Tenant,
-    pub(super) products: ProductIds,
-}
-
 /// How placing ended.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Ended {
@@ -61,6 +43,7 @@ pub(super) enum Ended {
 
 pub(super) struct Placing {
     shop: Arc<Shop>,
+    products: Arc<ProductIds>,
     concurrency: usize,
     /// Read, and not yet begun.
     ahead: VecDeque<Step>,
@@ -77,9 +60,10 @@ pub(super) struct Placing {
 }
 
 impl Placing {
-    pub(super) fn new(shop: Shop, concurrency: usize) -> Self {
+    pub(super) fn new(shop: Shop, products: ProductIds, concurrency: usize) -> Self {
         Self {
             shop: Arc::new(shop),
+            products: Arc::new(products),
             concurrency,
             ahead: VecDeque::new(),
             running: JoinSet::new(),
@@ -112,7 +96,7 @@ impl Placing {
                 _ = look.tick() => {
                     self.look().await?;
                     live.show(self.placed, self.under_way);
-                    if all_read && self.is_idle() && self.is_quiet().await? {
+                    if all_read && self.is_idle() && self.shop.is_quiet().await? {
                         return Ok(Ended::Done);
                     }
                 }
@@ -138,9 +122,17 @@ impl Placing {
             match step {
                 Step::Place(invoice) => {
                     self.placing.insert(Arc::clone(&invoice.number));
-                    self.running.spawn(async move { shop.place(invoice).await });
+                    let products = Arc::clone(&self.products);
+                    self.running.spawn(async move {
+                        let doing = format!("placing the order of invoice {}", invoice.number);
+                        shop.place(&doing, &wanted(&invoice, &products)?).await?;
+                        Ok(invoice.number)
+                    });
                 }
-                Step::Cancel(cancellation) => drop(self.running.spawn(async move { shop.cancel(cancellation).await })),
+                Step::Cancel(cancellation) => drop(self.running.spawn(async move {
+                    cancel(&shop, &cancellation).await?;
+                    Ok(cancellation.number)
+                })),
                 Step::Reject(_) => {}
             }
         }
@@ -181,21 +173,12 @@ impl Placing {
     async fn look(&mut self) -> anyhow::Result<()> {
         // Counted anew from here on: what commits while the question is being answered may be counted twice, never not.
         self.placed_since = 0;
-        let shop = &self.shop;
-        let under_way = shop.infrastructure.overview.under_way(&shop.tenant).await;
-        self.under_way = under_way.map_err(|failure| anyhow!("cannot count the orders under way: {failure}"))?;
+        self.under_way = self.shop.under_way().await?;
         Ok(())
     }
 
     fn is_idle(&self) -> bool {
         self.ahead.is_empty() && self.running.is_empty() && self.under_way + self.placed_since == 0
-    }
-
-    /// Whether nothing waits at any endpoint: an order that has ended may still leave stock to book and a customer to
-    /// tell.
-    async fn is_quiet(&self) -> anyhow::Result<bool> {
-        let depth = self.shop.client.depth().await?;
-        Ok(depth.iter().all(|endpoint| endpoint.due + endpoint.delayed + endpoint.held == 0))
     }
 }
 
@@ -208,93 +191,28 @@ fn read(plan: Plan, feed: &mpsc::Sender<Result<Step, ReadError>>) {
     }
 }
 
-impl Shop {
-    async fn place(&self, invoice: Invoice) -> anyhow::Result<Arc<str>> {
-        let number = Arc::clone(&invoice.number);
-        let wanted = self.wanted(&invoice)?;
-        persist(&format!("placing the order of invoice {number}"), || async {
-            let mut work = self.client.begin(&self.tenant)?;
-            match place_order(&self.orders, &mut work, &wanted).await {
-                Ok(_) => Ok(work.commit().await?),
-                Err(PlacementError::Refused(problems)) => Err(Refusal::Final(anyhow!(problems))),
-                Err(PlacementError::Failed(failure)) => Err(Refusal::Passing(anyhow!("{failure}"))),
-            }
-        })
-        .await?;
-        Ok(number)
-    }
-
-    /// Asks for the cancellation, unless the order has gone too far: then the database will show that it took no effect.
-    /// Asking again for what an earlier run asked for does no harm.
-    async fn cancel(&self, cancellation: Cancellation) -> anyhow::Result<Arc<str>> {
-        let Cancellation { number, of, .. } = cancellation;
-        let known = self.placed_under(&[&of]).await?;
-        let Some(&(_, order)) = known.first() else { bail!("the order of invoice {of} is gone from the database") };
-        persist(&format!("cancelling the order of invoice {of}"), || async {
-            let mut work = self.client.begin(&self.tenant)?;
-            match cancel_order(&self.orders, &mut work, order, None, Some(&number)).await {
-                Ok(_) => Ok(work.commit().await?),
-                Err(CancelError::TooLate(_)) => Ok(work.rollback().await?),
-                Err(unknown @ CancelError::Unknown(_)) => Err(Refusal::Final(anyhow!(unknown))),
-                Err(CancelError::Failed(failure)) => Err(Refusal::Passing(anyhow!("{failure}"))),
-            }
-        })
-        .await?;
-        Ok(number)
-    }
-
-    fn wanted(&self, invoice: &Invoice) -> anyhow::Result<PlaceOrder> {
-        let lines = invoice.lines.iter().map(|line| {
-            let product = self.products.get(&line.sku).with_context(|| format!("product {} is unknown", line.sku))?;
-            let unit_price = Some(Money::new(line.unit_price_minor, Currency::GBP));
-            Ok(DraftLine { product: *product, quantity: line.quantity, unit_price })
-        });
-        let draft = Draft {
-            customer: invoice.customer.map_or(CustomerId::WALK_IN, CustomerId),
-            currency: Currency::GBP,
-            status: None,
-            lines: lines.collect::<anyhow::Result<_>>()?,
-        };
-        Ok(PlaceOrder { draft, reference: Some(invoice.number.to_string()) })
-    }
-
-    async fn placed_under(&self, numbers: &[&str]) -> anyhow::Result<Vec<(String, OrderId)>> {
-        let placed = self.infrastructure.overview.placed_under(&self.tenant, numbers).await;
-        placed.map_err(|failure| anyhow!("cannot look up which invoices were placed: {failure}"))
-    }
+/// The order of an invoice, as it is asked for.
+fn wanted(invoice: &Invoice, products: &ProductIds) -> anyhow::Result<PlaceOrder> {
+    let lines = invoice.lines.iter().map(|line| {
+        let product = products.get(&line.sku).with_context(|| format!("product {} is unknown", line.sku))?;
+        let unit_price = Some(Money::new(line.unit_price_minor, Currency::GBP));
+        Ok(DraftLine { product: *product, quantity: line.quantity, unit_price })
+    });
+    let draft = Draft {
+        customer: invoice.customer.map_or(CustomerId::WALK_IN, CustomerId),
+        currency: Currency::GBP,
+        status: None,
+        lines: lines.collect::<anyhow::Result<_>>()?,
+    };
+    Ok(PlaceOrder { draft, reference: Some(invoice.number.to_string()) })
 }
 
-/// Why a step was not done.
-enum Refusal {
-    /// Trying again may help.
-    Passing(anyhow::Error),
-    /// It never will.
-    Final(anyhow::Error),
-}
-
-impl From<wharf::Error> for Refusal {
-    fn from(error: wharf::Error) -> Self {
-        Self::Passing(error.into())
-    }
-}
-
-/// Tries a step until it is done, a little later each time. An order goes by its invoice number and a cancellation may
-/// be asked for twice, so repeating what did happen after all does no harm.
-async fn persist<F>(doing: &str, mut step: impl FnMut() -> F) -> anyhow::Result<()>
-where
-    F: Future<Output = Result<(), Refusal>>,
-{
-    let mut pause = RETRY_PAUSE;
-    for attempt in 1.. {
-        match step().await {
-            Ok(()) => break,
-            Err(Refusal::Passing(error)) if attempt < ATTEMPTS_MAX => {
-                tracing::warn!(doing, attempt, error = format!("{error:#}"), ?pause, "failed; trying again");
-                tokio::time::sleep(pause).await;
-                pause *= 2;
-            }
-            Err(Refusal::Passing(error) | Refusal::Final(error)) => return Err(error.context(doing.to_owned())),
-        }
-    }
-    Ok(())
+/// Asks for the cancellation, unless the order has gone too far: then the database will show that it took no effect.
+/// Asking again for what an earlier run asked for does no harm.
+async fn cancel(shop: &Shop, cancellation: &Cancellation) -> anyhow::Result<()> {
+    let of = &cancellation.of;
+    let known = shop.placed_under(&[of]).await?;
+    let Some(&(_, order)) = known.first() else { bail!("the order of invoice {of} is gone from the database") };
+    let doing = format!("cancelling the order of invoice {of}");
+    shop.cancel(&doing, order, &cancellation.number).await
 }
