@@ -7,8 +7,8 @@ use orderly_contracts::{catalog::Catalog, inventory::StockLevels};
 use orderly_identity::Users;
 use orderly_inventory::{Stockroom, Warehouse};
 use orderly_notifications::{Notifications, Outbox};
-use orderly_orders::{Book, Orders, Overview};
-use orderly_payments::{Ledger, PaymentGateway, Payments};
+use orderly_orders::{Book, Orders, Overview, Returns};
+use orderly_payments::{Ledger, PaymentGateway, Payments, Refunds};
 use orderly_shipping::{Carrier, Shipments};
 use wharf_postgres::Postgres;
 use wharf_sqlite::Sqlite;
@@ -23,6 +23,7 @@ use crate::{
 #[derive(Clone)]
 pub struct Infrastructure {
     pub book: Arc<dyn Book>,
+    pub returns: Arc<dyn Returns>,
     pub orders: Arc<dyn Orders>,
     pub overview: Arc<dyn Overview>,
     pub catalog: Arc<dyn Catalog>,
@@ -32,6 +33,7 @@ pub struct Infrastructure {
     pub stock_levels: Arc<dyn StockLevels>,
     pub ledger: Arc<dyn Ledger>,
     pub payments: Arc<dyn Payments>,
+    pub refunds: Arc<dyn Refunds>,
     pub gateway: Arc<dyn PaymentGateway>,
     pub shipments: Arc<dyn Shipments>,
     pub carrier: Arc<dyn Carrier>,
@@ -119,12 +121,13 @@ impl Infrastructure {
 
     fn of<A>(adapters: A, providers: Providers, engine: Engine) -> Self
     where
-        A: Book + Orders + Overview + Catalog + Products + Stockroom + Warehouse + StockLevels + Ledger + Payments,
-        A: Shipments + Outbox + Notifications + Users + 'static,
+        A: Book + Returns + Orders + Overview + Catalog + Products + Stockroom + Warehouse + StockLevels,
+        A: Ledger + Payments + Refunds + Shipments + Outbox + Notifications + Users + 'static,
     {
         let adapters = Arc::new(adapters);
         Self {
             book: adapters.clone(),
+            returns: adapters.clone(),
             orders: adapters.clone(),
             overview: adapters.clone(),
             catalog: adapters.clone(),
@@ -134,6 +137,7 @@ impl Infrastructure {
             stock_levels: adapters.clone(),
             ledger: adapters.clone(),
             payments: adapters.clone(),
+            refunds: adapters.clone(),
             gateway: Arc::clone(&providers.gateway),
             shipments: adapters.clone(),
             carrier: Arc::clone(&providers.carrier),

@@ -5,6 +5,7 @@ pub mod domain;
 
 pub use application::{
     Book, CancelError, CancelOutcome, Deadlines, Ending, Event, ExpireStaleOrders, Fulfilment, OrderChange,
-    OrderFilter, OrderStep, OrderView, Orders, Overview, Pace, PlaceOrder, Placed, PlacementError, Ports, Settings,
-    State, StoredOrder, Timer, Totals, Undoing, cancel_order, module, place_order,
+    OrderFilter, OrderStep, OrderView, Orders, Overview, Pace, PlaceOrder, Placed, PlacementError, Ports, ReturnError,
+    ReturnItems, Returned, Returns, Settings, State, StoredOrder, StoredReturn, Timer, Totals, Undoing, cancel_order,
+    module, place_order, return_items,
 };

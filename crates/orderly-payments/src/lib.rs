@@ -5,5 +5,5 @@ pub mod domain;
 
 pub use application::{
     Answer, Capture, GatewayError, InquirePayment, Inquiry, Ledger, PaymentGateway, PaymentNews, PaymentNotice,
-    PaymentTotals, Payments, Ports, RefundCapture, Settings, SubmitPayment, Voided, module,
+    PaymentTotals, Payments, Ports, RefundCapture, Refunds, Settings, SubmitPayment, SubmitRefund, Voided, module,
 };

@@ -29,6 +29,7 @@ impl App {
         let infrastructure = Infrastructure::connect(&settings(config)).await?;
         let order_ports = orderly_orders::Ports {
             book: Arc::clone(&infrastructure.book),
+            returns: Arc::clone(&infrastructure.returns),
             catalog: Arc::clone(&infrastructure.catalog),
             settings: order_settings(config),
         };
@@ -44,6 +45,7 @@ impl App {
             .module(orderly_inventory::module(inventory_ports.clone()))
             .module(orderly_payments::module(orderly_payments::Ports {
                 ledger: Arc::clone(&infrastructure.ledger),
+                refunds: Arc::clone(&infrastructure.refunds),
                 gateway: Arc::clone(&infrastructure.gateway),
                 settings: payment_settings(config),
             }))

@@ -6,7 +6,10 @@ use anyhow::{Context, anyhow};
 use orderly_catalog::NewProduct;
 use orderly_contracts::{OrderId, ProductId, Tenant};
 use orderly_infrastructure::Infrastructure;
-use orderly_orders::{CancelError, Pace, PlaceOrder, PlacementError, Ports, Totals, cancel_order, place_order};
+use orderly_orders::{
+    CancelError, Pace, PlaceOrder, PlacementError, Ports, ReturnError, ReturnItems, Totals, cancel_order, place_order,
+    return_items,
+};
 use wharf::{Client, DeadLetterFilter, Timestamp};
 
 use crate::app::App;
@@ -85,6 +88,24 @@ impl Shop {
         .await
     }
 
+    /// Takes back a part of an order, once under its reference.
+    pub(crate) async fn take_back(&self, doing: &str, wanted: &ReturnItems) -> anyhow::Result<()> {
+        persist(doing, || async {
+            let mut work = self.client.begin(&self.tenant)?;
+            match return_items(&self.orders, &mut work, wanted, None).await {
+                Ok(_) => Ok(work.commit().await?),
+                Err(
+                    refused @ (ReturnError::Unknown(_)
+                    | ReturnError::NotReturnable(_)
+                    | ReturnError::Refused(_)
+                    | ReturnError::ReferenceTaken { .. }),
+                ) => Err(Refusal::Final(anyhow!(refused))),
+                Err(ReturnError::Failed(failure)) => Err(Refusal::Passing(anyhow!("{failure}"))),
+            }
+        })
+        .await
+    }
+
     /// The orders placed under these references; one without an order is absent.
     pub(crate) async fn placed_under(&self, references: &[&str]) -> anyhow::Result<Vec<(String, OrderId)>> {
         let placed = self.infrastructure.overview.placed_under(&self.tenant, references).await;
@@ -132,8 +153,8 @@ impl From<wharf::Error> for Refusal {
     }
 }
 
-/// Tries a step until it is done, a little later each time. An order goes by its reference and a cancellation may be
-/// asked for twice, so repeating what did happen after all does no harm.
+/// Tries a step until it is done, a little later each time. Orders and returns go by their references and a cancellation
+/// may be asked for twice, so repeating what did happen after all does no harm.
 async fn persist<F>(doing: &str, mut step: impl FnMut() -> F) -> anyhow::Result<()>
 where
     F: Future<Output = Result<(), Refusal>>,

@@ -50,6 +50,7 @@ impl Shop {
         let orders = orderly_orders::Ports {
             book: ports.book.clone(),
             catalog: ports.catalog.clone(),
+            returns: ports.returns.clone(),
             settings: orderly_orders::Settings::default(),
         };
         let worker = worker(&ports, &orders).await;
@@ -140,6 +141,7 @@ async fn worker(ports: &Infrastructure, orders: &orderly_orders::Ports) -> wharf
         }))
         .module(orderly_payments::module(orderly_payments::Ports {
             ledger: ports.ledger,
+            refunds: ports.refunds,
             gateway: ports.gateway,
             settings: orderly_payments::Settings::default(),
         }))

@@ -2,8 +2,15 @@
 
 use super::Check;
 
-pub(super) const CHECKS: &[Check] =
-    &[CAPTURED_WITHIN_TOTAL, LEDGER_BALANCES, LEDGER_AGREES, SHIPPED_IS_PAID, NOTHING_KEPT, NOTHING_HELD];
+pub(super) const CHECKS: &[Check] = &[
+    CAPTURED_WITHIN_TOTAL,
+    REFUNDED_WITHIN_CAPTURED,
+    LEDGER_BALANCES,
+    LEDGER_AGREES,
+    SHIPPED_IS_PAID,
+    NOTHING_KEPT,
+    NOTHING_HELD,
+];
 
 /// No more is taken than was meant to be, and no more is meant to be than the order costs. A tombstone, left by a void
 /// that came before the payment, means to take nothing, in whatever currency. Holds at every moment.
@@ -19,6 +26,22 @@ const CAPTURED_WITHIN_TOTAL: Check = Check {
         WHERE payments.total_minor <> 0
           AND (payments.total_minor > orders.total_minor OR payments.currency <> orders.currency
                OR coalesce(captured_minor, 0) > payments.total_minor)",
+};
+
+/// What is given back for returns, or asked for, is at most what was taken and is not given back as a whole. A refund is
+/// put on record while its payment is kept from others, so this holds at every moment.
+const REFUNDED_WITHIN_CAPTURED: Check = Check {
+    invariant: super::CAPTURED_WITHIN_TOTAL,
+    of: "order",
+    rows: "SELECT count(*) FROM payment_refunds",
+    broken: "
+        SELECT order_id AS id, 'captured ' || sum(captured) || ', refunds of ' || sum(refunds) AS detail
+        FROM (
+            SELECT tenant, order_id, captured_minor AS captured, 0 AS refunds FROM payments WHERE state = 'captured'
+            UNION ALL
+            SELECT tenant, order_id, 0, amount_minor FROM payment_refunds
+        ) AS money
+        GROUP BY tenant, order_id HAVING sum(refunds) > 0 AND sum(refunds) > sum(captured)",
 };
 
 /// Whatever is debited is credited, payment by payment.
@@ -44,6 +67,8 @@ const LEDGER_AGREES: Check = Check {
             SELECT tenant, order_id, captured_minor AS kept, 0 AS booked FROM payments WHERE state = 'captured'
             UNION ALL
             SELECT tenant, order_id, amount_minor, 0 FROM payment_strays WHERE refunded_at IS NULL
+            UNION ALL
+            SELECT tenant, order_id, -amount_minor, 0 FROM payment_refunds WHERE refunded_at IS NOT NULL
             UNION ALL
             SELECT tenant, order_id, 0, debit_minor - credit_minor FROM ledger_entries WHERE account = 'provider'
         ) AS money

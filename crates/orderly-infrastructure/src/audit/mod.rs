@@ -21,6 +21,7 @@ mod findings;
 mod ledger;
 mod orders;
 mod report;
+mod returns;
 mod sagas;
 mod snapshot;
 mod stock;
@@ -50,7 +51,7 @@ pub async fn audit(settings: &Settings) -> Result<AuditReport, ConnectError> {
     let after = Statement::open(&settings.data_dir).await.map_err(books)?;
 
     let mut findings = Findings::default();
-    for check in [stock::CHECKS, orders::CHECKS, sagas::CHECKS, ledger::CHECKS].concat() {
+    for check in [stock::CHECKS, orders::CHECKS, sagas::CHECKS, ledger::CHECKS, returns::CHECKS].concat() {
         check.run(&mut shop, &mut findings).await.map_err(failed)?;
     }
     orders::check_steps(&mut shop, &mut findings).await.map_err(failed)?;

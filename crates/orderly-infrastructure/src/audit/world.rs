@@ -22,11 +22,13 @@ struct Claim {
     capture: String,
     captured: i64,
     currency: String,
+    /// Of the order's returns: key, amount and whether it was made of each refund, as JSON.
+    refunds: String,
     /// Of the shipment; empty before the carrier has accepted it.
     tracking: String,
 }
 
-const CLAIMS: &str = "
+const CLAIMS: &str = r#"
 SELECT orders.id AS order_id, orders.status,
        CAST(CASE WHEN saga.finished_at IS NULL THEN 0 ELSE 1 END AS BIGINT) AS is_over,
        coalesce('pay:' || orders.id || ':' || payments.intent, '') AS key,
@@ -34,13 +36,42 @@ SELECT orders.id AS order_id, orders.status,
        coalesce(payments.capture, '') AS capture,
        coalesce(payments.captured_minor, 0) AS captured,
        coalesce(payments.currency, '') AS currency,
+       coalesce((
+         SELECT '[' || string_agg('["refund:' || order_id || ':' || return_number || '",' || amount_minor || ',"' || currency
+                                  || '",' || CASE WHEN refunded_at IS NULL THEN 'false' ELSE 'true' END || ']', ',') || ']'
+         FROM payment_refunds WHERE payment_refunds.tenant = orders.tenant AND payment_refunds.order_id = orders.id
+       ), '[]') AS refunds,
        coalesce(shipments.tracking, '') AS tracking
 FROM orders
 LEFT JOIN wharf.sagas AS saga ON saga.tenant = orders.tenant AND saga.saga = 'orders.fulfilment'
     AND saga.key = 'order:' || orders.id
 LEFT JOIN payments ON payments.tenant = orders.tenant AND payments.order_id = orders.id
 LEFT JOIN shipments ON shipments.tenant = orders.tenant AND shipments.order_id = orders.id
-ORDER BY orders.id, payments.intent";
+ORDER BY orders.id, payments.intent"#;
+
+/// The refund of a return, as the shop has it on record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Refund {
+    key: String,
+    amount: i64,
+    currency: String,
+    is_made: bool,
+}
+
+impl Refund {
+    /// All of an order's; each of its claims has the same.
+    fn of(claims: &[Claim]) -> sqlx::Result<Vec<Self>> {
+        let refunds = claims.first().map_or("[]", |claim| claim.refunds.as_str());
+        let refunds: Vec<(String, i64, String, bool)> =
+            serde_json::from_str(refunds).map_err(|error| sqlx::Error::Decode(error.into()))?;
+        let read = |(key, amount, currency, is_made)| Self { key, amount, currency, is_made };
+        Ok(refunds.into_iter().map(read).collect())
+    }
+
+    fn is(&self, deed: &Deed) -> bool {
+        self.key == deed.key && self.amount == deed.amount && self.currency == deed.currency
+    }
+}
 
 /// Compares every order with everything that was done under its number.
 pub(super) async fn compare(
@@ -58,7 +89,8 @@ pub(super) async fn compare(
             (Some(order), None) | (None, Some(order)) => order,
             (None, None) => return Ok(()),
         };
-        let case = Case { claims: claims.step(order).await?, deeds: deeds.step(order).await?, marks };
+        let (claims, deeds) = (claims.step(order).await?, deeds.step(order).await?);
+        let case = Case { refunds: Refund::of(&claims)?, claims, deeds, marks };
         for rule in RULES {
             findings.checked(rule.invariant, (rule.rows)(&case) as u64);
             if let Some(detail) = (rule.broken)(&case) {
@@ -72,6 +104,8 @@ pub(super) async fn compare(
 struct Case {
     /// Empty when the shop did not know the order.
     claims: Vec<Claim>,
+    /// Of its returns, as the shop has them on record.
+    refunds: Vec<Refund>,
     deeds: Vec<Deed>,
     /// How far the books went before the shop was looked at.
     marks: Marks,
@@ -97,10 +131,14 @@ const RULES: &[Rule] = &[
         rows: |case| case.done(DeedKind::Refund).count(),
         broken: given_back_too_much,
     },
+    Rule { invariant: "no-return-refunded-twice", rows: |case| case.refunds.len(), broken: refunded_twice },
     Rule {
         invariant: "payments-agree-with-provider",
         rows: |case| {
-            case.payments().count() + case.done(DeedKind::Capture).count() + case.done(DeedKind::Refund).count()
+            case.payments().count()
+                + case.refunds.len()
+                + case.done(DeedKind::Capture).count()
+                + case.done(DeedKind::Refund).count()
         },
         broken: payments_disagree,
     },
@@ -129,9 +167,17 @@ fn given_back_too_much(case: &Case) -> Option<String> {
     (refunded > captured).then(|| format!("captured {captured}, refunded {refunded}"))
 }
 
+/// Holds whatever is still to come: the key of a refund names its return.
+fn refunded_twice(case: &Case) -> Option<String> {
+    let times = |refund: &&Refund| case.done(DeedKind::Refund).filter(|deed| deed.key == refund.key).count();
+    let twice = case.refunds.iter().find(|refund| times(refund) > 1);
+    twice.map(|refund| format!("{} was given back {} times", refund.key, times(&refund)))
+}
+
 /// Each capture and refund that the shop has booked stands in the provider's books with its amount; and each that stood
 /// there before was asked for. A payment that is requested or accepted may have been taken meanwhile; one that the shop
-/// holds for declined or voided may not. Money only goes back for an order that is cancelled or expired.
+/// holds for declined or voided may not. Money only goes back for an order that is cancelled or expired, or for a return
+/// of which the refund was put on record before.
 fn payments_disagree(case: &Case) -> Option<String> {
     let of_key = |kind, key: &str| case.done(kind).find(|deed| deed.key == key);
     for payment in case.payments() {
@@ -153,10 +199,19 @@ fn payments_disagree(case: &Case) -> Option<String> {
             _ => {}
         }
     }
+    for refund in case.refunds.iter().filter(|refund| refund.is_made) {
+        if !case.done(DeedKind::Refund).any(|deed| refund.is(deed)) {
+            let Refund { key, amount, currency, .. } = refund;
+            return Some(format!("{key} of {amount} {currency} is made, and the provider has not given it back"));
+        }
+    }
     for deed in case.deeds.iter().filter(|deed| case.marks.cover(deed)) {
         let asked_for = match deed.kind {
             DeedKind::Capture => case.payments().any(|payment| payment.key == deed.key),
-            DeedKind::Refund => matches!(case.status(), Some("Cancelled" | "Expired")),
+            DeedKind::Refund => {
+                matches!(case.status(), Some("Cancelled" | "Expired"))
+                    || case.refunds.iter().any(|refund| refund.is(deed))
+            }
             DeedKind::Parcel => true,
         };
         if !asked_for {

@@ -50,6 +50,10 @@ mod orders;
 mod overview;
 #[path = "../both/payments.rs"]
 mod payments;
+#[path = "../both/refunds.rs"]
+mod refunds;
+#[path = "../both/returns.rs"]
+mod returns;
 #[path = "../both/shipments.rs"]
 mod shipments;
 #[path = "../both/stockroom.rs"]
@@ -119,5 +123,6 @@ const MIGRATIONS: Migrations = Migrations::of(
         ("notifications", include_str!("../../migrations/postgres/0007_notifications.sql")),
         ("identity", include_str!("../../migrations/postgres/0008_identity.sql")),
         ("orders under way", include_str!("../../migrations/postgres/0009_orders_under_way.sql")),
+        ("returns", include_str!("../../migrations/postgres/0010_returns.sql")),
     ],
 );

@@ -4,7 +4,10 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use orderly_contracts::{CaptureId, Currency, Money};
-use orderly_payments::{Answer, Capture, GatewayError, Inquiry, PaymentGateway, Voided, domain::PaymentKey};
+use orderly_payments::{
+    Answer, Capture, GatewayError, Inquiry, PaymentGateway, Voided,
+    domain::{PaymentKey, RefundKey},
+};
 use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
 use wharf::{Clock, Timestamp};
 
@@ -76,6 +79,19 @@ impl PaymentGateway for SimulatedGateway {
         let row = capture.as_str().strip_prefix("CAP-").and_then(|row| row.parse().ok());
         let only = row.ok_or_else(|| GatewayError(format!("{capture} is no capture of ours")))?;
         self.books.enter(Refund { key, only: Some(only), now: self.clock.now() }).await?
+    }
+
+    async fn refund_part(&self, payment: PaymentKey, refund: RefundKey, amount: Money) -> Result<(), GatewayError> {
+        let is_new = self.books.enter(RefundPart { payment, refund, amount, now: self.clock.now() }).await??;
+        let lost_rate = self.simulators.payment_lost_rate;
+        if is_new && is_lost(&self.simulators, lost_rate, refund.order, &refund.to_string()) {
+            return Err(GatewayError("the answer was lost".to_owned()));
+        }
+        Ok(())
+    }
+
+    async fn inquire_refund(&self, refund: RefundKey) -> Result<Option<Money>, GatewayError> {
+        Ok(self.books.enter(InquireRefund { refund }).await?)
     }
 }
 
@@ -177,7 +193,9 @@ impl Entry for Refund {
         }
         sqlx::query(
             "INSERT INTO refunds (capture_id, key, order_id, amount, currency, refunded_at)
-             SELECT id, key, order_id, amount, currency, $2 FROM captures
+             SELECT id, key, order_id,
+                    amount - (SELECT coalesce(sum(amount), 0) FROM refunds WHERE capture_id = captures.id), currency, $2
+             FROM captures
              WHERE key = $1 AND ($3 IS NULL OR id = $3)
                AND NOT EXISTS (SELECT 1 FROM refunds WHERE refunds.key = $1 AND capture_id = captures.id)",
         )
@@ -188,6 +206,65 @@ impl Entry for Refund {
         .await?;
         Ok(Ok(()))
     }
+}
+
+struct RefundPart {
+    payment: PaymentKey,
+    refund: RefundKey,
+    amount: Money,
+    now: Timestamp,
+}
+
+impl Entry for RefundPart {
+    /// Whether it was the first under its key.
+    type Answer = Result<bool, GatewayError>;
+
+    async fn write(self, book: &mut SqliteConnection) -> sqlx::Result<Self::Answer> {
+        let Self { payment, refund, amount, now } = self;
+        match given_back(book, refund).await? {
+            Some(before) if before == amount => return Ok(Ok(false)),
+            Some(before) => return Ok(Err(GatewayError(format!("{refund} was asked for before, over {before}")))),
+            None => {}
+        }
+        let made = sqlx::query(
+            "INSERT INTO refunds (capture_id, key, order_id, amount, currency, refunded_at)
+             SELECT id, $2, order_id, $3, currency, $5 FROM captures
+             WHERE key = $1 AND currency = $4
+               AND amount >= $3 + (SELECT coalesce(sum(amount), 0) FROM refunds WHERE capture_id = captures.id)
+             ORDER BY id LIMIT 1",
+        )
+        .bind(payment.to_string())
+        .bind(refund.to_string())
+        .bind(amount.minor)
+        .bind(amount.currency.to_string())
+        .bind(now.as_micros())
+        .execute(book)
+        .await?;
+        if made.rows_affected() == 1 {
+            return Ok(Ok(true));
+        }
+        Ok(Err(GatewayError(format!("of {payment} there is no {amount} {} left to give back", amount.currency))))
+    }
+}
+
+struct InquireRefund {
+    refund: RefundKey,
+}
+
+impl Entry for InquireRefund {
+    type Answer = Option<Money>;
+
+    async fn write(self, book: &mut SqliteConnection) -> sqlx::Result<Self::Answer> {
+        given_back(book, self.refund).await
+    }
+}
+
+async fn given_back(book: &mut SqliteConnection, refund: RefundKey) -> sqlx::Result<Option<Money>> {
+    let row = sqlx::query("SELECT amount, currency FROM refunds WHERE key = $1")
+        .bind(refund.to_string())
+        .fetch_optional(book)
+        .await?;
+    row.map(|row| money(&row)).transpose()
 }
 
 /// A payment that was asked for.

@@ -49,6 +49,10 @@ mod orders;
 mod overview;
 #[path = "../both/payments.rs"]
 mod payments;
+#[path = "../both/refunds.rs"]
+mod refunds;
+#[path = "../both/returns.rs"]
+mod returns;
 #[path = "../both/shipments.rs"]
 mod shipments;
 #[path = "../both/stockroom.rs"]
@@ -110,5 +114,6 @@ const MIGRATIONS: Migrations = Migrations::of(
         ("notifications", include_str!("../../migrations/sqlite/0006_notifications.sql")),
         ("identity", include_str!("../../migrations/sqlite/0007_identity.sql")),
         ("orders under way", include_str!("../../migrations/sqlite/0008_orders_under_way.sql")),
+        ("returns", include_str!("../../migrations/sqlite/0009_returns.sql")),
     ],
 );

@@ -11,7 +11,10 @@ use orderly_orders::{
     domain::{CancelReason, Draft, DraftLine, OrderStatus},
     place_order,
 };
-use orderly_payments::{Answer, GatewayError, Inquiry, PaymentGateway, Voided, domain::PaymentKey};
+use orderly_payments::{
+    Answer, GatewayError, Inquiry, PaymentGateway, Voided,
+    domain::{PaymentKey, RefundKey},
+};
 use orderly_shipping::Carrier;
 use wharf::{
     Clock, Tenant, Timestamp,
@@ -20,7 +23,7 @@ use wharf::{
 
 use crate::stage::Stage;
 
-const MINUTE: Duration = Duration::from_secs(60);
+pub(crate) const MINUTE: Duration = Duration::from_secs(60);
 
 /// Every module on the stage's database, in a harness.
 async fn open(stage: &Stage) -> (Harness, orderly_orders::Ports, ProductId) {
@@ -28,14 +31,14 @@ async fn open(stage: &Stage) -> (Harness, orderly_orders::Ports, ProductId) {
 }
 
 /// The same beside other providers.
-async fn open_with(stage: &Stage, simulators: Simulators) -> (Harness, orderly_orders::Ports, ProductId) {
+pub(crate) async fn open_with(stage: &Stage, simulators: Simulators) -> (Harness, orderly_orders::Ports, ProductId) {
     let settings = Settings { simulators, ..stage.settings.clone() };
     let providers = simulators::open(&settings).await.unwrap();
     open_between(stage, providers.gateway, providers.carrier).await
 }
 
 /// The same between any providers.
-async fn open_between(
+pub(crate) async fn open_between(
     stage: &Stage,
     gateway: Arc<dyn PaymentGateway>,
     carrier: Arc<dyn Carrier>,
@@ -43,6 +46,7 @@ async fn open_between(
     let ports = stage.ports.clone();
     let orders = orderly_orders::Ports {
         book: ports.book.clone(),
+        returns: ports.returns.clone(),
         catalog: ports.catalog.clone(),
         settings: orderly_orders::Settings::default(),
     };
@@ -56,6 +60,7 @@ async fn open_between(
         }))
         .module(orderly_payments::module(orderly_payments::Ports {
             ledger: ports.ledger.clone(),
+            refunds: ports.refunds.clone(),
             gateway,
             settings: orderly_payments::Settings::default(),
         }))
@@ -73,7 +78,7 @@ async fn open_between(
     (app, orders, products[0])
 }
 
-async fn place(app: &Harness, ports: &orderly_orders::Ports, product: ProductId) -> OrderId {
+pub(crate) async fn place(app: &Harness, ports: &orderly_orders::Ports, product: ProductId) -> OrderId {
     let line = DraftLine { product, quantity: 2, unit_price: None };
     let draft = Draft { customer: CustomerId(7), currency: Currency::GBP, status: None, lines: vec![line] };
     let mut work = app.client().begin(&Tenant::default()).unwrap();
@@ -123,11 +128,11 @@ pub(crate) async fn an_order_goes_from_the_counter_to_the_door(stage: &Stage) {
 }
 
 /// Who pays, and finds a carrier that refuses or is silent.
-fn without_a_carrier(refusal_rate: f64, silence_rate: f64) -> Simulators {
+pub(crate) fn without_a_carrier(refusal_rate: f64, silence_rate: f64) -> Simulators {
     Simulators { approval_rate: 1.0, pending_rate: 0.0, refusal_rate, silence_rate, ..Simulators::default() }
 }
 
-async fn view(stage: &Stage, order: OrderId) -> OrderView {
+pub(crate) async fn view(stage: &Stage, order: OrderId) -> OrderView {
     stage.ports.orders.order(&Tenant::default(), order).await.unwrap().unwrap()
 }
 
@@ -220,10 +225,10 @@ pub(crate) async fn o35_a_paid_order_is_cancelled_as_long_as_no_carrier_has_it(s
 }
 
 /// A provider that gives nothing back before its time.
-struct ClosedTill {
-    inner: Arc<dyn PaymentGateway>,
-    clock: ManualClock,
-    opens_at: Timestamp,
+pub(crate) struct ClosedTill {
+    pub(crate) inner: Arc<dyn PaymentGateway>,
+    pub(crate) clock: ManualClock,
+    pub(crate) opens_at: Timestamp,
 }
 
 #[async_trait]
@@ -249,6 +254,17 @@ impl PaymentGateway for ClosedTill {
 
     async fn refund_capture(&self, key: PaymentKey, capture: &CaptureId) -> Result<(), GatewayError> {
         self.inner.refund_capture(key, capture).await
+    }
+
+    async fn refund_part(&self, payment: PaymentKey, refund: RefundKey, amount: Money) -> Result<(), GatewayError> {
+        if self.clock.now() < self.opens_at {
+            return Err(GatewayError("the till is closed".to_owned()));
+        }
+        self.inner.refund_part(payment, refund, amount).await
+    }
+
+    async fn inquire_refund(&self, refund: RefundKey) -> Result<Option<Money>, GatewayError> {
+        self.inner.inquire_refund(refund).await
     }
 }
 

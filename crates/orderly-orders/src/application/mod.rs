@@ -7,6 +7,7 @@ mod overview;
 mod place_order;
 mod ports;
 mod record_fulfilment;
+mod return_items;
 mod validate_order;
 
 pub use cancel_order::{CancelError, CancelOutcome, cancel_order};
@@ -14,7 +15,8 @@ pub use expire_stale_orders::ExpireStaleOrders;
 pub use fulfilment::{Deadlines, Ending, Event, Fulfilment, OrderChange, State, Timer, Undoing};
 pub use overview::{Overview, Pace, Totals};
 pub use place_order::{PlaceOrder, Placed, PlacementError, place_order};
-pub use ports::{Book, OrderFilter, OrderStep, OrderView, Orders, Ports, Settings, StoredOrder};
+pub use ports::{Book, OrderFilter, OrderStep, OrderView, Orders, Ports, Returns, Settings, StoredOrder};
+pub use return_items::{ReturnError, ReturnItems, Returned, StoredReturn, return_items};
 
 use std::time::Duration;
 

@@ -3,17 +3,19 @@
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use orderly_contracts::{CustomerId, Money, OrderId, catalog::Catalog, orders::PlacedOrder};
+use orderly_contracts::{CustomerId, Money, OrderId, ReturnNumber, catalog::Catalog, orders::PlacedOrder};
 use wharf::{Result, Timestamp, Tx};
 
-use super::{Deadlines, OrderChange};
-use crate::domain::{CancelReason, NewOrder, OrderLimits, OrderLine, OrderStatus};
+use super::{Deadlines, OrderChange, StoredReturn};
+use crate::domain::{CancelReason, ItemReturn, NewOrder, OrderLimits, OrderStatus, SoldLine};
 
 /// What the module works with.
 #[derive(Clone)]
 pub struct Ports {
     /// Where orders are kept.
     pub book: Arc<dyn Book>,
+    /// Where returns are kept.
+    pub returns: Arc<dyn Returns>,
     /// What is for sale.
     pub catalog: Arc<dyn Catalog>,
     /// What can be configured.
@@ -74,6 +76,19 @@ pub trait Book: Send + Sync {
     async fn stale(&self, tx: &mut Tx, age: Duration, limit: u32) -> Result<Vec<OrderId>>;
 }
 
+/// Where returns are written. Whoever writes one has taken its order with [`Book::find`] before, in this transaction.
+#[async_trait]
+pub trait Returns: Send + Sync {
+    /// The lines of an order, in their places, with what came back of each.
+    async fn sold(&self, tx: &mut Tx, order: OrderId) -> Result<Vec<SoldLine>>;
+
+    /// The return that was made under a reference.
+    async fn find(&self, tx: &mut Tx, order: OrderId, reference: &str) -> Result<Option<StoredReturn>>;
+
+    /// Writes a return; gives it the next number of its order.
+    async fn add(&self, tx: &mut Tx, order: OrderId, reference: &str, items: &ItemReturn) -> Result<ReturnNumber>;
+}
+
 /// An order as it is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredOrder {
@@ -126,8 +141,8 @@ pub struct OrderView {
     pub attention: Option<String>,
     /// What it costs.
     pub total: Money,
-    /// What was bought.
-    pub lines: Vec<OrderLine>,
+    /// What was bought, and what of it came back.
+    pub lines: Vec<SoldLine>,
     /// When it was placed.
     pub created_at: Timestamp,
     /// When it last moved.

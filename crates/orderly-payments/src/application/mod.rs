@@ -10,19 +10,22 @@ mod hear_notice;
 mod inquire_payment;
 mod ports;
 mod refund_capture;
+mod refund_return;
 mod settings;
 mod start_payment;
 mod submit_payment;
+mod submit_refund;
 mod totals;
 mod void_payment;
 
 pub use gateway::{Answer, Capture, GatewayError, Inquiry, PaymentGateway, Voided};
 pub use hear_notice::{PaymentNews, PaymentNotice};
 pub use inquire_payment::InquirePayment;
-pub use ports::{Ledger, Ports};
+pub use ports::{Ledger, Ports, Refunds};
 pub use refund_capture::RefundCapture;
 pub use settings::Settings;
 pub use submit_payment::SubmitPayment;
+pub use submit_refund::SubmitRefund;
 pub use totals::{PaymentTotals, Payments};
 
 use wharf::{Module, Retry};
@@ -39,6 +42,8 @@ pub fn module(ports: Ports) -> Module<Ports> {
             .consume("hear-notice", hear_notice::hear_notice)
             .consume("void-payment", void_payment::void_payment)
             .consume("refund-capture", refund_capture::refund_capture)
+            .consume("refund-return", refund_return::refund_return)
+            .consume("submit-refund", submit_refund::submit_refund)
             .retry(Retry::fixed("payment", retry_delays).with_jitter(0.25))
             .concurrency(32)
     })

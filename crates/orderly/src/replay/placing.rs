@@ -1,4 +1,5 @@
-//! Carries out a plan: places and cancels orders, so many at once, and waits until each has come to its end.
+//! Carries out a plan: places and cancels orders and takes parts of them back, so many at once, and waits until each has
+//! come to its end.
 
 use std::{
     collections::{HashSet, VecDeque},
@@ -6,11 +7,11 @@ use std::{
     time::Duration,
 };
 
-use anyhow::{Context, bail};
-use orderly_contracts::{Currency, CustomerId, Money};
+use anyhow::{Context, anyhow, bail};
+use orderly_contracts::{Currency, CustomerId, Money, OrderId, ReturnFate};
 use orderly_orders::{
-    PlaceOrder,
-    domain::{Draft, DraftLine},
+    PlaceOrder, ReturnItems,
+    domain::{Draft, DraftLine, ReturnDraft, ReturnDraftLine},
 };
 use tokio::{
     sync::mpsc,
@@ -21,7 +22,8 @@ use tokio::{
 use super::{
     file::ReadError,
     opening::ProductIds,
-    plan::{Cancellation, Invoice, Plan, Step},
+    plan::{Cancellation, Invoice, Plan, Return, Step},
+    waiting::{EndedOrders, Waiting},
 };
 use crate::{live::Live, shop::Shop, stop::Stop};
 
@@ -32,6 +34,7 @@ const LOOK_PERIOD: Duration = Duration::from_millis(25);
 const WINDOW_PER_PLACEMENT: usize = 4;
 /// Steps that are read ahead of what is being placed, and looked up together.
 const STEPS_AHEAD_MAX: usize = 128;
+
 /// How placing ended.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Ended {
@@ -47,7 +50,11 @@ pub(super) struct Placing {
     concurrency: usize,
     /// Read, and not yet begun.
     ahead: VecDeque<Step>,
-    /// Placements and requests for cancellation under way; each answers with its invoice number.
+    /// Returns whose order is not at its end.
+    waiting: Waiting,
+    /// References of the returns that an earlier run made.
+    made_before: HashSet<String>,
+    /// Placements, requests for cancellation and returns under way; each answers with its invoice number.
     running: JoinSet<anyhow::Result<Arc<str>>>,
     /// The invoices among them.
     placing: HashSet<Arc<str>>,
@@ -66,6 +73,8 @@ impl Placing {
             products: Arc::new(products),
             concurrency,
             ahead: VecDeque::new(),
+            waiting: Waiting::default(),
+            made_before: HashSet::new(),
             running: JoinSet::new(),
             placing: HashSet::new(),
             under_way: 0,
@@ -74,8 +83,11 @@ impl Placing {
         }
     }
 
-    /// Carries out the plan from its beginning. What an earlier run placed is not placed again.
+    /// Carries out the plan from its beginning. What an earlier run placed or took back is not done again.
     pub(super) async fn run(&mut self, plan: Plan, stop: Stop, live: &mut Live) -> anyhow::Result<Ended> {
+        let made = self.shop.infrastructure.overview.returns(&self.shop.tenant).await;
+        let made = made.map_err(|failure| anyhow!("cannot look up which returns were made: {failure}"))?;
+        self.made_before = made.into_iter().collect();
         let (feed, mut steps) = mpsc::channel(STEPS_AHEAD_MAX);
         tokio::task::spawn_blocking(move || read(plan, &feed));
         let mut all_read = false;
@@ -108,9 +120,20 @@ impl Placing {
         &self.shop
     }
 
-    /// Begins steps in the order of the file, as long as there is room for them.
+    /// Begins steps in the order of the file, as long as there is room for them. Returns come when their orders are ready.
     fn begin_what_fits(&mut self) {
-        while self.running.len() < self.concurrency && self.has_window() {
+        while self.running.len() < self.concurrency {
+            if let Some((order, part)) = self.waiting.next_ready() {
+                let (shop, products) = (Arc::clone(&self.shop), Arc::clone(&self.products));
+                self.running.spawn(async move {
+                    take_back(&shop, &products, order, &part).await?;
+                    Ok(part.number)
+                });
+                continue;
+            }
+            if !self.has_window() || self.waiting.is_full() {
+                return;
+            }
             // A cancellation comes after its order. Orders that may come before it wait too, for a commit at most.
             if let Some(Step::Cancel(cancellation)) = self.ahead.front()
                 && self.placing.contains(&cancellation.of)
@@ -133,6 +156,7 @@ impl Placing {
                     cancel(&shop, &cancellation).await?;
                     Ok(cancellation.number)
                 })),
+                Step::TakeBack(part) => self.waiting.push(part),
                 Step::Reject(_) => {}
             }
         }
@@ -153,11 +177,12 @@ impl Placing {
         Ok(())
     }
 
-    /// Keeps the steps that are still to be done: orders that already stand in the database are not placed again.
+    /// Keeps the steps that are still to be done: orders that already stand in the database are not placed again, nor
+    /// returns made again.
     async fn look_up(&mut self, steps: Vec<Step>) -> anyhow::Result<()> {
         let numbers = steps.iter().filter_map(|step| match step {
             Step::Place(invoice) => Some(invoice.number.as_ref()),
-            Step::Cancel(_) | Step::Reject(_) => None,
+            Step::Cancel(_) | Step::TakeBack(_) | Step::Reject(_) => None,
         });
         let known = self.shop.placed_under(&numbers.collect::<Vec<_>>()).await?;
         self.placed += known.len() as u64;
@@ -165,6 +190,7 @@ impl Placing {
         self.ahead.extend(steps.into_iter().filter(|step| match step {
             Step::Place(invoice) => !known.contains(invoice.number.as_ref()),
             Step::Cancel(_) => true,
+            Step::TakeBack(part) => !self.made_before.contains(&part.reference()),
             Step::Reject(_) => false,
         }));
         Ok(())
@@ -174,11 +200,27 @@ impl Placing {
         // Counted anew from here on: what commits while the question is being answered may be counted twice, never not.
         self.placed_since = 0;
         self.under_way = self.shop.under_way().await?;
+        self.ask_about_waiting().await
+    }
+
+    /// Asks, with one question, which of the orders that returns wait for have come to their end.
+    async fn ask_about_waiting(&mut self) -> anyhow::Result<()> {
+        let invoices = self.waiting.invoices();
+        if invoices.is_empty() {
+            return Ok(());
+        }
+        let ended = ended_under(&self.shop, &invoices).await?;
+        // Every order that a return waits for was begun before the return, and none was begun since the last count.
+        let any_under_way = self.under_way > 0 || !self.running.is_empty();
+        self.waiting.hear(&ended, any_under_way);
         Ok(())
     }
 
     fn is_idle(&self) -> bool {
-        self.ahead.is_empty() && self.running.is_empty() && self.under_way + self.placed_since == 0
+        self.ahead.is_empty()
+            && self.waiting.is_empty()
+            && self.running.is_empty()
+            && self.under_way + self.placed_since == 0
     }
 }
 
@@ -215,4 +257,19 @@ async fn cancel(shop: &Shop, cancellation: &Cancellation) -> anyhow::Result<()> 
     let Some(&(_, order)) = known.first() else { bail!("the order of invoice {of} is gone from the database") };
     let doing = format!("cancelling the order of invoice {of}");
     shop.cancel(&doing, order, &cancellation.number).await
+}
+
+/// Takes back a part of an order that is delivered. What comes back with a C line can be sold again: the file does not say
+/// otherwise. Asking again for what was done changes nothing, since a return goes by its invoice and line.
+async fn take_back(shop: &Shop, products: &ProductIds, order: OrderId, part: &Return) -> anyhow::Result<()> {
+    let product = products.get(&part.sku).with_context(|| format!("product {} is unknown", part.sku))?;
+    let line = ReturnDraftLine { product: *product, quantity: part.quantity, fate: ReturnFate::Restock };
+    let wanted = ReturnItems { order, reference: part.reference(), draft: ReturnDraft { lines: vec![line] } };
+    shop.take_back(&format!("taking back line {} of invoice {}", part.line_number, part.number), &wanted).await
+}
+
+async fn ended_under(shop: &Shop, numbers: &[&str]) -> anyhow::Result<EndedOrders> {
+    let ended = shop.infrastructure.overview.ended_under(&shop.tenant, numbers).await;
+    let ended = ended.map_err(|failure| anyhow!("cannot look up which orders have ended: {failure}"))?;
+    Ok(ended.into_iter().map(|(number, order, status)| (number, (order, status))).collect())
 }

@@ -1,8 +1,8 @@
 //! The replay command: reads, places, waits for the end, and tells what it came to.
 //!
 //! Where a replay stands is told by the file and the database alone, so a run that was killed goes on where it was when
-//! it is started again: invoices that were placed are known by their numbers, and whether a cancellation took effect is
-//! read from the orders.
+//! it is started again: invoices that were placed are known by their numbers, and whether a cancellation or a return
+//! took effect is read from the orders.
 
 use std::{
     collections::HashSet,
@@ -104,6 +104,8 @@ fn rejects_path(args: &ReplayArgs, config: &Config, file: &OrderFile) -> Result<
 struct Outcome {
     standing: Standing,
     effective_cancellations: HashSet<String>,
+    /// References of the returns that were made.
+    returns: HashSet<String>,
 }
 
 /// Runs the worker and places all orders; `None` if a stop was asked for.
@@ -132,10 +134,15 @@ async fn carry_out(
 }
 
 async fn outcome(shop: &Shop, since: Timestamp) -> anyhow::Result<Outcome> {
-    let cancelled = shop.infrastructure.overview.effective_cancellations(&shop.tenant).await;
-    let cancelled = cancelled.map_err(|failure| anyhow!("cannot read which cancellations took effect: {failure}"))?;
-    let standing = shop.standing(since).await?;
-    Ok(Outcome { standing, effective_cancellations: cancelled.into_iter().collect() })
+    let unread = |failure: wharf::Failure| anyhow!("cannot read what the orders came to: {failure}");
+    let overview = &shop.infrastructure.overview;
+    let cancelled = overview.effective_cancellations(&shop.tenant).await.map_err(unread)?;
+    let returns = overview.returns(&shop.tenant).await.map_err(unread)?;
+    Ok(Outcome {
+        standing: shop.standing(since).await?,
+        effective_cancellations: cancelled.into_iter().collect(),
+        returns: returns.into_iter().collect(),
+    })
 }
 
 /// Brings file and database together, and writes the rejected lines.
@@ -146,13 +153,21 @@ fn settle_accounts(
     took: Duration,
     violations: usize,
 ) -> anyhow::Result<Report> {
-    let Outline { tally, mut rejects, cancellations } = input.outline;
+    let Outline { tally, mut rejects, cancellations, returns } = input.outline;
     let mut cancelled_lines = 0;
     for cancellation in &cancellations {
         if outcome.effective_cancellations.contains(cancellation.number.as_ref()) {
             cancelled_lines += cancellation.line_numbers.len() as u64;
         } else {
             rejects.add_too_late(cancellation);
+        }
+    }
+    let mut returned_lines = 0;
+    for part in &returns {
+        if outcome.returns.contains(&part.reference()) {
+            returned_lines += 1;
+        } else {
+            rejects.add_undelivered(part);
         }
     }
     rejects.write(&input.file, rejects_path)?;
@@ -163,6 +178,7 @@ fn settle_accounts(
         order_lines: tally.order_lines,
         merged_lines: tally.merged_lines,
         cancelled_lines,
+        returned_lines,
         rejected_lines: rejects.len(),
         rejections: rejects.by_reason(),
         invoices: tally.invoices,

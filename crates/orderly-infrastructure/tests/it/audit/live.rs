@@ -83,6 +83,7 @@ async fn a_shop_at_work_raises_no_false_alarm(engine: Engine) {
 pub(crate) fn order_ports(ports: &Infrastructure) -> orderly_orders::Ports {
     orderly_orders::Ports {
         book: ports.book.clone(),
+        returns: ports.returns.clone(),
         catalog: ports.catalog.clone(),
         settings: orderly_orders::Settings::default(),
     }
@@ -101,6 +102,7 @@ pub(crate) async fn worker(ports: &Infrastructure, orders: &orderly_orders::Port
         }))
         .module(orderly_payments::module(orderly_payments::Ports {
             ledger: ports.ledger,
+            refunds: ports.refunds,
             gateway: ports.gateway,
             settings: orderly_payments::Settings::default(),
         }))
