@@ -8,7 +8,7 @@ use orderly_identity::Users;
 use orderly_inventory::{Stockroom, Warehouse};
 use orderly_notifications::{Notifications, Outbox};
 use orderly_orders::{Book, Orders, Overview, Returns};
-use orderly_payments::{Ledger, PaymentGateway, Refunds};
+use orderly_payments::{Ledger, PaymentGateway, Payments, Refunds};
 use orderly_shipping::{Carrier, Shipments};
 use wharf_postgres::Postgres;
 use wharf_rabbitmq::RabbitMq;
@@ -33,6 +33,7 @@ pub struct Infrastructure {
     pub warehouse: Arc<dyn Warehouse>,
     pub stock_levels: Arc<dyn StockLevels>,
     pub ledger: Arc<dyn Ledger>,
+    pub payments: Arc<dyn Payments>,
     pub refunds: Arc<dyn Refunds>,
     pub gateway: Arc<dyn PaymentGateway>,
     pub shipments: Arc<dyn Shipments>,
@@ -132,7 +133,7 @@ impl Infrastructure {
     fn of<A>(adapters: A, providers: Providers, engine: Engine, broker: Option<RabbitMq>) -> Self
     where
         A: Book + Returns + Orders + Overview + Catalog + Products + Stockroom + Warehouse + StockLevels,
-        A: Ledger + Refunds + Shipments + Outbox + Notifications + Users + 'static,
+        A: Ledger + Payments + Refunds + Shipments + Outbox + Notifications + Users + 'static,
     {
         let adapters = Arc::new(adapters);
         Self {
@@ -146,6 +147,7 @@ impl Infrastructure {
             warehouse: adapters.clone(),
             stock_levels: adapters.clone(),
             ledger: adapters.clone(),
+            payments: adapters.clone(),
             refunds: adapters.clone(),
             gateway: Arc::clone(&providers.gateway),
             shipments: adapters.clone(),

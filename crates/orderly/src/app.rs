@@ -2,9 +2,10 @@
 
 use std::{future::Future, sync::Arc};
 
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use orderly_infrastructure::{Broker, Database, Infrastructure, Settings, Simulators};
 use orderly_orders::{Deadlines, domain::OrderLimits};
+use tokio::sync::oneshot;
 use wharf::{Client, Ended, Limits, ReadyWorker, SystemClock};
 
 use crate::config::{Config, PaymentWaits};
@@ -61,6 +62,22 @@ impl App {
             .context("the modules do not fit together")?;
         let client = worker.client("orderly");
         Ok(Self { client, infrastructure, order_ports, inventory_ports, worker })
+    }
+
+    /// Works while `task` does, and then lets go of the database. That the work ends first is an error.
+    pub(crate) async fn work_while<T>(self, task: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+        let (stop_working, told_to_stop) = oneshot::channel::<()>();
+        let mut worker = tokio::spawn(self.run_until(async { drop(told_to_stop.await) }));
+        let done = tokio::select! {
+            done = task => done,
+            ended = &mut worker => {
+                let why = ended.map_or_else(anyhow::Error::new, |()| anyhow!("it stopped by itself"));
+                return Err(why.context("the worker ended"));
+            }
+        };
+        drop(stop_working);
+        worker.await.context("the worker ended")?;
+        done
     }
 
     /// Works until `stop` resolves and what is under way is settled or returned; then lets go of the database.

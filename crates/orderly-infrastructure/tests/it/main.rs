@@ -129,6 +129,7 @@ on_every_engine! {
     }
     ledger {
         every_state_of_an_intent_is_read_as_it_was_written,
+        payments_are_counted_by_what_became_of_them,
         an_intent_is_looked_up_once_committed,
         a_request_never_replaces_what_came_of_it,
         the_last_word_on_an_attempt_counts,

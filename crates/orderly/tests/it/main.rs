@@ -3,6 +3,7 @@
 
 mod books;
 mod database;
+mod demo;
 mod killed;
 mod mistakes;
 mod order_file;
