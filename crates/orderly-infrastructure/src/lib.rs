@@ -25,6 +25,7 @@ mod history;
 mod infrastructure;
 mod metadata;
 mod postgres;
+pub mod reconciliation;
 mod rows;
 mod settings;
 pub mod simulators;

@@ -3,7 +3,10 @@
 use std::{future::Future, sync::Arc};
 
 use anyhow::Context;
-use orderly_infrastructure::{Database, Infrastructure, Settings, Simulators};
+use orderly_infrastructure::{
+    Database, Infrastructure, Settings, Simulators,
+    reconciliation::{self, Reconciler},
+};
 use orderly_orders::domain::OrderLimits;
 use wharf::{Client, Ended, Limits, ReadyWorker, SystemClock};
 
@@ -19,13 +22,17 @@ pub(crate) struct App {
     pub(crate) order_ports: orderly_orders::Ports,
     /// What the staff of the warehouse need.
     pub(crate) inventory_ports: orderly_inventory::Ports,
+    /// Remembers how the records last compared.
+    pub(crate) reconciler: Reconciler,
     worker: ReadyWorker,
 }
 
 impl App {
     /// Connects, migrates, and checks all that can be checked before the first message.
     pub(crate) async fn start(config: &Config) -> anyhow::Result<Self> {
-        let infrastructure = Infrastructure::connect(&settings(config)).await?;
+        let settings = settings(config);
+        let infrastructure = Infrastructure::connect(&settings).await?;
+        let reconciler = Reconciler::new(settings);
         let order_ports = orderly_orders::Ports {
             book: Arc::clone(&infrastructure.book),
             catalog: Arc::clone(&infrastructure.catalog),
@@ -52,11 +59,12 @@ impl App {
             .module(orderly_notifications::module(orderly_notifications::Ports {
                 outbox: Arc::clone(&infrastructure.outbox),
             }))
+            .module(reconciliation::module(reconciler.clone(), config.reconciliation.period))
             .ready()
             .await
             .context("the modules do not fit together")?;
         let client = worker.client("orderly");
-        Ok(Self { client, infrastructure, order_ports, inventory_ports, worker })
+        Ok(Self { client, infrastructure, order_ports, inventory_ports, reconciler, worker })
     }
 
     /// Works until `stop` resolves and what is under way is settled or returned; then lets go of the database.

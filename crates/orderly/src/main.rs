@@ -9,6 +9,7 @@ mod exit;
 mod http;
 mod logging;
 mod migrate;
+mod reconcile;
 mod replay;
 mod seed;
 mod signing_key;
@@ -49,5 +50,6 @@ async fn run(line: CommandLine) -> anyhow::Result<ExitCode> {
         Command::Check(args) => Ok(check::run(&args, Ok(config))),
         Command::Replay(args) => replay::run(&args, &config).await,
         Command::Verify(args) => verify::run(&args, &config).await,
+        Command::Reconcile(args) => reconcile::run(&args, &config).await,
     }
 }

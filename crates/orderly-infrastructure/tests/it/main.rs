@@ -8,10 +8,12 @@ mod catalog;
 mod connecting;
 mod hot_products;
 mod ledger;
+mod log;
 mod notifications;
 mod orders;
 mod overview;
 mod pipeline;
+mod reconciliation;
 mod shipments;
 mod simulators;
 mod stage;
@@ -51,6 +53,9 @@ on_every_engine! {
         o33_a_refused_parcel_cancels_the_order_and_gives_everything_back,
         o34_a_silent_carrier_is_asked_for_a_quarter_of_an_hour_and_the_parcel_called_back,
         o35_a_paid_order_is_cancelled_as_long_as_no_carrier_has_it,
+    }
+    reconciliation {
+        the_task_tells_each_difference_once,
     }
     connecting {
         what_was_written_is_there_when_connected_again,

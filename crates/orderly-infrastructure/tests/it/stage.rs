@@ -123,6 +123,21 @@ impl Stage {
         }
     }
 
+    /// Writes past the adapters, as only a mistake does.
+    pub(crate) async fn write(&self, sql: &'static str) {
+        match &self.settings.database {
+            Database::Sqlite { path } => {
+                let mut file = SqliteConnectOptions::new().filename(path).connect().await.unwrap();
+                file.execute(sql).await.unwrap();
+                file.close().await.unwrap();
+            }
+            Database::Postgres { .. } => match &self.database {
+                Side::Server(server) => drop(server.pool().execute(sql).await.unwrap()),
+                Side::File(_) => unreachable!("a server is no file"),
+            },
+        }
+    }
+
     /// Does to the migration table what a newer version of the program would.
     pub(crate) async fn come_from_the_future(&self) {
         match &self.settings.database {

@@ -47,6 +47,7 @@ pub(crate) struct Config {
     pub(crate) orders: Orders,
     pub(crate) expiry: Expiry,
     pub(crate) inventory: Inventory,
+    pub(crate) reconciliation: Reconciliation,
     pub(crate) payments: Payments,
     pub(crate) carrier: Carrier,
     pub(crate) worker: Worker,
@@ -94,6 +95,11 @@ pub(crate) struct Expiry {
 #[derive(Debug)]
 pub(crate) struct Inventory {
     pub(crate) monitoring_period: Duration,
+}
+
+#[derive(Debug)]
+pub(crate) struct Reconciliation {
+    pub(crate) period: Duration,
 }
 
 #[derive(Debug)]
@@ -220,6 +226,14 @@ impl Config {
                     Setting::new("inventory.monitoring_interval_seconds", "1 to 86400", seconds)
                         .meaning("How often products at or below their reorder level are told of in the log."),
                     "300",
+                ),
+            },
+            reconciliation: Reconciliation {
+                period: read.or(
+                    Setting::new("reconciliation.interval_seconds", "1 to 86400", seconds).meaning(
+                        "How often providers, ledger, stock, orders and sagas are compared; see `orderly reconcile`.",
+                    ),
+                    "3600",
                 ),
             },
             payments: read_payments(read),

@@ -39,3 +39,12 @@ impl Books {
         })
     }
 }
+
+/// Writes into the books what the shop never asked for.
+pub(crate) fn write(data: &Path, sql: &'static str) {
+    block_on(async {
+        let mut books = SqliteConnectOptions::new().filename(data.join("providers.db")).connect().await.unwrap();
+        sqlx::raw_sql(sql).execute(&mut books).await.unwrap();
+        books.close().await.unwrap();
+    });
+}

@@ -8,6 +8,7 @@ mod mistakes;
 mod order_file;
 mod ordering;
 mod program;
+mod reconcile;
 mod replay;
 mod running;
 mod shop;
