@@ -8,13 +8,16 @@ use orderly_identity::Users;
 use orderly_inventory::{Stockroom, Warehouse};
 use orderly_notifications::{Notifications, Outbox};
 use orderly_orders::{Book, Orders, Overview};
-use orderly_payments::{Ledger, PaymentGateway};
+use orderly_payments::Ledger;
 use orderly_shipping::{Carrier, Shipments};
+use wharf::Clock;
 use wharf_postgres::Postgres;
 use wharf_sqlite::Sqlite;
 
 use crate::{
-    Database, Settings, postgres,
+    Database, Settings,
+    breaker::{GuardedGateway, GuardedStockroom},
+    postgres,
     simulators::{self, Providers},
     sqlite,
 };
@@ -31,7 +34,7 @@ pub struct Infrastructure {
     pub warehouse: Arc<dyn Warehouse>,
     pub stock_levels: Arc<dyn StockLevels>,
     pub ledger: Arc<dyn Ledger>,
-    pub gateway: Arc<dyn PaymentGateway>,
+    pub gateway: Arc<GuardedGateway>,
     pub shipments: Arc<dyn Shipments>,
     pub carrier: Arc<dyn Carrier>,
     pub outbox: Arc<dyn Outbox>,
@@ -71,12 +74,12 @@ impl Infrastructure {
             Database::Sqlite { path } => {
                 let engine = sqlite::open(path, clock).await?;
                 let adapters = sqlite::Adapters::new(&engine, Arc::clone(clock));
-                Ok(Self::of(adapters, providers, Engine::Sqlite(engine)))
+                Ok(Self::of(adapters, providers, Engine::Sqlite(engine), clock))
             }
             Database::Postgres { url } => {
                 let engine = postgres::connect(url, clock).await?;
                 let adapters = postgres::Adapters::new(&engine, Arc::clone(clock));
-                Ok(Self::of(adapters, providers, Engine::Postgres(engine)))
+                Ok(Self::of(adapters, providers, Engine::Postgres(engine), clock))
             }
         }
     }
@@ -116,7 +119,7 @@ impl Infrastructure {
         self.providers.close().await;
     }
 
-    fn of<A>(adapters: A, providers: Providers, engine: Engine) -> Self
+    fn of<A>(adapters: A, providers: Providers, engine: Engine, clock: &Arc<dyn Clock>) -> Self
     where
         A: Book + Orders + Overview + Catalog + Products + Stockroom + Warehouse + StockLevels + Ledger,
         A: Shipments + Outbox + Notifications + Users + 'static,
@@ -128,11 +131,11 @@ impl Infrastructure {
             overview: adapters.clone(),
             catalog: adapters.clone(),
             products: adapters.clone(),
-            stockroom: adapters.clone(),
+            stockroom: Arc::new(GuardedStockroom::new(adapters.clone(), Arc::clone(clock))),
             warehouse: adapters.clone(),
             stock_levels: adapters.clone(),
             ledger: adapters.clone(),
-            gateway: Arc::clone(&providers.gateway),
+            gateway: Arc::new(GuardedGateway::new(Arc::clone(&providers.gateway), Arc::clone(clock))),
             shipments: adapters.clone(),
             carrier: Arc::clone(&providers.carrier),
             outbox: adapters.clone(),

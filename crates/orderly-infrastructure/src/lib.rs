@@ -21,6 +21,7 @@ macro_rules! piece {
 }
 
 pub mod audit;
+pub mod breaker;
 mod history;
 mod infrastructure;
 mod metadata;

@@ -50,7 +50,7 @@ impl App {
             .module(orderly_inventory::module(inventory_ports.clone()))
             .module(orderly_payments::module(orderly_payments::Ports {
                 ledger: Arc::clone(&infrastructure.ledger),
-                gateway: Arc::clone(&infrastructure.gateway),
+                gateway: infrastructure.gateway.clone(),
             }))
             .module(orderly_shipping::module(orderly_shipping::Ports {
                 shipments: Arc::clone(&infrastructure.shipments),

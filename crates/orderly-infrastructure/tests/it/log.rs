@@ -1,53 +1,52 @@
 //! What is logged while a test runs.
 
-use std::{
-    io,
-    sync::{Arc, Mutex},
-};
+use std::{cell::RefCell, io, marker::PhantomData, sync::Once};
 
-use tracing::subscriber::DefaultGuard;
-use tracing_subscriber::fmt::MakeWriter;
-
-/// Hears what is logged on this thread, from information on, until it is dropped.
-pub(crate) struct Log {
-    text: Text,
-    _hearing: DefaultGuard,
+thread_local! {
+    /// What was logged on this thread since somebody began to listen.
+    static HEARD: RefCell<Option<Vec<u8>>> = const { RefCell::new(None) };
 }
 
-#[derive(Clone, Default)]
-struct Text(Arc<Mutex<Vec<u8>>>);
+/// Hears what is logged on this thread, from information on, until it is dropped. A test runs on one thread.
+pub(crate) struct Log {
+    /// It is of its thread.
+    _thread: PhantomData<*const ()>,
+}
 
 impl Log {
     pub(crate) fn start() -> Self {
-        let text = Text::default();
-        let hearing = tracing_subscriber::fmt()
-            .with_max_level(tracing::Level::INFO)
-            .without_time()
-            .with_ansi(false)
-            .with_writer(text.clone())
-            .finish();
-        Self { text, _hearing: tracing::subscriber::set_default(hearing) }
+        // One for all tests: subscribers that come and go while others log miss what is logged meanwhile.
+        static SUBSCRIBED: Once = Once::new();
+        SUBSCRIBED.call_once(|| {
+            tracing_subscriber::fmt()
+                .with_max_level(tracing::Level::INFO)
+                .without_time()
+                .with_ansi(false)
+                .with_writer(|| Ear)
+                .init();
+        });
+        HEARD.set(Some(Vec::new()));
+        Self { _thread: PhantomData }
     }
 
     /// The lines since it was last asked in which `word` stands, without the spaces before them.
     pub(crate) fn take(&self, word: &str) -> Vec<String> {
-        let text = std::mem::take(&mut *self.text.0.lock().unwrap());
-        let text = String::from_utf8(text).unwrap();
+        let text = String::from_utf8(HEARD.replace(Some(Vec::new())).unwrap()).unwrap();
         text.lines().map(|line| line.trim().to_owned()).filter(|line| line.contains(word)).collect()
     }
 }
 
-impl<'a> MakeWriter<'a> for Text {
-    type Writer = Self;
-
-    fn make_writer(&'a self) -> Self {
-        self.clone()
+impl Drop for Log {
+    fn drop(&mut self) {
+        HEARD.set(None);
     }
 }
 
-impl io::Write for Text {
+struct Ear;
+
+impl io::Write for Ear {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
+        HEARD.with_borrow_mut(|heard| heard.as_mut().map(|heard| heard.extend_from_slice(bytes)));
         Ok(bytes.len())
     }
 

@@ -11,6 +11,7 @@ mod ledger;
 mod log;
 mod notifications;
 mod orders;
+mod outage;
 mod overview;
 mod pipeline;
 mod reconciliation;
@@ -53,6 +54,10 @@ on_every_engine! {
         o33_a_refused_parcel_cancels_the_order_and_gives_everything_back,
         o34_a_silent_carrier_is_asked_for_a_quarter_of_an_hour_and_the_parcel_called_back,
         o35_a_paid_order_is_cancelled_as_long_as_no_carrier_has_it,
+    }
+    outage {
+        o29_an_hour_without_the_provider_costs_no_attempts_and_then_payments_go_on,
+        a_stockroom_that_fails_is_left_in_peace_and_nothing_is_given_up,
     }
     reconciliation {
         the_task_tells_each_difference_once,

@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use orderly_catalog::{NewProduct, domain::Sku};
 use orderly_contracts::{CaptureId, Currency, CustomerId, Money, OrderId, ProductId};
 use orderly_infrastructure::{Settings, Simulators, audit::audit, simulators};
+use orderly_inventory::Stockroom;
 use orderly_orders::{
     OrderView, PlaceOrder, cancel_order,
     domain::{CancelReason, Draft, DraftLine, OrderStatus},
@@ -20,7 +21,7 @@ use wharf::{
 
 use crate::stage::Stage;
 
-const MINUTE: Duration = Duration::from_secs(60);
+pub(crate) const MINUTE: Duration = Duration::from_secs(60);
 
 /// Every module on the stage's database, in a harness.
 async fn open(stage: &Stage) -> (Harness, orderly_orders::Ports, ProductId) {
@@ -40,6 +41,16 @@ async fn open_between(
     gateway: Arc<dyn PaymentGateway>,
     carrier: Arc<dyn Carrier>,
 ) -> (Harness, orderly_orders::Ports, ProductId) {
+    open_over(stage, stage.ports.stockroom.clone(), gateway, carrier).await
+}
+
+/// The same over any stockroom.
+pub(crate) async fn open_over(
+    stage: &Stage,
+    stockroom: Arc<dyn Stockroom>,
+    gateway: Arc<dyn PaymentGateway>,
+    carrier: Arc<dyn Carrier>,
+) -> (Harness, orderly_orders::Ports, ProductId) {
     let ports = stage.ports.clone();
     let orders = orderly_orders::Ports {
         book: ports.book.clone(),
@@ -50,7 +61,7 @@ async fn open_between(
         .worker()
         .module(orderly_orders::module(orders.clone()))
         .module(orderly_inventory::module(orderly_inventory::Ports {
-            stockroom: ports.stockroom.clone(),
+            stockroom,
             warehouse: ports.warehouse.clone(),
             settings: orderly_inventory::Settings::default(),
         }))
@@ -65,7 +76,7 @@ async fn open_between(
     (app, orders, products[0])
 }
 
-async fn place(app: &Harness, ports: &orderly_orders::Ports, product: ProductId) -> OrderId {
+pub(crate) async fn place(app: &Harness, ports: &orderly_orders::Ports, product: ProductId) -> OrderId {
     let line = DraftLine { product, quantity: 2, unit_price: None };
     let draft = Draft { customer: CustomerId(7), currency: Currency::GBP, status: None, lines: vec![line] };
     let mut work = app.client().begin(&Tenant::default()).unwrap();
@@ -74,7 +85,7 @@ async fn place(app: &Harness, ports: &orderly_orders::Ports, product: ProductId)
     placed.order.placed.order_id
 }
 
-async fn status(stage: &Stage, order: OrderId) -> OrderStatus {
+pub(crate) async fn status(stage: &Stage, order: OrderId) -> OrderStatus {
     stage.ports.orders.order(&Tenant::default(), order).await.unwrap().unwrap().status
 }
 

@@ -6,7 +6,7 @@ use orderly_contracts::{CaptureId, OrderId};
 use serde::{Deserialize, Serialize};
 use wharf::{Bus, Key, Kind, Message, Msg, Result, State, Tx, outside};
 
-use super::Ports;
+use super::{Ports, gateway::come_when_it_answers};
 use crate::domain::{IntentNumber, PaymentKey};
 
 /// Until a provider that does not answer is asked again, for as long as it takes: nobody else asks for it.
@@ -38,6 +38,7 @@ pub(super) async fn refund_capture(
 ) -> Result {
     let RefundCapture { order, capture } = &refund;
     let key = PaymentKey { order: *order, intent: IntentNumber::FIRST };
+    come_when_it_answers(&*ports.gateway)?;
     match outside(ports.gateway.refund_capture(key, capture)).await? {
         Ok(()) => ports.ledger.stray_is_refunded(&mut tx, *order, capture).await,
         Err(error) => {

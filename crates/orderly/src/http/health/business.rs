@@ -11,7 +11,12 @@ pub(super) struct Finding {
 }
 
 pub(super) fn findings(shop: &Shop) -> Vec<Finding> {
-    records(shop).into_iter().collect()
+    [Some(provider(shop)), records(shop)].into_iter().flatten().collect()
+}
+
+fn provider(shop: &Shop) -> Finding {
+    let reason = "payment-provider: it does not answer, and is left in peace until it does";
+    Finding { name: "payment-provider", reason: (!shop.infrastructure.gateway.answers()).then(|| reason.to_owned()) }
 }
 
 /// `None` before this process has first compared them.
