@@ -17,6 +17,7 @@ struct Bench {
 
 const BENCHES: &[Bench] = &[
     Bench { name: "deliveries", packages: &["wharf-sqlite", "wharf-postgres"] },
+    Bench { name: "orders", packages: &["orderly-infrastructure"] },
     Bench { name: "replay", packages: &["orderly"] },
 ];
 

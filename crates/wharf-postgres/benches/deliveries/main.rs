@@ -19,6 +19,7 @@ mod noop;
 mod place;
 mod profile;
 mod resident;
+mod saga;
 mod table;
 mod work;
 
@@ -57,6 +58,7 @@ fn main() {
         }
         if wanted("work") {
             work::measure(&place, &mut table).await;
+            saga::measure(&place, &mut table).await;
         }
         if wanted("idle") {
             idle::measure(&place, &mut table).await;

@@ -39,7 +39,7 @@ pub(crate) const TABLE: &str =
 /// How handlers' transactions are committed.
 #[derive(Clone, Copy)]
 pub(crate) struct Case {
-    at_once: usize,
+    pub(crate) at_once: usize,
     connections: u32,
     /// How many deliveries may share a commit.
     members: usize,
@@ -124,12 +124,17 @@ async fn ignore(Msg(noted): Msg<Noted>) -> Result {
 }
 
 pub(crate) async fn our_rate(place: &Place, case: Case, total: u64) -> Take {
-    place.run(TABLE).await;
-    fill(place, total, 1).await;
-    let engine = case.options(place).connect().await.unwrap();
     let module = Module::new("bench", ())
         .endpoint("bench-0", |endpoint| endpoint.concurrency(case.at_once).prefetch(400).consume("note", note))
         .consume("ignore", ignore);
+    rate_of(module, place, case, total).await
+}
+
+/// How fast a module handles what waits at its one endpoint, `bench-0`.
+pub(crate) async fn rate_of(module: Module<()>, place: &Place, case: Case, total: u64) -> Take {
+    place.run(TABLE).await;
+    fill(place, total, 1).await;
+    let engine = case.options(place).connect().await.unwrap();
     let worker = Worker::new(engine.clone()).module(module).ready().await.unwrap();
     let vitals = worker.client("bench").vitals().clone();
     let meter = Meter::start(place).await;
