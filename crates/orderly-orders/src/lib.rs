@@ -5,6 +5,6 @@ pub mod domain;
 
 pub use application::{
     Book, CancelError, CancelOutcome, Ending, Event, ExpireStaleOrders, Fulfilment, OrderChange, OrderFilter,
-    OrderStep, OrderView, Orders, Overview, Pace, PlaceOrder, Placed, PlacementError, Ports, Settings, State,
-    StoredOrder, Timer, Totals, Undoing, cancel_order, module, place_order,
+    OrderStep, OrderView, Orders, Overview, Pace, PlaceOrder, Placed, PlacementError, Ports, Settings, Stall, Stalled,
+    State, StoredOrder, Timer, Totals, Undoing, cancel_order, module, place_order,
 };

@@ -122,5 +122,6 @@ fn order_settings(config: &Config) -> orderly_orders::Settings {
         trust_client_prices: config.pricing.trust_client,
         stale_after: config.expiry.stale_after,
         expiry_sweep_period: config.expiry.interval,
+        expiry_batch_max_orders: config.expiry.batch_max,
     }
 }

@@ -82,6 +82,10 @@ SELECT id FROM orders
 WHERE tenant = $2 AND status IN ('Validated', 'PaymentProcessing') AND updated_at <= " now " - $3
 ORDER BY updated_at, id LIMIT $4");
 
+const COUNT_STALE: &str = sql!("
+SELECT count(*) FROM orders
+WHERE tenant = $2 AND status IN ('Validated', 'PaymentProcessing') AND updated_at <= " now " - $3");
+
 #[async_trait]
 impl Book for Adapters {
     async fn place(&self, tx: &mut Tx, order: &NewOrder, reference: Option<&str>) -> Result<(StoredOrder, bool)> {
@@ -174,6 +178,13 @@ impl Book for Adapters {
             .bind(i64::from(limit));
         let stale: Vec<i64> = query.fetch_all(connection(tx).await?).await?;
         Ok(stale.into_iter().map(OrderId).collect())
+    }
+
+    async fn count_stale(&self, tx: &mut Tx, age: Duration) -> Result<u64> {
+        let tenant = tx.tenant();
+        let query = sqlx::query_scalar(COUNT_STALE).bind(self.now()).bind(tenant.as_str()).bind(wharf::micros(age));
+        let orders: i64 = query.fetch_one(connection(tx).await?).await?;
+        Ok(orders.try_into()?)
     }
 }
 

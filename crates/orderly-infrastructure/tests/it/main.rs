@@ -10,6 +10,7 @@ mod hot_products;
 mod ledger;
 mod log;
 mod notifications;
+mod order_saga;
 mod orders;
 mod outage;
 mod overview;
@@ -19,6 +20,7 @@ mod shipments;
 mod simulators;
 mod stage;
 mod stockroom;
+mod sweeps;
 mod tenants;
 mod users;
 mod warehouse;
@@ -54,6 +56,14 @@ on_every_engine! {
         o33_a_refused_parcel_cancels_the_order_and_gives_everything_back,
         o34_a_silent_carrier_is_asked_for_a_quarter_of_an_hour_and_the_parcel_called_back,
         o35_a_paid_order_is_cancelled_as_long_as_no_carrier_has_it,
+    }
+    sweeps {
+        o39_a_sweep_expires_no_more_than_its_batch_and_raises_an_alarm,
+        o12_an_order_whose_message_was_given_up_is_listed_as_stalled,
+        orders_that_do_not_get_on_are_listed_with_their_reason,
+    }
+    order_saga {
+        the_view_shows_where_each_order_stands,
     }
     outage {
         o29_an_hour_without_the_provider_costs_no_attempts_and_then_payments_go_on,

@@ -87,7 +87,8 @@ pub(crate) async fn o29_an_hour_without_the_provider_costs_no_attempts_and_then_
     let line = Arc::new(Line { inner: providers.gateway, is_cut: AtomicBool::new(true), lost: AtomicU32::new(0) });
     let gateway = Arc::new(GuardedGateway::new(line.clone(), Arc::new(stage.clock())));
     let stockroom = stage.ports.stockroom.clone();
-    let (mut app, ports, mug) = open_over(stage, stockroom, gateway.clone(), providers.carrier).await;
+    let (mut app, ports, mug) =
+        open_over(stage, orderly_orders::Settings::default(), stockroom, gateway.clone(), providers.carrier).await;
     let mut early = Vec::new();
     for _ in 0..EARLY {
         early.push(place(&app, &ports, mug).await);
@@ -178,7 +179,8 @@ pub(crate) async fn a_stockroom_that_fails_is_left_in_peace_and_nothing_is_given
         lost: AtomicU32::new(0),
     });
     let stockroom = Arc::new(GuardedStockroom::new(shelves.clone(), Arc::new(stage.clock())));
-    let (mut app, ports, mug) = open_over(stage, stockroom, providers.gateway, providers.carrier).await;
+    let (mut app, ports, mug) =
+        open_over(stage, orderly_orders::Settings::default(), stockroom, providers.gateway, providers.carrier).await;
     let mut orders = Vec::new();
     for _ in 0..6 {
         orders.push(place(&app, &ports, mug).await);

@@ -24,7 +24,7 @@ use crate::stage::Stage;
 pub(crate) const MINUTE: Duration = Duration::from_secs(60);
 
 /// Every module on the stage's database, in a harness.
-async fn open(stage: &Stage) -> (Harness, orderly_orders::Ports, ProductId) {
+pub(crate) async fn open(stage: &Stage) -> (Harness, orderly_orders::Ports, ProductId) {
     open_with(stage, stage.settings.simulators.clone()).await
 }
 
@@ -41,22 +41,19 @@ async fn open_between(
     gateway: Arc<dyn PaymentGateway>,
     carrier: Arc<dyn Carrier>,
 ) -> (Harness, orderly_orders::Ports, ProductId) {
-    open_over(stage, stage.ports.stockroom.clone(), gateway, carrier).await
+    open_over(stage, orderly_orders::Settings::default(), stage.ports.stockroom.clone(), gateway, carrier).await
 }
 
-/// The same over any stockroom.
+/// The same over any stockroom, with other settings for orders.
 pub(crate) async fn open_over(
     stage: &Stage,
+    settings: orderly_orders::Settings,
     stockroom: Arc<dyn Stockroom>,
     gateway: Arc<dyn PaymentGateway>,
     carrier: Arc<dyn Carrier>,
 ) -> (Harness, orderly_orders::Ports, ProductId) {
     let ports = stage.ports.clone();
-    let orders = orderly_orders::Ports {
-        book: ports.book.clone(),
-        catalog: ports.catalog.clone(),
-        settings: orderly_orders::Settings::default(),
-    };
+    let orders = orderly_orders::Ports { book: ports.book.clone(), catalog: ports.catalog.clone(), settings };
     let worker = ports
         .worker()
         .module(orderly_orders::module(orders.clone()))

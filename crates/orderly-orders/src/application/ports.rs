@@ -31,6 +31,8 @@ pub struct Settings {
     pub stale_after: Duration,
     /// How often stale orders are looked for.
     pub expiry_sweep_period: Duration,
+    /// What one sweep expires at most.
+    pub expiry_batch_max_orders: u32,
 }
 
 impl Default for Settings {
@@ -40,6 +42,7 @@ impl Default for Settings {
             trust_client_prices: false,
             stale_after: Duration::from_secs(600),
             expiry_sweep_period: Duration::from_secs(60),
+            expiry_batch_max_orders: 1_000,
         }
     }
 }
@@ -66,6 +69,9 @@ pub trait Book: Send + Sync {
     /// Up to `limit` orders that were validated and not yet paid and have not been updated for `age`, longest first. One
     /// that still waits to be validated has no saga that could expire it.
     async fn stale(&self, tx: &mut Tx, age: Duration, limit: u32) -> Result<Vec<OrderId>>;
+
+    /// How many such orders there are.
+    async fn count_stale(&self, tx: &mut Tx, age: Duration) -> Result<u64>;
 }
 
 /// An order as it is kept.

@@ -27,7 +27,8 @@ use orderly_security::SigningSecret;
 use reader::Reader;
 use setting::Setting;
 use values::{
-    address, count, currency, directory, duration, filter, lease, name, postgres_url, quantity, rate, seconds, seed,
+    address, batch, count, currency, directory, duration, filter, lease, name, postgres_url, quantity, rate, seconds,
+    seed,
 };
 use values::{signing_secret, yes_or_no};
 
@@ -90,6 +91,7 @@ pub(crate) struct Orders {
 pub(crate) struct Expiry {
     pub(crate) interval: Duration,
     pub(crate) stale_after: Duration,
+    pub(crate) batch_max: u32,
 }
 
 #[derive(Debug)]
@@ -219,6 +221,11 @@ impl Config {
                     Setting::new("expiry.stale_after_seconds", "1 to 86400", seconds)
                         .meaning("How long an unpaid order may go without an update."),
                     "600",
+                ),
+                batch_max: read.or(
+                    Setting::new("expiry.batch_max", "1 to 10000", batch)
+                        .meaning("How many orders expire at once at most; more raise an alarm, and expire next time."),
+                    "1000",
                 ),
             },
             inventory: Inventory {

@@ -192,7 +192,7 @@ fn health_tells_what_lives_and_every_answer_carries_a_correlation_id() {
     shop.story(&customer, order);
     assert_eq!(shop.get("", "/health/ready").expect(200).json(), json!({"status": "healthy", "reasons": []}));
     let health = shop.get("", "/health").expect(200).json();
-    for check in ["database", "order-saga", "payment", "shipping", "wharf.timers"] {
+    for check in ["database", "order-saga", "payment", "shipping", "wharf.timers", "orders", "payment-provider"] {
         assert_eq!(health["checks"][check]["status"], "healthy", "{health:#}");
     }
 }

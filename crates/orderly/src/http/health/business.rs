@@ -1,7 +1,16 @@
 //! How the shop's business is, as its own records tell. What is wrong here makes nobody unready: the program works, and
 //! people have to see to it. Reasons name no data, since strangers may read them.
 
+use std::time::Duration;
+
+use orderly_orders::Stall;
+
 use crate::http::Shop;
+
+/// How much later than it should something may happen to an order before it is worth a word.
+const GRACE: Duration = Duration::from_secs(120);
+/// What is counted at most.
+const COUNTED_MAX_ORDERS: u32 = 1_000;
 
 /// One thing that was looked at.
 pub(super) struct Finding {
@@ -10,8 +19,24 @@ pub(super) struct Finding {
     pub(super) reason: Option<String>,
 }
 
-pub(super) fn findings(shop: &Shop) -> Vec<Finding> {
-    [Some(provider(shop)), records(shop)].into_iter().flatten().collect()
+pub(super) async fn findings(shop: &Shop) -> Vec<Finding> {
+    [stalled(shop).await, Some(provider(shop)), records(shop)].into_iter().flatten().collect()
+}
+
+/// Of every tenant. `None` when the database does not answer, which has a check of its own.
+async fn stalled(shop: &Shop) -> Option<Finding> {
+    let settings = &shop.orders.settings;
+    let patience = settings.stale_after + settings.expiry_sweep_period + GRACE;
+    let stalled = shop.infrastructure.overview.stalled(patience, GRACE, COUNTED_MAX_ORDERS).await;
+    let stalled = stalled.inspect_err(|error| tracing::warn!(%error, "stalled orders could not be counted")).ok()?;
+    let count = |why| stalled.iter().filter(|stalled| stalled.why == why).count();
+    let by_reason: Vec<_> = Stall::ALL
+        .into_iter()
+        .filter(|&why| count(why) > 0)
+        .map(|why| format!("{} {}", count(why), why.as_str()))
+        .collect();
+    let reason = (!by_reason.is_empty()).then(|| format!("orders: stalled are {}", by_reason.join(", ")));
+    Some(Finding { name: "orders", reason })
 }
 
 fn provider(shop: &Shop) -> Finding {

@@ -85,7 +85,7 @@ async fn examine(shop: &Shop) -> Health {
     }
     let mut checks: BTreeMap<_, _> =
         health.checks.into_iter().map(|check| (check.name.clone(), Check::from(check))).collect();
-    for Finding { name, reason } in business::findings(shop) {
+    for Finding { name, reason } in business::findings(shop).await {
         let found = if reason.is_some() { Status::Degraded } else { Status::Healthy };
         checks.insert(name.to_owned(), Check { status: found, looked_at: None, stumbled_at: None, settled: None });
         status = status.max(found);
