@@ -64,7 +64,9 @@ pub(super) fn calling_back(order: &PlacedOrder, ending: Ending, event: Event) ->
 pub(super) fn recalling(order: &PlacedOrder, ending: Ending, event: Event) -> Next {
     match event {
         // What was given back before is not given back twice.
-        Event::ShipmentCancelled(_) => begin(order, ending, Undoing::Payment),
+        Event::ShipmentCancelled(answer) if answer.has_left => begin(order, ending, Undoing::Payment),
+        // That none would leave was said before it left.
+        Event::ShipmentCancelled(_) => stay(),
         Event::TimedOut(Timer::Undoing) => exhausted(order, ending, Undoing::Recall, LEFT_AFTER_ALL),
         Event::Shipped(_)
         | Event::Delivered(_)
