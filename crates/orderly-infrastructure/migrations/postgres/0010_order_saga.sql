@@ -23,6 +23,3 @@ LEFT JOIN payments ON payments.tenant = orders.tenant AND payments.order_id = or
 LEFT JOIN shipments ON shipments.tenant = orders.tenant AND shipments.order_id = orders.id
 LEFT JOIN wharf.timers AS overall
     ON overall.tenant = saga.tenant AND overall.saga = saga.saga AND overall.key = saga.key AND overall.name = 'Overall';
-
--- Orders that a person has to see to; they are few.
-CREATE INDEX orders_for_attention ON orders (tenant, id) WHERE attention IS NOT NULL;

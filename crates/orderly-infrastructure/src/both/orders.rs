@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use orderly_contracts::{Currency, CustomerId, Money, OrderId, ProductId, Quantity, Tenant};
-use orderly_orders::{OrderFilter, OrderStep, OrderView, Orders, domain::OrderLine};
+use orderly_orders::{Attention, OrderFilter, OrderStep, OrderView, Orders, domain::OrderLine};
 use sqlx::FromRow;
 use wharf::{Result, Timestamp};
 
@@ -11,7 +11,8 @@ use super::Adapters;
 /// What [`OrderView`] is made of.
 macro_rules! order_view {
     () => {
-        "id, customer_id, reference, status, cancel_reason, attention, total_minor, currency, created_at, updated_at, (
+        "id, customer_id, reference, status, cancel_reason, attention, attention_since, total_minor, currency, created_at,
+         updated_at, (
            SELECT '[' || string_agg('[' || product_id || ',' || quantity || ',' || unit_minor || ']', ','
                                     ORDER BY line) || ']'
            FROM order_lines WHERE order_lines.tenant = orders.tenant AND order_id = id
@@ -27,6 +28,7 @@ struct OrderRow {
     status: String,
     cancel_reason: Option<String>,
     attention: Option<String>,
+    attention_since: Option<i64>,
     total_minor: i64,
     currency: String,
     created_at: i64,
@@ -94,7 +96,9 @@ impl OrderRow {
             reference: self.reference,
             status: self.status.parse()?,
             cancel_reason: self.cancel_reason.map(|reason| reason.parse()).transpose()?,
-            attention: self.attention,
+            attention: self
+                .attention
+                .map(|reason| Attention { reason, since: self.attention_since.map(Timestamp::from_micros) }),
             total: Money::new(self.total_minor, currency),
             lines: lines.into_iter().map(line).collect(),
             created_at: Timestamp::from_micros(self.created_at),

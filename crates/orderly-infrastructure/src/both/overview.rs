@@ -57,7 +57,7 @@ struct StalledRow {
 /// until its saga has ended. An order that still waits to be validated has no timer, and the sweep does not take it.
 const STALLED: &str = sql!("
 SELECT tenant, id, why, since FROM (
-    SELECT tenant, id, 'needs-attention' AS why, updated_at AS since FROM orders WHERE attention IS NOT NULL
+    SELECT tenant, id, 'needs-attention' AS why, coalesce(attention_since, updated_at) AS since FROM orders WHERE attention IS NOT NULL
     UNION ALL
     SELECT orders.tenant, orders.id, 'given-up', given_up.since
     FROM (

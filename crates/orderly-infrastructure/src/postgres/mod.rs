@@ -132,5 +132,6 @@ const MIGRATIONS: Migrations = Migrations::of(
         ("identity", include_str!("../../migrations/postgres/0008_identity.sql")),
         ("orders under way", include_str!("../../migrations/postgres/0009_orders_under_way.sql")),
         ("order saga", include_str!("../../migrations/postgres/0010_order_saga.sql")),
+        ("attention", include_str!("../../migrations/postgres/0011_attention.sql")),
     ],
 );

@@ -123,5 +123,6 @@ const MIGRATIONS: Migrations = Migrations::of(
         ("identity", include_str!("../../migrations/sqlite/0007_identity.sql")),
         ("orders under way", include_str!("../../migrations/sqlite/0008_orders_under_way.sql")),
         ("order saga", include_str!("../../migrations/sqlite/0009_order_saga.sql")),
+        ("attention", include_str!("../../migrations/sqlite/0010_attention.sql")),
     ],
 );

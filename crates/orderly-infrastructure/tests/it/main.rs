@@ -9,6 +9,7 @@ mod connecting;
 mod hot_products;
 mod ledger;
 mod log;
+mod logging;
 mod notifications;
 mod order_saga;
 mod orders;
@@ -64,6 +65,10 @@ on_every_engine! {
     }
     order_saga {
         the_view_shows_where_each_order_stands,
+    }
+    logging {
+        the_log_tells_of_creation_status_payment_and_shipping,
+        the_log_tells_of_declined_payments_shortages_and_time_outs,
     }
     outage {
         o29_an_hour_without_the_provider_costs_no_attempts_and_then_payments_go_on,

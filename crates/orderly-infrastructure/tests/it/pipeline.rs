@@ -29,7 +29,7 @@ pub(crate) async fn open(stage: &Stage) -> (Harness, orderly_orders::Ports, Prod
 }
 
 /// The same beside other providers.
-async fn open_with(stage: &Stage, simulators: Simulators) -> (Harness, orderly_orders::Ports, ProductId) {
+pub(crate) async fn open_with(stage: &Stage, simulators: Simulators) -> (Harness, orderly_orders::Ports, ProductId) {
     let settings = Settings { simulators, ..stage.settings.clone() };
     let providers = simulators::open(&settings).await.unwrap();
     open_between(stage, providers.gateway, providers.carrier).await
@@ -263,7 +263,7 @@ pub(crate) async fn o31_a_refund_that_takes_hours_is_an_alarm_until_it_is_done(s
     assert_eq!(view(stage, order).await.attention, None);
     app.wind(2 * 60 * MINUTE).await;
     let waiting = view(stage, order).await;
-    assert_eq!(waiting.attention.as_deref(), Some("the payment cannot be given back"));
+    assert_eq!(waiting.attention.unwrap().reason, "the payment cannot be given back");
     assert_eq!(waiting.cancel_reason, Some(CancelReason::ShippingFailed));
     let report = audit(&stage.settings).await.unwrap();
     assert!(report.holds(), "{report}");

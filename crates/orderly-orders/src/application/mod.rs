@@ -14,7 +14,7 @@ pub use expire_stale_orders::ExpireStaleOrders;
 pub use fulfilment::{Ending, Event, Fulfilment, OrderChange, State, Timer, Undoing};
 pub use overview::{Overview, Pace, Stall, Stalled, Totals};
 pub use place_order::{PlaceOrder, Placed, PlacementError, place_order};
-pub use ports::{Book, OrderFilter, OrderStep, OrderView, Orders, Ports, Settings, StoredOrder};
+pub use ports::{Attention, Book, OrderFilter, OrderStep, OrderView, Orders, Ports, Settings, StoredOrder};
 
 use std::time::Duration;
 

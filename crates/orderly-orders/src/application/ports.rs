@@ -123,7 +123,7 @@ pub struct OrderView {
     /// Why it was cancelled.
     pub cancel_reason: Option<CancelReason>,
     /// Why a person has to see to it, while one has to.
-    pub attention: Option<String>,
+    pub attention: Option<Attention>,
     /// What it costs.
     pub total: Money,
     /// What was bought.
@@ -132,6 +132,15 @@ pub struct OrderView {
     pub created_at: Timestamp,
     /// When it last moved.
     pub updated_at: Timestamp,
+}
+
+/// What a person has to see to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attention {
+    /// Why, in one sentence.
+    pub reason: String,
+    /// Since when; unknown of what was called before that was noted.
+    pub since: Option<Timestamp>,
 }
 
 /// One step of an order's history.

@@ -100,7 +100,10 @@ async fn lost(ports: &Ports, tx: &mut Tx, bus: &Bus, submit: SubmitPayment, erro
             ports.ledger.note_attempt(tx, order, next.attempt, AttemptState::Submitted).await?;
             bus.send_after(spread(delay, order), next);
         }
-        None => bus.publish(PaymentFailed { order, reason: error.to_string() }),
+        None => {
+            tracing::warn!(%order, %error, "payment failed: the provider never answered");
+            bus.publish(PaymentFailed { order, reason: error.to_string() });
+        }
     }
     Ok(())
 }
