@@ -71,6 +71,8 @@ numbered! {
     ProductId
     /// One row of what a customer was told.
     NotificationId
+    /// Which of its order's returns, from 1.
+    ReturnNumber
 }
 
 foreign! {

@@ -4,7 +4,9 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 use wharf::Timestamp;
 
-use crate::{CustomerId, Money, OrderId, ProductId, Quantity, message::messages_about_an_order};
+use crate::{
+    CustomerId, Money, OrderId, ProductId, Quantity, ReturnFate, ReturnNumber, message::messages_about_an_order,
+};
 
 messages_about_an_order! {
     "orders.order-created": Event OrderCreatedEvent by order_id,
@@ -14,6 +16,7 @@ messages_about_an_order! {
     "orders.order-timeout": Event OrderTimeoutEvent by order_id,
     "orders.order-expired": Event OrderExpiredEvent by order_id,
     "orders.cancellation-requested": Command OrderCancellationRequested by order_id,
+    "orders.order-returned": Event OrderReturned by order_id,
 }
 
 /// An order was saved as Pending.
@@ -141,4 +144,25 @@ pub struct OrderCancellationRequested {
     /// What the asker calls this cancellation, such as a credit note's number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reference: Option<String>,
+}
+
+/// A part of a delivered order came back, or all of it. Published once for each return, in the commit that records it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct OrderReturned {
+    pub order_id: OrderId,
+    pub return_number: ReturnNumber,
+    /// In product order; each product stands here at most once with each fate.
+    pub lines: Vec<ReturnedLine>,
+    /// To be given back: what these units cost in this order.
+    pub refund: Money,
+}
+
+/// So many of a product, and what becomes of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ReturnedLine {
+    pub product: ProductId,
+    pub quantity: Quantity,
+    pub fate: ReturnFate,
 }

@@ -7,8 +7,8 @@ use orderly_contracts::{catalog::Catalog, inventory::StockLevels};
 use orderly_identity::Users;
 use orderly_inventory::{Stockroom, Warehouse};
 use orderly_notifications::{Notifications, Outbox};
-use orderly_orders::{Book, Orders, Overview};
-use orderly_payments::Ledger;
+use orderly_orders::{Book, Orders, Overview, Returns};
+use orderly_payments::{Ledger, Refunds};
 use orderly_shipping::{Carrier, Shipments};
 use wharf::Clock;
 use wharf_postgres::Postgres;
@@ -26,6 +26,7 @@ use crate::{
 #[derive(Clone)]
 pub struct Infrastructure {
     pub book: Arc<dyn Book>,
+    pub returns: Arc<dyn Returns>,
     pub orders: Arc<dyn Orders>,
     pub overview: Arc<dyn Overview>,
     pub catalog: Arc<dyn Catalog>,
@@ -34,6 +35,7 @@ pub struct Infrastructure {
     pub warehouse: Arc<dyn Warehouse>,
     pub stock_levels: Arc<dyn StockLevels>,
     pub ledger: Arc<dyn Ledger>,
+    pub refunds: Arc<dyn Refunds>,
     pub gateway: Arc<GuardedGateway>,
     pub shipments: Arc<dyn Shipments>,
     pub carrier: Arc<dyn Carrier>,
@@ -121,12 +123,13 @@ impl Infrastructure {
 
     fn of<A>(adapters: A, providers: Providers, engine: Engine, clock: &Arc<dyn Clock>) -> Self
     where
-        A: Book + Orders + Overview + Catalog + Products + Stockroom + Warehouse + StockLevels + Ledger,
-        A: Shipments + Outbox + Notifications + Users + 'static,
+        A: Book + Returns + Orders + Overview + Catalog + Products + Stockroom + Warehouse + StockLevels,
+        A: Ledger + Refunds + Shipments + Outbox + Notifications + Users + 'static,
     {
         let adapters = Arc::new(adapters);
         Self {
             book: adapters.clone(),
+            returns: adapters.clone(),
             orders: adapters.clone(),
             overview: adapters.clone(),
             catalog: adapters.clone(),
@@ -135,6 +138,7 @@ impl Infrastructure {
             warehouse: adapters.clone(),
             stock_levels: adapters.clone(),
             ledger: adapters.clone(),
+            refunds: adapters.clone(),
             gateway: Arc::new(GuardedGateway::new(Arc::clone(&providers.gateway), Arc::clone(clock))),
             shipments: adapters.clone(),
             carrier: Arc::clone(&providers.carrier),

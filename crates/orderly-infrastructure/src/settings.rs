@@ -44,6 +44,10 @@ pub struct Simulators {
     pub approval_rate: f64,
     /// Share that stay undecided for ever. What remains is declined.
     pub pending_rate: f64,
+    /// Who never gets an answer is first told to ask again after this long, then each time after as long as has passed.
+    pub ask_again_min: Duration,
+    /// Beyond this it is not told to wait.
+    pub ask_again_max: Duration,
     /// Share of payments whose first call is heard, and answered into the void, 0 to 1.
     pub payment_lost_rate: f64,
     /// From the carrier's acceptance to the customer's door.
@@ -65,6 +69,8 @@ impl Default for Simulators {
             payment_delay: Duration::from_secs(5),
             approval_rate: 0.5,
             pending_rate: 0.5,
+            ask_again_min: Duration::from_secs(5),
+            ask_again_max: Duration::from_secs(60),
             payment_lost_rate: 0.0,
             delivery_delay: Duration::from_secs(2),
             refusal_rate: 0.0,

@@ -5,5 +5,5 @@ pub mod domain;
 
 pub use application::{
     Answer, Capture, GatewayError, InquirePayment, Inquiry, Ledger, PaymentGateway, PaymentNews, PaymentNotice, Ports,
-    RefundCapture, SubmitPayment, Voided, module,
+    RefundCapture, Refunds, Settings, SubmitPayment, SubmitRefund, Voided, module,
 };

@@ -3,4 +3,6 @@
 mod application;
 pub mod domain;
 
-pub use application::{Carrier, CarrierError, Consignment, Ports, Progress, Recall, Shipments, TrackShipment, module};
+pub use application::{
+    Carrier, CarrierError, Consignment, Ports, Progress, Recall, Settings, Shipments, TrackShipment, module,
+};

@@ -7,10 +7,10 @@ use orderly_infrastructure::{
     Database, Infrastructure, Settings, Simulators,
     reconciliation::{self, Reconciler},
 };
-use orderly_orders::domain::OrderLimits;
+use orderly_orders::{Deadlines, domain::OrderLimits};
 use wharf::{Client, Ended, Limits, ReadyWorker, SystemClock};
 
-use crate::config::Config;
+use crate::config::{Config, PaymentWaits};
 
 /// Everything there is, ready to run: adapters, use cases, and a worker that has not started yet.
 pub(crate) struct App {
@@ -35,6 +35,7 @@ impl App {
         let reconciler = Reconciler::new(settings);
         let order_ports = orderly_orders::Ports {
             book: Arc::clone(&infrastructure.book),
+            returns: Arc::clone(&infrastructure.returns),
             catalog: Arc::clone(&infrastructure.catalog),
             settings: order_settings(config),
         };
@@ -50,11 +51,14 @@ impl App {
             .module(orderly_inventory::module(inventory_ports.clone()))
             .module(orderly_payments::module(orderly_payments::Ports {
                 ledger: Arc::clone(&infrastructure.ledger),
+                refunds: Arc::clone(&infrastructure.refunds),
                 gateway: infrastructure.gateway.clone(),
+                settings: payment_settings(config),
             }))
             .module(orderly_shipping::module(orderly_shipping::Ports {
                 shipments: Arc::clone(&infrastructure.shipments),
                 carrier: Arc::clone(&infrastructure.carrier),
+                settings: config.shipping.settings(),
             }))
             .module(orderly_notifications::module(orderly_notifications::Ports {
                 outbox: Arc::clone(&infrastructure.outbox),
@@ -100,6 +104,8 @@ pub(crate) fn settings(config: &Config) -> Settings {
             payment_delay: config.payments.delay,
             approval_rate: config.payments.approval_rate,
             pending_rate: config.payments.pending_rate,
+            ask_again_min: config.payments.waits.ask_again_min,
+            ask_again_max: config.payments.waits.ask_again_max,
             payment_lost_rate: config.payments.lost_rate,
             delivery_delay: config.carrier.delivery_delay,
             refusal_rate: config.carrier.refusal_rate,
@@ -116,12 +122,32 @@ fn limits(config: &Config) -> Limits {
     limits
 }
 
-fn order_settings(config: &Config) -> orderly_orders::Settings {
+pub(crate) fn order_settings(config: &Config) -> orderly_orders::Settings {
     orderly_orders::Settings {
         limits: OrderLimits { lines_max: config.orders.lines_max, quantity_max: config.orders.quantity_max },
         trust_client_prices: config.pricing.trust_client,
+        deadlines: deadlines(config),
         stale_after: config.expiry.stale_after,
         expiry_sweep_period: config.expiry.interval,
         expiry_batch_max_orders: config.expiry.batch_max,
+        expiry_start_delay: config.expiry.start_delay,
     }
+}
+
+fn deadlines(config: &Config) -> Deadlines {
+    let fulfilment = &config.fulfilment;
+    Deadlines {
+        overall: fulfilment.overall,
+        payment: fulfilment.payment_inquiry,
+        shipping: fulfilment.shipping_inquiry,
+        shipping_retries_max: fulfilment.shipping_retries_max,
+        delivery: fulfilment.delivery,
+        undoing: fulfilment.undoing,
+        alarm: fulfilment.attention_period,
+    }
+}
+
+pub(crate) fn payment_settings(config: &Config) -> orderly_payments::Settings {
+    let PaymentWaits { retry_delays, inquiry_period, refund_period, .. } = config.payments.waits;
+    orderly_payments::Settings { retry_delays, inquiry_period, refund_period }
 }

@@ -62,14 +62,14 @@ impl Saga for Reservation {
     type Change = Infallible;
     type Timer = Timer;
 
-    fn start(event: Event) -> Start<Self> {
+    fn start(&self, event: Event) -> Start<Self> {
         match event {
             Event::Reserved(table) => begin(table, to(State::Held).after(Duration::from_secs(1800), Timer::TimeIsUp)),
             Event::GuestsCame | Event::TimeIsUp => Start::TooEarly,
         }
     }
 
-    fn step(table: &mut u8, state: State, event: Event) -> Step<Self> {
+    fn step(&self, table: &mut u8, state: State, event: Event) -> Step<Self> {
         match state {
             State::Held => match event {
                 Event::GuestsCame => finish(State::Taken),
@@ -87,7 +87,7 @@ async fn tell_the_queue(Msg(_): Msg<GivenAway>) -> Result {
 
 /// Two tables are reserved, and the guests of one come. Tells what happened, and draws the saga.
 pub(crate) async fn run(mut say: impl FnMut(String)) {
-    let reservation = SagaConsumer::<Reservation>::new(()).on(|Reserved(table)| Event::Reserved(table));
+    let reservation = SagaConsumer::new(Reservation, ()).on(|Reserved(table)| Event::Reserved(table));
     let reservation = reservation.on(|GuestsCame(_)| Event::GuestsCame);
     let module = Module::new("tables", ()).saga("reservations", reservation).consume("queue", tell_the_queue);
     let clock = ManualClock::new();
@@ -103,7 +103,7 @@ pub(crate) async fn run(mut say: impl FnMut(String)) {
     say(format!("table 7: {:?}", app.saga::<Reservation>(&Key::new("table", 7)).await));
     app.finish().await;
 
-    match explore::<Reservation>([Event::Reserved(7), Event::GuestsCame], 100) {
+    match explore(&Reservation, [Event::Reserved(7), Event::GuestsCame], 100) {
         Ok(drawing) => say(format!("\n{drawing}")),
         Err(endless) => say(format!("\n{endless}")),
     }

@@ -3,7 +3,7 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use crate::{
-    Bus, Draft, Kind, Message, Saga, Tenant,
+    Bus, Draft, Kind, Message, Saga, Tenant, Timestamp,
     endpoint::{Endpoint, EndpointDefinition},
     handler::{Answer, Handler, Parameters},
     ports::Schedule,
@@ -41,6 +41,8 @@ pub(crate) struct Tick {
     pub(crate) message: &'static str,
     pub(crate) kind: Kind,
     pub(crate) period: Duration,
+    /// For so long after its start a worker does not look.
+    start_delay: Duration,
     pub(crate) send: Box<dyn Fn(&Bus) + Send + Sync>,
 }
 
@@ -88,9 +90,20 @@ impl<S: Clone + Send + Sync + 'static> Module<S> {
 
     /// As [`Module::every`], under a name of its own.
     #[must_use]
-    pub fn every_named<M: Message>(mut self, name: &str, period: Duration, message: M) -> Self {
+    pub fn every_named<M: Message>(self, name: &str, period: Duration, message: M) -> Self {
+        self.tick(name, Duration::ZERO, period, message)
+    }
+
+    /// As [`Module::every`], but a worker leaves the schedule alone for `start_delay` after its start, so that what starts
+    /// with it comes first. Workers that run already go on with it meanwhile.
+    #[must_use]
+    pub fn every_after<M: Message>(self, start_delay: Duration, period: Duration, message: M) -> Self {
+        self.tick(M::NAME, start_delay, period, message)
+    }
+
+    fn tick<M: Message>(mut self, name: &str, start_delay: Duration, period: Duration, message: M) -> Self {
         let send = Box::new(move |bus: &Bus| bus.post(&Draft::of(&message)));
-        self.ticks.push(Tick { name: Arc::from(name), message: M::NAME, kind: M::KIND, period, send });
+        self.ticks.push(Tick { name: Arc::from(name), message: M::NAME, kind: M::KIND, period, start_delay, send });
         self
     }
 }
@@ -100,6 +113,11 @@ impl Tick {
     pub(crate) fn schedule(&self) -> Schedule {
         let (name, message) = (Arc::clone(&self.name), Arc::from(self.message));
         Schedule { tenant: Tenant::default(), name, message, period: self.period }
+    }
+
+    /// When a worker that starts now looks for the first time.
+    pub(crate) fn first_look(&self, now: Timestamp) -> Timestamp {
+        now + self.start_delay
     }
 }
 

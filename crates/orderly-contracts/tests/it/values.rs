@@ -1,6 +1,6 @@
 //! Ids, quantities, currencies and roles: plain on the wire, strict on the way in.
 
-use orderly_contracts::{Currency, CustomerId, OrderId, Quantity, Role, TrackingNumber};
+use orderly_contracts::{Currency, CustomerId, OrderId, Quantity, ReturnFate, Role, TrackingNumber};
 use serde_json::{from_str, to_string};
 
 #[test]
@@ -49,4 +49,13 @@ fn a_role_is_read_as_it_is_written() {
         assert_eq!(to_string(&role).unwrap(), format!("\"{role}\""));
     }
     assert!("root".parse::<Role>().is_err());
+}
+
+#[test]
+fn a_fate_is_read_as_it_is_written() {
+    for fate in ReturnFate::ALL {
+        assert_eq!(fate.as_str().parse(), Ok(fate));
+        assert_eq!(to_string(&fate).unwrap(), format!("\"{fate}\""));
+    }
+    assert!("lost".parse::<ReturnFate>().is_err());
 }

@@ -1,8 +1,8 @@
 //! The golden of the published language. A change here is a change for every client and every message that still waits.
 
 use orderly_contracts::{
-    CaptureId, Currency, CustomerId, Money, OrderId, ProductId, Quantity, TrackingNumber, inventory::*,
-    notifications::*, orders::*, payments::*, shipping::*,
+    CaptureId, Currency, CustomerId, Money, OrderId, ProductId, Quantity, ReturnFate, ReturnNumber, TrackingNumber,
+    inventory::*, notifications::*, orders::*, payments::*, shipping::*,
 };
 use wharf::{Message, Timestamp};
 
@@ -40,6 +40,8 @@ fn orders_says_this() {
         code: "unknown-product".to_owned(),
         message: "Product 1 does not exist.".to_owned(),
     };
+    let returned = [(Quantity::ONE, ReturnFate::Restock), (Quantity::ONE, ReturnFate::WriteOff)]
+        .map(|(quantity, fate)| ReturnedLine { product: ProductId(1), quantity, fate });
     let said = [
         wire(OrderCreatedEvent {
             order_id: ORDER,
@@ -56,6 +58,12 @@ fn orders_says_this() {
         wire(OrderExpiredEvent { order_id: ORDER, user_id: CUSTOMER, cause: ExpiryCause::Overdue }),
         wire(OrderCancellationRequested { order_id: ORDER, reference: None }),
         wire(OrderCancellationRequested { order_id: ORDER, reference: Some("C536379".to_owned()) }),
+        wire(OrderReturned {
+            order_id: ORDER,
+            return_number: ReturnNumber(1),
+            lines: returned.to_vec(),
+            refund: TOTAL,
+        }),
     ];
     insta::assert_snapshot!(said.concat(), @r#"
     Event orders.order-created order:42
@@ -76,6 +84,8 @@ fn orders_says_this() {
     {"orderId":42}
     Command orders.cancellation-requested order:42
     {"orderId":42,"reference":"C536379"}
+    Event orders.order-returned order:42
+    {"orderId":42,"returnNumber":1,"lines":[{"product":1,"quantity":1,"fate":"restock"},{"product":1,"quantity":1,"fate":"write-off"}],"refund":{"minor":129999,"currency":"USD"}}
     "#);
 }
 

@@ -50,6 +50,7 @@ impl Shop {
         let orders = orderly_orders::Ports {
             book: ports.book.clone(),
             catalog: ports.catalog.clone(),
+            returns: ports.returns.clone(),
             settings: orderly_orders::Settings::default(),
         };
         let worker = worker(&ports, &orders).await;
@@ -138,10 +139,16 @@ async fn worker(ports: &Infrastructure, orders: &orderly_orders::Ports) -> wharf
             warehouse: ports.warehouse,
             settings: orderly_inventory::Settings::default(),
         }))
-        .module(orderly_payments::module(orderly_payments::Ports { ledger: ports.ledger, gateway: ports.gateway }))
+        .module(orderly_payments::module(orderly_payments::Ports {
+            ledger: ports.ledger,
+            refunds: ports.refunds,
+            gateway: ports.gateway,
+            settings: orderly_payments::Settings::default(),
+        }))
         .module(orderly_shipping::module(orderly_shipping::Ports {
             shipments: ports.shipments,
             carrier: ports.carrier,
+            settings: orderly_shipping::Settings::default(),
         }))
         .module(orderly_notifications::module(orderly_notifications::Ports { outbox: ports.outbox }))
         .ready()

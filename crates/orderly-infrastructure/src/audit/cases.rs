@@ -22,6 +22,8 @@ pub(crate) struct Claim {
     pub(crate) capture: String,
     pub(crate) captured: i64,
     pub(crate) currency: String,
+    /// Of the order's returns: key, amount and whether it was made of each refund, as JSON.
+    pub(crate) refunds: String,
     /// Of the shipment; empty before the carrier has accepted it.
     pub(crate) tracking: String,
     /// What the ledger says that the provider did for the order, such as `capture 250 GBP,refund 100 GBP`.
@@ -30,7 +32,7 @@ pub(crate) struct Claim {
     pub(crate) is_under_way: i64,
 }
 
-const CLAIMS: &str = "
+const CLAIMS: &str = r#"
 SELECT orders.id AS order_id, orders.status,
        CAST(CASE WHEN saga.finished_at IS NULL THEN 0 ELSE 1 END AS BIGINT) AS is_over,
        coalesce('pay:' || orders.id || ':' || payments.intent, '') AS key,
@@ -38,6 +40,11 @@ SELECT orders.id AS order_id, orders.status,
        coalesce(payments.capture, '') AS capture,
        coalesce(payments.captured_minor, 0) AS captured,
        coalesce(payments.currency, '') AS currency,
+       coalesce((
+         SELECT '[' || string_agg('["refund:' || order_id || ':' || return_number || '",' || amount_minor || ',"' || currency
+                                  || '",' || CASE WHEN refunded_at IS NULL THEN 'false' ELSE 'true' END || ']', ',') || ']'
+         FROM payment_refunds WHERE payment_refunds.tenant = orders.tenant AND payment_refunds.order_id = orders.id
+       ), '[]') AS refunds,
        coalesce(shipments.tracking, '') AS tracking,
        coalesce(ledger.booked, '') AS booked,
        CAST(CASE WHEN waiting.key IS NULL THEN 0 ELSE 1 END AS BIGINT) AS is_under_way
@@ -59,7 +66,31 @@ LEFT JOIN (
     SELECT tenant, key FROM wharf.deliveries
     UNION SELECT tenant, key FROM wharf.timers WHERE saga = 'orders.fulfilment' AND name <> 'Delivery'
 ) AS waiting ON waiting.tenant = orders.tenant AND waiting.key = 'order:' || orders.id
-ORDER BY orders.id, payments.intent";
+ORDER BY orders.id, payments.intent"#;
+
+/// The refund of a return, as the shop has it on record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Refund {
+    pub(crate) key: String,
+    pub(crate) amount: i64,
+    pub(crate) currency: String,
+    pub(crate) is_made: bool,
+}
+
+impl Refund {
+    /// All of an order's; each of its claims has the same.
+    fn of(claims: &[Claim]) -> sqlx::Result<Vec<Self>> {
+        let refunds = claims.first().map_or("[]", |claim| claim.refunds.as_str());
+        let refunds: Vec<(String, i64, String, bool)> =
+            serde_json::from_str(refunds).map_err(|error| sqlx::Error::Decode(error.into()))?;
+        let read = |(key, amount, currency, is_made)| Self { key, amount, currency, is_made };
+        Ok(refunds.into_iter().map(read).collect())
+    }
+
+    pub(crate) fn is(&self, deed: &Deed) -> bool {
+        self.key == deed.key && self.amount == deed.amount && self.currency == deed.currency
+    }
+}
 
 /// Visits every order that the shop or a provider knows, in the order of their numbers.
 pub(crate) async fn each_case(
@@ -77,7 +108,8 @@ pub(crate) async fn each_case(
             (Some(order), None) | (None, Some(order)) => order,
             (None, None) => return Ok(()),
         };
-        visit(&Case { order, claims: claims.step(order).await?, deeds: deeds.step(order).await?, marks });
+        let (claims, deeds) = (claims.step(order).await?, deeds.step(order).await?);
+        visit(&Case { order, refunds: Refund::of(&claims)?, claims, deeds, marks });
     }
 }
 
@@ -86,6 +118,8 @@ pub(crate) struct Case {
     pub(crate) order: i64,
     /// Empty when the shop did not know the order.
     pub(crate) claims: Vec<Claim>,
+    /// Of its returns, as the shop has them on record.
+    pub(crate) refunds: Vec<Refund>,
     pub(crate) deeds: Vec<Deed>,
     /// How far the books went before the shop was looked at.
     pub(crate) marks: Marks,

@@ -3,7 +3,7 @@
 use super::{Check, Comparison};
 
 pub(super) const CHECKS: &[Check] =
-    &[CAPTURED_WITHIN_TOTAL, LEDGER_BALANCES, SHIPPED_IS_PAID, NOTHING_KEPT, NOTHING_HELD];
+    &[CAPTURED_WITHIN_TOTAL, REFUNDED_WITHIN_CAPTURED, LEDGER_BALANCES, SHIPPED_IS_PAID, NOTHING_KEPT, NOTHING_HELD];
 
 /// With their names as invariants.
 pub(crate) const COMPARISONS: &[(&str, Comparison)] = &[("ledger-agrees-with-payments", LEDGER_AGREES)];
@@ -22,6 +22,22 @@ const CAPTURED_WITHIN_TOTAL: Check = Check {
         WHERE payments.total_minor <> 0
           AND (payments.total_minor > orders.total_minor OR payments.currency <> orders.currency
                OR coalesce(captured_minor, 0) > payments.total_minor)",
+};
+
+/// What is given back for returns, or asked for, is at most what was taken and is not given back as a whole. A refund is
+/// put on record while its payment is kept from others, so this holds at every moment.
+const REFUNDED_WITHIN_CAPTURED: Check = Check {
+    invariant: super::CAPTURED_WITHIN_TOTAL,
+    of: "order",
+    rows: "SELECT count(*) FROM payment_refunds",
+    broken: "
+        SELECT order_id AS id, 'captured ' || sum(captured) || ', refunds of ' || sum(refunds) AS detail
+        FROM (
+            SELECT tenant, order_id, captured_minor AS captured, 0 AS refunds FROM payments WHERE state = 'captured'
+            UNION ALL
+            SELECT tenant, order_id, 0, amount_minor FROM payment_refunds
+        ) AS money
+        GROUP BY tenant, order_id HAVING sum(refunds) > 0 AND sum(refunds) > sum(captured)",
 };
 
 /// Whatever is debited is credited, payment by payment.
@@ -48,6 +64,8 @@ const LEDGER_AGREES: Comparison = Comparison {
             SELECT tenant, order_id, captured_minor AS kept, 0 AS booked FROM payments WHERE state = 'captured'
             UNION ALL
             SELECT tenant, order_id, amount_minor, 0 FROM payment_strays WHERE refunded_at IS NULL
+            UNION ALL
+            SELECT tenant, order_id, -amount_minor, 0 FROM payment_refunds WHERE refunded_at IS NOT NULL
             UNION ALL
             SELECT tenant, order_id, 0, debit_minor - credit_minor FROM ledger_entries WHERE account = 'provider'
         ) AS money

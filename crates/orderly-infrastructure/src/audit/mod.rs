@@ -23,6 +23,7 @@ mod findings;
 pub(crate) mod ledger;
 mod orders;
 mod report;
+mod returns;
 pub(crate) mod sagas;
 pub(crate) mod snapshot;
 pub(crate) mod stock;
@@ -52,7 +53,7 @@ pub async fn audit(settings: &Settings) -> Result<AuditReport, ConnectError> {
     let after = Statement::open(&settings.data_dir).await.map_err(books)?;
 
     let mut findings = Findings::default();
-    for check in [stock::CHECKS, orders::CHECKS, ledger::CHECKS].concat() {
+    for check in [stock::CHECKS, orders::CHECKS, ledger::CHECKS, returns::CHECKS].concat() {
         check.run(&mut shop, &mut findings).await.map_err(failed)?;
     }
     for (invariant, comparison) in [stock::COMPARISONS, sagas::COMPARISONS, ledger::COMPARISONS].concat() {

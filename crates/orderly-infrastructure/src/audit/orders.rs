@@ -98,6 +98,9 @@ const TENANTS_AGREE: Check = Check {
              + (SELECT count(*) FROM stock_movements WHERE order_id IS NOT NULL)
              + (SELECT count(*) FROM payments) + (SELECT count(*) FROM payment_attempts)
              + (SELECT count(*) FROM shipments) + (SELECT count(*) FROM wharf.sagas)
+             + (SELECT count(*) FROM order_returns) + (SELECT count(*) FROM order_return_lines)
+             + (SELECT count(*) FROM payment_refunds) + (SELECT count(*) FROM refund_attempts)
+             + (SELECT count(*) FROM stock_returns)
              + (SELECT count(*) FROM notifications WHERE order_id IS NOT NULL)",
     broken: "
         SELECT id, detail FROM (
@@ -110,6 +113,11 @@ const TENANTS_AGREE: Check = Check {
             UNION ALL SELECT tenant, order_id, 'a payment of tenant ' || tenant FROM payments
             UNION ALL SELECT tenant, order_id, 'a payment attempt of tenant ' || tenant FROM payment_attempts
             UNION ALL SELECT tenant, order_id, 'a shipment of tenant ' || tenant FROM shipments
+            UNION ALL SELECT tenant, order_id, 'a return of tenant ' || tenant FROM order_returns
+            UNION ALL SELECT tenant, order_id, 'a returned line of tenant ' || tenant FROM order_return_lines
+            UNION ALL SELECT tenant, order_id, 'a refund of tenant ' || tenant FROM payment_refunds
+            UNION ALL SELECT tenant, order_id, 'a refund attempt of tenant ' || tenant FROM refund_attempts
+            UNION ALL SELECT tenant, order_id, 'returned stock of tenant ' || tenant FROM stock_returns
             UNION ALL SELECT tenant, order_id, 'a notification of tenant ' || tenant FROM notifications
                       WHERE order_id IS NOT NULL
             UNION ALL SELECT tenant, CAST(substr(key, 7) AS BIGINT), 'a saga of tenant ' || tenant FROM wharf.sagas

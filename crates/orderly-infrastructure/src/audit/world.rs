@@ -1,7 +1,7 @@
 //! What the shop believes, beside what the providers did: what must hold of each order.
 
 use super::{
-    cases::{Case, Claim, each_case},
+    cases::{Case, Claim, Refund, each_case},
     findings::Findings,
     snapshot::Snapshot,
 };
@@ -45,10 +45,14 @@ const RULES: &[Rule] = &[
         rows: |case| case.done(DeedKind::Refund).count(),
         broken: given_back_too_much,
     },
+    Rule { invariant: "no-return-refunded-twice", rows: |case| case.refunds.len(), broken: refunded_twice },
     Rule {
         invariant: "payments-agree-with-provider",
         rows: |case| {
-            case.payments().count() + case.done(DeedKind::Capture).count() + case.done(DeedKind::Refund).count()
+            case.payments().count()
+                + case.refunds.len()
+                + case.done(DeedKind::Capture).count()
+                + case.done(DeedKind::Refund).count()
         },
         broken: payments_disagree,
     },
@@ -77,9 +81,17 @@ fn given_back_too_much(case: &Case) -> Option<String> {
     (refunded > captured).then(|| format!("captured {captured}, refunded {refunded}"))
 }
 
+/// Holds whatever is still to come: the key of a refund names its return.
+fn refunded_twice(case: &Case) -> Option<String> {
+    let times = |refund: &&Refund| case.done(DeedKind::Refund).filter(|deed| deed.key == refund.key).count();
+    let twice = case.refunds.iter().find(|refund| times(refund) > 1);
+    twice.map(|refund| format!("{} was given back {} times", refund.key, times(&refund)))
+}
+
 /// Each capture and refund that the shop has booked stands in the provider's books with its amount; and each that stood
 /// there before was asked for. A payment that is requested or accepted may have been taken meanwhile; one that the shop
-/// holds for declined or voided may not. Money only goes back for an order that is cancelled or expired.
+/// holds for declined or voided may not. Money only goes back for an order that is cancelled or expired, or for a return
+/// of which the refund was put on record before.
 fn payments_disagree(case: &Case) -> Option<String> {
     let of_key = |kind, key: &str| case.done(kind).find(|deed| deed.key == key);
     for payment in case.payments() {
@@ -101,10 +113,19 @@ fn payments_disagree(case: &Case) -> Option<String> {
             _ => {}
         }
     }
+    for refund in case.refunds.iter().filter(|refund| refund.is_made) {
+        if !case.done(DeedKind::Refund).any(|deed| refund.is(deed)) {
+            let Refund { key, amount, currency, .. } = refund;
+            return Some(format!("{key} of {amount} {currency} is made, and the provider has not given it back"));
+        }
+    }
     for deed in case.deeds.iter().filter(|deed| case.marks.cover(deed)) {
         let asked_for = match deed.kind {
             DeedKind::Capture => case.payments().any(|payment| payment.key == deed.key),
-            DeedKind::Refund => matches!(case.status(), Some("Cancelled" | "Expired")),
+            DeedKind::Refund => {
+                matches!(case.status(), Some("Cancelled" | "Expired"))
+                    || case.refunds.iter().any(|refund| refund.is(deed))
+            }
             DeedKind::Parcel => true,
         };
         if !asked_for {

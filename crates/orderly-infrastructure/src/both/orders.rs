@@ -2,7 +2,10 @@
 
 use async_trait::async_trait;
 use orderly_contracts::{Currency, CustomerId, Money, OrderId, ProductId, Quantity, Tenant};
-use orderly_orders::{Attention, OrderFilter, OrderStep, OrderView, Orders, domain::OrderLine};
+use orderly_orders::{
+    Attention, OrderFilter, OrderStep, OrderView, Orders,
+    domain::{OrderLine, SoldLine},
+};
 use sqlx::FromRow;
 use wharf::{Result, Timestamp};
 
@@ -13,8 +16,11 @@ macro_rules! order_view {
     () => {
         "id, customer_id, reference, status, cancel_reason, attention, attention_since, total_minor, currency, created_at,
          updated_at, (
-           SELECT '[' || string_agg('[' || product_id || ',' || quantity || ',' || unit_minor || ']', ','
-                                    ORDER BY line) || ']'
+           SELECT '[' || string_agg('[' || line || ',' || product_id || ',' || quantity || ',' || unit_minor || ',' || (
+                                      SELECT coalesce(sum(units), 0) FROM order_return_lines AS back
+                                      WHERE back.tenant = orders.tenant AND back.order_id = orders.id
+                                        AND back.line = order_lines.line
+                                    ) || ']', ',' ORDER BY line) || ']'
            FROM order_lines WHERE order_lines.tenant = orders.tenant AND order_id = id
          ) AS lines"
     };
@@ -33,7 +39,7 @@ struct OrderRow {
     currency: String,
     created_at: i64,
     updated_at: i64,
-    /// Product, units and price of each line, as JSON.
+    /// Place, product, units, price and returned units of each line, as JSON.
     lines: String,
 }
 
@@ -84,11 +90,11 @@ impl Orders for Adapters {
 impl OrderRow {
     fn read(self) -> Result<OrderView> {
         let currency: Currency = self.currency.parse()?;
-        let lines: Vec<(ProductId, Quantity, i64)> = serde_json::from_str(&self.lines)?;
-        let line = |(product, quantity, unit_minor)| OrderLine {
-            product,
-            quantity,
-            unit_price: Money::new(unit_minor, currency),
+        let lines: Vec<(i64, ProductId, Quantity, i64, i64)> = serde_json::from_str(&self.lines)?;
+        let line = |(place, product, quantity, unit_minor, returned)| SoldLine {
+            place,
+            line: OrderLine { product, quantity, unit_price: Money::new(unit_minor, currency) },
+            returned,
         };
         Ok(OrderView {
             id: OrderId(self.id),

@@ -76,6 +76,14 @@ SELECT tenant, id, why, since FROM (
 ) AS stalled
 ORDER BY since, tenant, id LIMIT $4");
 
+const ENDED_UNDER: &str = "
+SELECT reference, id, status FROM orders
+WHERE tenant = $1 AND reference IN (SELECT value ->> 0 FROM json_each($2))
+  AND status IN ('Delivered', 'Cancelled', 'Expired')";
+
+const RETURNS: &str = "
+SELECT reference FROM order_returns WHERE tenant = $1";
+
 #[async_trait]
 impl Overview for Adapters {
     async fn under_way(&self, tenant: &Tenant) -> Result<u64> {
@@ -126,6 +134,18 @@ impl Overview for Adapters {
     async fn effective_cancellations(&self, tenant: &Tenant) -> Result<Vec<String>> {
         let references = sqlx::query_scalar(EFFECTIVE_CANCELLATIONS).bind(tenant.as_str());
         Ok(references.fetch_all(&self.pool).await?)
+    }
+
+    async fn ended_under(&self, tenant: &Tenant, references: &[&str]) -> Result<Vec<(String, OrderId, OrderStatus)>> {
+        let references = rows(references.iter().map(|reference| (reference,)))?;
+        let ended = sqlx::query_as(ENDED_UNDER).bind(tenant.as_str()).bind(references);
+        let ended: Vec<(String, i64, String)> = ended.fetch_all(&self.pool).await?;
+        let read = |(reference, order, status): (String, i64, String)| Ok((reference, OrderId(order), status.parse()?));
+        ended.into_iter().map(read).collect()
+    }
+
+    async fn returns(&self, tenant: &Tenant) -> Result<Vec<String>> {
+        Ok(sqlx::query_scalar(RETURNS).bind(tenant.as_str()).fetch_all(&self.pool).await?)
     }
 
     async fn stalled(&self, patience: Duration, grace: Duration, limit: u32) -> Result<Vec<Stalled>> {

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
-use orderly_contracts::{OrderId, ProductId};
+use orderly_contracts::{OrderId, ProductId, ReturnNumber};
 use orderly_inventory::{
     Stockroom,
-    domain::{Held, ReservationState, Stock},
+    domain::{Held, ReservationState, Stock, TakenBack},
 };
 use sqlx::FromRow;
 use wharf::{Failure, Result, Tx};
@@ -68,6 +68,24 @@ INSERT INTO stock_movements (tenant, product_id, kind, units, order_id, moved_at
 SELECT tenant, product_id, 'shipped', -units, order_id, " now " FROM reservation_lines
 WHERE tenant = $2 AND order_id = $3");
 
+/// Touches no row when the return was noted before.
+const NOTE_RETURN: &str = sql!("
+INSERT INTO stock_returns (tenant, order_id, return_number, product_id, restocked, written_off, booked_at)
+SELECT $2, $3, $4, CAST(value ->> 0 AS BIGINT), CAST(value ->> 1 AS BIGINT), CAST(value ->> 2 AS BIGINT), " now "
+FROM json_each($5) WHERE true
+ON CONFLICT (tenant, order_id, return_number, product_id) DO NOTHING");
+
+const BOOK_RETURNED: &str = sql!("
+INSERT INTO stock_movements (tenant, product_id, kind, units, order_id, moved_at)
+SELECT tenant, product_id, 'returned', restocked, order_id, " now " FROM stock_returns
+WHERE tenant = $2 AND order_id = $3 AND return_number = $4 AND restocked > 0");
+
+const PUT_BACK: &str = sql!("
+UPDATE stock SET available = available + restocked, updated_at = " now "
+FROM (SELECT product_id AS back, restocked FROM stock_returns
+      WHERE tenant = $2 AND order_id = $3 AND return_number = $4 AND restocked > 0) AS returned
+WHERE tenant = $2 AND product_id = back");
+
 #[async_trait]
 impl Stockroom for Adapters {
     async fn reservation(&self, tx: &mut Tx, order: OrderId) -> Result<Option<ReservationState>> {
@@ -112,6 +130,22 @@ impl Stockroom for Adapters {
 
     async fn take_out(&self, tx: &mut Tx, order: OrderId) -> Result {
         self.end(tx, order, ReservationState::Committed, &[BOOK_SHIPPED, TAKE_OUT]).await
+    }
+
+    async fn take_back(&self, tx: &mut Tx, order: OrderId, number: ReturnNumber, back: &[TakenBack]) -> Result {
+        let tenant = tx.tenant();
+        let lines = rows(back.iter().map(|back| (back.product, back.restocked, back.written_off)))?;
+        let connection = connection(tx).await?;
+        let query =
+            sqlx::query(NOTE_RETURN).bind(self.now()).bind(tenant.as_str()).bind(order.0).bind(number.0).bind(lines);
+        if query.execute(&mut *connection).await?.rows_affected() == 0 {
+            return Ok(());
+        }
+        for statement in [BOOK_RETURNED, PUT_BACK] {
+            let query = sqlx::query(statement).bind(self.now()).bind(tenant.as_str()).bind(order.0).bind(number.0);
+            query.execute(&mut *connection).await?;
+        }
+        Ok(())
     }
 }
 

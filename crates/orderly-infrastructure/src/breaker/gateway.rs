@@ -4,7 +4,10 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use orderly_contracts::{CaptureId, Money};
-use orderly_payments::{Answer, GatewayError, Inquiry, PaymentGateway, Voided, domain::PaymentKey};
+use orderly_payments::{
+    Answer, GatewayError, Inquiry, PaymentGateway, Voided,
+    domain::{PaymentKey, RefundKey},
+};
 use wharf::Clock;
 
 use super::Breaker;
@@ -56,6 +59,14 @@ impl PaymentGateway for GuardedGateway {
 
     async fn refund_capture(&self, key: PaymentKey, capture: &CaptureId) -> Result<(), GatewayError> {
         self.noted(self.inner.refund_capture(key, capture).await)
+    }
+
+    async fn refund_part(&self, payment: PaymentKey, refund: RefundKey, amount: Money) -> Result<(), GatewayError> {
+        self.noted(self.inner.refund_part(payment, refund, amount).await)
+    }
+
+    async fn inquire_refund(&self, refund: RefundKey) -> Result<Option<Money>, GatewayError> {
+        self.noted(self.inner.inquire_refund(refund).await)
     }
 }
 

@@ -3,10 +3,10 @@
 use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use async_trait::async_trait;
-use orderly_contracts::{OrderId, ProductId};
+use orderly_contracts::{OrderId, ProductId, ReturnNumber};
 use orderly_inventory::{
     Stockroom,
-    domain::{Held, ReservationState, Stock},
+    domain::{Held, ReservationState, Stock, TakenBack},
 };
 use wharf::{Clock, Result, Tx, Verdict, snooze};
 
@@ -38,7 +38,7 @@ impl GuardedStockroom {
 
 #[async_trait]
 impl Stockroom for GuardedStockroom {
-    /// Every use of the stockroom begins here, so this is where who comes is put off.
+    /// What the fulfilment of an order wants begins here, so this is where who comes is put off.
     async fn reservation(&self, tx: &mut Tx, order: OrderId) -> Result<Option<ReservationState>> {
         match self.breaker.wait() {
             Some(wait) => Err(snooze(wait)),
@@ -64,6 +64,10 @@ impl Stockroom for GuardedStockroom {
 
     async fn take_out(&self, tx: &mut Tx, order: OrderId) -> Result {
         self.noted(self.inner.take_out(tx, order).await)
+    }
+
+    async fn take_back(&self, tx: &mut Tx, order: OrderId, number: ReturnNumber, back: &[TakenBack]) -> Result {
+        self.noted(self.inner.take_back(tx, order, number, back).await)
     }
 }
 

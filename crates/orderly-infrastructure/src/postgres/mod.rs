@@ -62,6 +62,10 @@ mod notifications;
 mod orders;
 #[path = "../both/overview.rs"]
 mod overview;
+#[path = "../both/refunds.rs"]
+mod refunds;
+#[path = "../both/returns.rs"]
+mod returns;
 #[path = "../both/shipments.rs"]
 mod shipments;
 #[path = "../both/stockroom.rs"]
@@ -131,7 +135,8 @@ const MIGRATIONS: Migrations = Migrations::of(
         ("notifications", include_str!("../../migrations/postgres/0007_notifications.sql")),
         ("identity", include_str!("../../migrations/postgres/0008_identity.sql")),
         ("orders under way", include_str!("../../migrations/postgres/0009_orders_under_way.sql")),
-        ("order saga", include_str!("../../migrations/postgres/0010_order_saga.sql")),
-        ("attention", include_str!("../../migrations/postgres/0011_attention.sql")),
+        ("returns", include_str!("../../migrations/postgres/0010_returns.sql")),
+        ("order saga", include_str!("../../migrations/postgres/0011_order_saga.sql")),
+        ("attention", include_str!("../../migrations/postgres/0012_attention.sql")),
     ],
 );

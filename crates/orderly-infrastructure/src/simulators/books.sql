@@ -1,5 +1,5 @@
 -- What the simulated providers were asked, and what they did about it. Times are microseconds since 1970, UTC; amounts
--- are minor units; keys are those of the calls, `pay:42:1` and `ship:42`.
+-- are minor units; keys are those of the calls, `pay:42:1`, `refund:42:1` and `ship:42`.
 
 -- Raised when the tables change; books.rs knows it too.
 PRAGMA user_version = 1;

@@ -4,7 +4,10 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use orderly_contracts::{CaptureId, Currency, Money};
-use orderly_payments::{Answer, Capture, GatewayError, Inquiry, PaymentGateway, Voided, domain::PaymentKey};
+use orderly_payments::{
+    Answer, Capture, GatewayError, Inquiry, PaymentGateway, Voided,
+    domain::{PaymentKey, RefundKey},
+};
 use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
 use wharf::{Clock, Timestamp};
 
@@ -14,9 +17,14 @@ use super::{
 };
 use crate::Simulators;
 
-/// Who never gets an answer is first told to ask again after this long, then each time after as long as has passed.
-const ASK_AGAIN_MIN: Duration = Duration::from_secs(5);
-const ASK_AGAIN_MAX: Duration = Duration::from_secs(60);
+/// When the provider is asked, and how it lets itself be asked again while it has not decided.
+#[derive(Debug, Clone, Copy)]
+struct Call {
+    now: Timestamp,
+    /// First after this long, then each time after as long as has passed.
+    ask_again_min: Duration,
+    ask_again_max: Duration,
+}
 
 /// A payment provider that draws lots.
 #[derive(Debug)]
@@ -30,19 +38,24 @@ impl SimulatedGateway {
     pub(super) fn new(books: Books, simulators: Simulators, clock: Arc<dyn Clock>) -> Self {
         Self { books, simulators, clock }
     }
+
+    fn call(&self) -> Call {
+        let Simulators { ask_again_min, ask_again_max, .. } = self.simulators;
+        Call { now: self.clock.now(), ask_again_min, ask_again_max }
+    }
 }
 
 #[async_trait]
 impl PaymentGateway for SimulatedGateway {
     async fn submit(&self, key: PaymentKey, amount: Money) -> Result<Answer, GatewayError> {
-        let now = self.clock.now();
+        let call = self.call();
         let payment = Payment {
             amount,
             outcome: Outcome::draw(&self.simulators, key),
-            submitted_at: now,
-            answer_at: now + self.simulators.payment_delay,
+            submitted_at: call.now,
+            answer_at: call.now + self.simulators.payment_delay,
         };
-        let heard = self.books.enter(Submit { key, payment, now }).await??;
+        let heard = self.books.enter(Submit { key, payment, call }).await??;
         let lost_rate = self.simulators.payment_lost_rate;
         if heard.is_new && is_lost(&self.simulators, lost_rate, key.order, &key.to_string()) {
             return Err(GatewayError("the answer was lost".to_owned()));
@@ -51,11 +64,11 @@ impl PaymentGateway for SimulatedGateway {
     }
 
     async fn inquire(&self, key: PaymentKey) -> Result<Inquiry, GatewayError> {
-        Ok(self.books.enter(Inquire { key, now: self.clock.now() }).await?)
+        Ok(self.books.enter(Inquire { key, call: self.call() }).await?)
     }
 
     async fn void(&self, key: PaymentKey) -> Result<Voided, GatewayError> {
-        Ok(self.books.enter(Void { key, now: self.clock.now() }).await?)
+        Ok(self.books.enter(Void { key, call: self.call() }).await?)
     }
 
     async fn refund(&self, key: PaymentKey) -> Result<(), GatewayError> {
@@ -67,13 +80,26 @@ impl PaymentGateway for SimulatedGateway {
         let only = row.ok_or_else(|| GatewayError(format!("{capture} is no capture of ours")))?;
         self.books.enter(Refund { key, only: Some(only), now: self.clock.now() }).await?
     }
+
+    async fn refund_part(&self, payment: PaymentKey, refund: RefundKey, amount: Money) -> Result<(), GatewayError> {
+        let is_new = self.books.enter(RefundPart { payment, refund, amount, now: self.clock.now() }).await??;
+        let lost_rate = self.simulators.payment_lost_rate;
+        if is_new && is_lost(&self.simulators, lost_rate, refund.order, &refund.to_string()) {
+            return Err(GatewayError("the answer was lost".to_owned()));
+        }
+        Ok(())
+    }
+
+    async fn inquire_refund(&self, refund: RefundKey) -> Result<Option<Money>, GatewayError> {
+        Ok(self.books.enter(InquireRefund { refund }).await?)
+    }
 }
 
 struct Submit {
     key: PaymentKey,
     /// As it is booked if this key is new.
     payment: Payment,
-    now: Timestamp,
+    call: Call,
 }
 
 /// A submission that was heard.
@@ -87,7 +113,7 @@ impl Entry for Submit {
     type Answer = Result<Heard, GatewayError>;
 
     async fn write(self, book: &mut SqliteConnection) -> sqlx::Result<Self::Answer> {
-        let Self { key, payment, now } = self;
+        let Self { key, payment, call } = self;
         if is_voided(book, key).await? {
             return Ok(Ok(Heard { answer: voided(), is_new: false }));
         }
@@ -101,14 +127,14 @@ impl Entry for Submit {
                 (payment, true)
             }
         };
-        let answer = answer(book, key, &known, now).await?;
+        let answer = answer(book, key, &known, call).await?;
         Ok(Ok(Heard { answer, is_new }))
     }
 }
 
 struct Inquire {
     key: PaymentKey,
-    now: Timestamp,
+    call: Call,
 }
 
 impl Entry for Inquire {
@@ -119,7 +145,7 @@ impl Entry for Inquire {
             return Ok(Inquiry::Known(voided()));
         }
         match find(book, self.key).await? {
-            Some(payment) => answer(book, self.key, &payment, self.now).await.map(Inquiry::Known),
+            Some(payment) => answer(book, self.key, &payment, self.call).await.map(Inquiry::Known),
             None => Ok(Inquiry::Unknown),
         }
     }
@@ -127,7 +153,7 @@ impl Entry for Inquire {
 
 struct Void {
     key: PaymentKey,
-    now: Timestamp,
+    call: Call,
 }
 
 impl Entry for Void {
@@ -137,13 +163,13 @@ impl Entry for Void {
         // Nobody has asked since the answer came due: the money is taken all the same.
         if !is_voided(book, self.key).await?
             && let Some(payment) = find(book, self.key).await?
-            && let Answer::Approved(capture) = answer(book, self.key, &payment, self.now).await?
+            && let Answer::Approved(capture) = answer(book, self.key, &payment, self.call).await?
         {
             return Ok(Voided::Captured(capture));
         }
         sqlx::query("INSERT INTO voids (key, voided_at) VALUES ($1, $2) ON CONFLICT (key) DO NOTHING")
             .bind(self.key.to_string())
-            .bind(self.now.as_micros())
+            .bind(self.call.now.as_micros())
             .execute(book)
             .await?;
         Ok(Voided::NothingTaken)
@@ -167,7 +193,9 @@ impl Entry for Refund {
         }
         sqlx::query(
             "INSERT INTO refunds (capture_id, key, order_id, amount, currency, refunded_at)
-             SELECT id, key, order_id, amount, currency, $2 FROM captures
+             SELECT id, key, order_id,
+                    amount - (SELECT coalesce(sum(amount), 0) FROM refunds WHERE capture_id = captures.id), currency, $2
+             FROM captures
              WHERE key = $1 AND ($3 IS NULL OR id = $3)
                AND NOT EXISTS (SELECT 1 FROM refunds WHERE refunds.key = $1 AND capture_id = captures.id)",
         )
@@ -180,6 +208,65 @@ impl Entry for Refund {
     }
 }
 
+struct RefundPart {
+    payment: PaymentKey,
+    refund: RefundKey,
+    amount: Money,
+    now: Timestamp,
+}
+
+impl Entry for RefundPart {
+    /// Whether it was the first under its key.
+    type Answer = Result<bool, GatewayError>;
+
+    async fn write(self, book: &mut SqliteConnection) -> sqlx::Result<Self::Answer> {
+        let Self { payment, refund, amount, now } = self;
+        match given_back(book, refund).await? {
+            Some(before) if before == amount => return Ok(Ok(false)),
+            Some(before) => return Ok(Err(GatewayError(format!("{refund} was asked for before, over {before}")))),
+            None => {}
+        }
+        let made = sqlx::query(
+            "INSERT INTO refunds (capture_id, key, order_id, amount, currency, refunded_at)
+             SELECT id, $2, order_id, $3, currency, $5 FROM captures
+             WHERE key = $1 AND currency = $4
+               AND amount >= $3 + (SELECT coalesce(sum(amount), 0) FROM refunds WHERE capture_id = captures.id)
+             ORDER BY id LIMIT 1",
+        )
+        .bind(payment.to_string())
+        .bind(refund.to_string())
+        .bind(amount.minor)
+        .bind(amount.currency.to_string())
+        .bind(now.as_micros())
+        .execute(book)
+        .await?;
+        if made.rows_affected() == 1 {
+            return Ok(Ok(true));
+        }
+        Ok(Err(GatewayError(format!("of {payment} there is no {amount} {} left to give back", amount.currency))))
+    }
+}
+
+struct InquireRefund {
+    refund: RefundKey,
+}
+
+impl Entry for InquireRefund {
+    type Answer = Option<Money>;
+
+    async fn write(self, book: &mut SqliteConnection) -> sqlx::Result<Self::Answer> {
+        given_back(book, self.refund).await
+    }
+}
+
+async fn given_back(book: &mut SqliteConnection, refund: RefundKey) -> sqlx::Result<Option<Money>> {
+    let row = sqlx::query("SELECT amount, currency FROM refunds WHERE key = $1")
+        .bind(refund.to_string())
+        .fetch_optional(book)
+        .await?;
+    row.map(|row| money(&row)).transpose()
+}
+
 /// A payment that was asked for.
 struct Payment {
     amount: Money,
@@ -189,12 +276,8 @@ struct Payment {
 }
 
 /// What the provider says of it now.
-async fn answer(
-    book: &mut SqliteConnection,
-    key: PaymentKey,
-    payment: &Payment,
-    now: Timestamp,
-) -> sqlx::Result<Answer> {
+async fn answer(book: &mut SqliteConnection, key: PaymentKey, payment: &Payment, call: Call) -> sqlx::Result<Answer> {
+    let Call { now, ask_again_min, ask_again_max } = call;
     if now < payment.answer_at {
         return Ok(Answer::Pending { ask_again_after: payment.answer_at.since(now) });
     }
@@ -203,7 +286,7 @@ async fn answer(
         Outcome::Declined => Answer::Declined { reason: "the card was declined".to_owned() },
         Outcome::Pending => {
             let waited = now.since(payment.submitted_at);
-            Answer::Pending { ask_again_after: waited.clamp(ASK_AGAIN_MIN, ASK_AGAIN_MAX) }
+            Answer::Pending { ask_again_after: waited.max(ask_again_min).min(ask_again_max) }
         }
     })
 }

@@ -27,7 +27,7 @@ pub(crate) struct Deed {
     pub(crate) order_id: i64,
     pub(crate) kind: DeedKind,
     pub(crate) id: i64,
-    /// Of the call, such as `pay:42:1`.
+    /// Of the call, such as `pay:42:1` or `refund:42:1`.
     pub(crate) key: String,
     /// In minor units; 0 for a parcel.
     pub(crate) amount: i64,

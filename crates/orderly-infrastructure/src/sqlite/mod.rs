@@ -61,6 +61,10 @@ mod notifications;
 mod orders;
 #[path = "../both/overview.rs"]
 mod overview;
+#[path = "../both/refunds.rs"]
+mod refunds;
+#[path = "../both/returns.rs"]
+mod returns;
 #[path = "../both/shipments.rs"]
 mod shipments;
 #[path = "../both/stockroom.rs"]
@@ -122,7 +126,8 @@ const MIGRATIONS: Migrations = Migrations::of(
         ("notifications", include_str!("../../migrations/sqlite/0006_notifications.sql")),
         ("identity", include_str!("../../migrations/sqlite/0007_identity.sql")),
         ("orders under way", include_str!("../../migrations/sqlite/0008_orders_under_way.sql")),
-        ("order saga", include_str!("../../migrations/sqlite/0009_order_saga.sql")),
-        ("attention", include_str!("../../migrations/sqlite/0010_attention.sql")),
+        ("returns", include_str!("../../migrations/sqlite/0009_returns.sql")),
+        ("order saga", include_str!("../../migrations/sqlite/0010_order_saga.sql")),
+        ("attention", include_str!("../../migrations/sqlite/0011_attention.sql")),
     ],
 );

@@ -17,6 +17,7 @@ mod outage;
 mod overview;
 mod pipeline;
 mod reconciliation;
+mod returns;
 mod shipments;
 mod simulators;
 mod stage;
@@ -76,6 +77,18 @@ on_every_engine! {
     }
     reconciliation {
         the_task_tells_each_difference_once,
+    }
+    returns {
+        what_comes_back_lies_on_the_shelf_or_is_written_off_and_is_paid_back,
+        when_every_answer_is_lost_a_return_is_paid_back_once,
+        a_refund_of_a_return_that_takes_hours_is_made_in_the_end,
+        a_return_is_found_under_its_reference_as_it_was_made,
+        of_many_who_return_the_last_unit_at_once_one_is_believed,
+        many_who_return_under_one_reference_at_once_make_one_return,
+        what_came_back_once_is_put_away_once,
+        a_refund_is_debited_and_credited_once,
+        returns_are_told_and_ended_orders_found_by_reference,
+        returns_are_kept_apart,
     }
     connecting {
         what_was_written_is_there_when_connected_again,

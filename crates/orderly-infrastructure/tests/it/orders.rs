@@ -5,7 +5,7 @@ use std::time::Duration;
 use orderly_contracts::{Currency, CustomerId, Money, OrderId, ProductId, Quantity};
 use orderly_orders::{
     OrderChange, OrderFilter, OrderView,
-    domain::{OrderLine, OrderStatus},
+    domain::{OrderLine, OrderStatus, SoldLine},
 };
 
 use crate::{
@@ -24,10 +24,10 @@ pub(crate) async fn an_order_is_seen_as_it_was_bought(stage: &Stage) {
     let created_at = stage.now();
     stage.wind(Duration::from_secs(1)).await;
     apply(stage, placed.placed.order_id, &OrderChange::Validated).await;
-    let line = |product, units, minor| OrderLine {
-        product: ProductId(product),
-        quantity: Quantity::new(units).unwrap(),
-        unit_price: Money::new(minor, Currency::GBP),
+    let line = |place, product, units, minor| {
+        let (product, quantity) = (ProductId(product), Quantity::new(units).unwrap());
+        let unit_price = Money::new(minor, Currency::GBP);
+        SoldLine { place, line: OrderLine { product, quantity, unit_price }, returned: 0 }
     };
     let seen = stage.ports.orders.order(&tenant(), placed.placed.order_id).await.unwrap().unwrap();
     assert_eq!(
@@ -40,7 +40,7 @@ pub(crate) async fn an_order_is_seen_as_it_was_bought(stage: &Stage) {
             cancel_reason: None,
             attention: None,
             total: Money::new(1_109, Currency::GBP),
-            lines: vec![line(2, 3, 150), line(1, 1, 99), line(2, 4, 140)],
+            lines: vec![line(1, 2, 3, 150), line(2, 1, 1, 99), line(3, 2, 4, 140)],
             created_at,
             updated_at: stage.now(),
         }

@@ -9,7 +9,7 @@ use std::{
 };
 
 use async_trait::async_trait;
-use orderly_contracts::{CaptureId, Money, OrderId, ProductId};
+use orderly_contracts::{CaptureId, Money, OrderId, ProductId, ReturnNumber};
 use orderly_infrastructure::{
     Settings, Simulators,
     audit::audit,
@@ -18,10 +18,13 @@ use orderly_infrastructure::{
 };
 use orderly_inventory::{
     Stockroom,
-    domain::{Held, ReservationState, Stock},
+    domain::{Held, ReservationState, Stock, TakenBack},
 };
 use orderly_orders::domain::OrderStatus;
-use orderly_payments::{Answer, GatewayError, Inquiry, PaymentGateway, Voided, domain::PaymentKey};
+use orderly_payments::{
+    Answer, GatewayError, Inquiry, PaymentGateway, Voided,
+    domain::{PaymentKey, RefundKey},
+};
 use wharf::{Failure, Result, Tx};
 
 use crate::{
@@ -73,6 +76,16 @@ impl PaymentGateway for Line {
     async fn refund_capture(&self, key: PaymentKey, capture: &CaptureId) -> Result<(), GatewayError> {
         self.try_call()?;
         self.inner.refund_capture(key, capture).await
+    }
+
+    async fn refund_part(&self, payment: PaymentKey, refund: RefundKey, amount: Money) -> Result<(), GatewayError> {
+        self.try_call()?;
+        self.inner.refund_part(payment, refund, amount).await
+    }
+
+    async fn inquire_refund(&self, refund: RefundKey) -> Result<Option<Money>, GatewayError> {
+        self.try_call()?;
+        self.inner.inquire_refund(refund).await
     }
 }
 
@@ -166,6 +179,10 @@ impl Stockroom for Shelves {
 
     async fn take_out(&self, tx: &mut Tx, order: OrderId) -> Result {
         self.inner.take_out(tx, order).await
+    }
+
+    async fn take_back(&self, tx: &mut Tx, order: OrderId, number: ReturnNumber, back: &[TakenBack]) -> Result {
+        self.inner.take_back(tx, order, number, back).await
     }
 }
 

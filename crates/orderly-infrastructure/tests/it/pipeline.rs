@@ -12,7 +12,10 @@ use orderly_orders::{
     domain::{CancelReason, Draft, DraftLine, OrderStatus},
     place_order,
 };
-use orderly_payments::{Answer, GatewayError, Inquiry, PaymentGateway, Voided, domain::PaymentKey};
+use orderly_payments::{
+    Answer, GatewayError, Inquiry, PaymentGateway, Voided,
+    domain::{PaymentKey, RefundKey},
+};
 use orderly_shipping::Carrier;
 use wharf::{
     Clock, Tenant, Timestamp,
@@ -36,7 +39,7 @@ pub(crate) async fn open_with(stage: &Stage, simulators: Simulators) -> (Harness
 }
 
 /// The same between any providers.
-async fn open_between(
+pub(crate) async fn open_between(
     stage: &Stage,
     gateway: Arc<dyn PaymentGateway>,
     carrier: Arc<dyn Carrier>,
@@ -53,7 +56,12 @@ pub(crate) async fn open_over(
     carrier: Arc<dyn Carrier>,
 ) -> (Harness, orderly_orders::Ports, ProductId) {
     let ports = stage.ports.clone();
-    let orders = orderly_orders::Ports { book: ports.book.clone(), catalog: ports.catalog.clone(), settings };
+    let orders = orderly_orders::Ports {
+        book: ports.book.clone(),
+        returns: ports.returns.clone(),
+        catalog: ports.catalog.clone(),
+        settings,
+    };
     let worker = ports
         .worker()
         .module(orderly_orders::module(orders.clone()))
@@ -62,8 +70,17 @@ pub(crate) async fn open_over(
             warehouse: ports.warehouse.clone(),
             settings: orderly_inventory::Settings::default(),
         }))
-        .module(orderly_payments::module(orderly_payments::Ports { ledger: ports.ledger.clone(), gateway }))
-        .module(orderly_shipping::module(orderly_shipping::Ports { shipments: ports.shipments.clone(), carrier }))
+        .module(orderly_payments::module(orderly_payments::Ports {
+            ledger: ports.ledger.clone(),
+            refunds: ports.refunds.clone(),
+            gateway,
+            settings: orderly_payments::Settings::default(),
+        }))
+        .module(orderly_shipping::module(orderly_shipping::Ports {
+            shipments: ports.shipments.clone(),
+            carrier,
+            settings: orderly_shipping::Settings::default(),
+        }))
         .module(orderly_notifications::module(orderly_notifications::Ports { outbox: ports.outbox.clone() }));
     let app = Harness::start(worker, stage.clock()).await;
     let mug =
@@ -123,11 +140,11 @@ pub(crate) async fn an_order_goes_from_the_counter_to_the_door(stage: &Stage) {
 }
 
 /// Who pays, and finds a carrier that refuses or is silent.
-fn without_a_carrier(refusal_rate: f64, silence_rate: f64) -> Simulators {
+pub(crate) fn without_a_carrier(refusal_rate: f64, silence_rate: f64) -> Simulators {
     Simulators { approval_rate: 1.0, pending_rate: 0.0, refusal_rate, silence_rate, ..Simulators::default() }
 }
 
-async fn view(stage: &Stage, order: OrderId) -> OrderView {
+pub(crate) async fn view(stage: &Stage, order: OrderId) -> OrderView {
     stage.ports.orders.order(&Tenant::default(), order).await.unwrap().unwrap()
 }
 
@@ -220,10 +237,10 @@ pub(crate) async fn o35_a_paid_order_is_cancelled_as_long_as_no_carrier_has_it(s
 }
 
 /// A provider that gives nothing back before its time.
-struct ClosedTill {
-    inner: Arc<dyn PaymentGateway>,
-    clock: ManualClock,
-    opens_at: Timestamp,
+pub(crate) struct ClosedTill {
+    pub(crate) inner: Arc<dyn PaymentGateway>,
+    pub(crate) clock: ManualClock,
+    pub(crate) opens_at: Timestamp,
 }
 
 #[async_trait]
@@ -249,6 +266,17 @@ impl PaymentGateway for ClosedTill {
 
     async fn refund_capture(&self, key: PaymentKey, capture: &CaptureId) -> Result<(), GatewayError> {
         self.inner.refund_capture(key, capture).await
+    }
+
+    async fn refund_part(&self, payment: PaymentKey, refund: RefundKey, amount: Money) -> Result<(), GatewayError> {
+        if self.clock.now() < self.opens_at {
+            return Err(GatewayError("the till is closed".to_owned()));
+        }
+        self.inner.refund_part(payment, refund, amount).await
+    }
+
+    async fn inquire_refund(&self, refund: RefundKey) -> Result<Option<Money>, GatewayError> {
+        self.inner.inquire_refund(refund).await
     }
 }
 

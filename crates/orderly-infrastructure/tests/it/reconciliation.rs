@@ -198,7 +198,7 @@ async fn a_report_of_differences_is_json_for_programs() {
     let shop = Shop::with_orders_in_every_state(Engine::Sqlite).await;
     shop.run("UPDATE stock SET available = available + 1 WHERE product_id = 1").await;
     let report = serde_json::to_value(reconcile(shop.settings()).await.unwrap()).unwrap();
-    assert_eq!(report["compared"]["stock-on-hand"], 2);
+    assert_eq!(report["compared"]["stock-on-hand"], 3);
     assert_eq!(report["and_more"], serde_json::json!([]));
     assert_eq!(
         report["differences"],

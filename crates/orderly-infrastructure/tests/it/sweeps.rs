@@ -3,11 +3,11 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use orderly_contracts::{OrderId, ProductId};
+use orderly_contracts::{OrderId, ProductId, ReturnNumber};
 use orderly_infrastructure::{Settings, Simulators, audit::audit, simulators};
 use orderly_inventory::{
     Stockroom,
-    domain::{Held, ReservationState, Stock},
+    domain::{Held, ReservationState, Stock, TakenBack},
 };
 use orderly_orders::{OrderChange, Stall, domain::OrderStatus};
 use wharf::{Failure, Result, Tenant, Tx};
@@ -98,6 +98,10 @@ impl Stockroom for Damaged {
 
     async fn take_out(&self, tx: &mut Tx, order: OrderId) -> Result {
         self.inner.take_out(tx, order).await
+    }
+
+    async fn take_back(&self, tx: &mut Tx, order: OrderId, number: ReturnNumber, back: &[TakenBack]) -> Result {
+        self.inner.take_back(tx, order, number, back).await
     }
 }
 

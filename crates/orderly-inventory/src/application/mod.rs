@@ -9,6 +9,7 @@ mod refusal;
 mod release_stock;
 mod reserve_stock;
 mod run_low;
+mod take_back_stock;
 
 pub use adjust_stock::{AdjustStock, adjust_stock};
 pub use monitor_stock::MonitorStock;
@@ -29,6 +30,7 @@ pub fn module(ports: Ports) -> Module<Ports> {
                 .consume("reserve-stock", reserve_stock::reserve_stock)
                 .consume("release-stock", release_stock::release_stock)
                 .consume("commit-stock", commit_stock::commit_stock)
+                .consume("take-back-stock", take_back_stock::take_back_stock)
                 // Two orders that met on a hot product are worth trying again at once.
                 .retry(Retry::fixed("inventory", [1, 3, 7].map(Duration::from_secs)).at_once(2))
         })

@@ -3,10 +3,10 @@
 use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use orderly_contracts::{OrderId, ProductId};
+use orderly_contracts::{OrderId, ProductId, ReturnNumber};
 use wharf::{Result, Tenant, Timestamp, Tx};
 
-use crate::domain::{Held, Movement, MovementKind, ReservationState, Stock};
+use crate::domain::{Held, Movement, MovementKind, ReservationState, Stock, TakenBack};
 
 /// What the module works with.
 #[derive(Clone)]
@@ -53,6 +53,10 @@ pub trait Stockroom: Send + Sync {
 
     /// Takes what an order holds off the shelf.
     async fn take_out(&self, tx: &mut Tx, order: OrderId) -> Result;
+
+    /// Notes what came back with one of an order's returns; what is restocked goes on the shelf, with a movement. What was
+    /// noted before moves nothing again. The stock was taken with [`Stockroom::stock`] before, in this transaction.
+    async fn take_back(&self, tx: &mut Tx, order: OrderId, number: ReturnNumber, back: &[TakenBack]) -> Result;
 }
 
 /// Where stock is read by people, and where they say what is on the shelf.
@@ -99,7 +103,7 @@ pub struct MovementView {
     pub kind: MovementKind,
     /// What came; below zero, what went.
     pub units: i64,
-    /// With whose parcel they went.
+    /// With whose parcel they went, or from whom they came back.
     pub order: Option<OrderId>,
     /// What staff call it.
     pub reference: Option<String>,

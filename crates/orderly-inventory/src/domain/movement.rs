@@ -19,17 +19,20 @@ pub enum MovementKind {
     Received,
     /// They left with an order's parcel.
     Shipped,
+    /// They came back from an order, and can be sold again.
+    Returned,
     /// Somebody counted, and there were more or fewer than the books said.
     Adjusted,
 }
 
 impl MovementKind {
-    pub const ALL: [Self; 3] = [Self::Received, Self::Shipped, Self::Adjusted];
+    pub const ALL: [Self; 4] = [Self::Received, Self::Shipped, Self::Returned, Self::Adjusted];
 
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Received => "received",
             Self::Shipped => "shipped",
+            Self::Returned => "returned",
             Self::Adjusted => "adjusted",
         }
     }

@@ -7,4 +7,5 @@ mod running_low;
 mod shelves;
 mod shop;
 mod stock;
+mod taken_back;
 mod warehouse;

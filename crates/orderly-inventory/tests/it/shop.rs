@@ -7,13 +7,13 @@ use std::{
 
 use async_trait::async_trait;
 use orderly_contracts::{
-    OrderId, ProductId, Quantity,
+    OrderId, ProductId, Quantity, ReturnNumber,
     inventory::{InventoryReleased, InventoryReservationFailed, InventoryReservationRequested, InventoryReserved},
     orders::Line,
 };
 use orderly_inventory::{
     MovementView, Ports, Settings, StockView, Stockroom, Warehouse,
-    domain::{Held, Movement, MovementKind, ReservationState, Stock},
+    domain::{Held, Movement, MovementKind, ReservationState, Stock, TakenBack},
 };
 use wharf::{
     Memory, Message, Module, Msg, Result, Tenant, Timestamp, Tx, Worker,
@@ -26,6 +26,8 @@ pub(crate) struct Shelves {
     reservations: Mutex<BTreeMap<OrderId, (ReservationState, Vec<Held>)>>,
     /// What staff moved.
     pub(crate) movements: Mutex<Vec<(ProductId, Movement)>>,
+    /// What came back.
+    pub(crate) returns: Mutex<BTreeMap<(OrderId, ReturnNumber), Vec<TakenBack>>>,
 }
 
 impl Shelves {
@@ -76,6 +78,18 @@ impl Stockroom for Shelves {
 
     async fn take_out(&self, _: &mut Tx, order: OrderId) -> Result {
         self.move_stock(order, ReservationState::Committed, |stock, units| stock.commit(units).unwrap());
+        Ok(())
+    }
+
+    async fn take_back(&self, _: &mut Tx, order: OrderId, number: ReturnNumber, back: &[TakenBack]) -> Result {
+        if self.returns.lock().unwrap().insert((order, number), back.to_vec()).is_some() {
+            return Ok(());
+        }
+        let mut stock = self.stock.lock().unwrap();
+        for back in back.iter().filter(|back| back.restocked > 0) {
+            let before = stock[&back.product];
+            stock.insert(back.product, before.receive(back.restocked).unwrap());
+        }
         Ok(())
     }
 }

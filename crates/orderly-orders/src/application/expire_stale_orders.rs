@@ -1,4 +1,4 @@
-//! `order-expiry`: every minute, orders before payment that nothing happened to for ten minutes run out of time.
+//! `order-expiry`: every minute by default, orders before payment that nothing happened to for ten minutes run out of time.
 
 use orderly_contracts::orders::OrderTimeoutEvent;
 use serde::{Deserialize, Serialize};

@@ -7,14 +7,16 @@ mod overview;
 mod place_order;
 mod ports;
 mod record_fulfilment;
+mod return_items;
 mod validate_order;
 
 pub use cancel_order::{CancelError, CancelOutcome, cancel_order};
 pub use expire_stale_orders::ExpireStaleOrders;
-pub use fulfilment::{Ending, Event, Fulfilment, OrderChange, State, Timer, Undoing};
+pub use fulfilment::{Deadlines, Ending, Event, Fulfilment, OrderChange, State, Timer, Undoing};
 pub use overview::{Overview, Pace, Stall, Stalled, Totals};
 pub use place_order::{PlaceOrder, Placed, PlacementError, place_order};
-pub use ports::{Attention, Book, OrderFilter, OrderStep, OrderView, Orders, Ports, Settings, StoredOrder};
+pub use ports::{Attention, Book, OrderFilter, OrderStep, OrderView, Orders, Ports, Returns, Settings, StoredOrder};
+pub use return_items::{ReturnError, ReturnItems, Returned, StoredReturn, return_items};
 
 use std::time::Duration;
 
@@ -25,8 +27,8 @@ use record_fulfilment::FulfilmentRecorder;
 /// The module, as a worker runs it.
 pub fn module(ports: Ports) -> Module<Ports> {
     let recorder = FulfilmentRecorder { book: ports.book.clone() };
-    let sweep_period = ports.settings.expiry_sweep_period;
-    let fulfilment = SagaConsumer::<Fulfilment>::new(recorder)
+    let Settings { deadlines, expiry_start_delay, expiry_sweep_period, .. } = ports.settings;
+    let fulfilment = SagaConsumer::new(Fulfilment { deadlines }, recorder)
         .on(Event::Validated)
         .on(Event::Invalid)
         .on(Event::InventoryReserved)
@@ -53,5 +55,5 @@ pub fn module(ports: Ports) -> Module<Ports> {
             endpoint.saga(fulfilment).retry(Retry::exponential("saga", first, max, 12))
         })
         .consume("order-expiry", expire_stale_orders::expire_stale_orders)
-        .every(sweep_period, ExpireStaleOrders {})
+        .every_after(expiry_start_delay, expiry_sweep_period, ExpireStaleOrders {})
 }

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use orderly_contracts::OrderId;
 use wharf::{Result, Tenant, Timestamp};
 
-use crate::domain::CancelReason;
+use crate::domain::{CancelReason, OrderStatus};
 
 /// How a tenant's orders stand as a whole. Every answer is of what is committed.
 #[async_trait]
@@ -26,6 +26,12 @@ pub trait Overview: Send + Sync {
 
     /// The askers' references of all cancellations that took effect: their orders are cancelled, and for that reason.
     async fn effective_cancellations(&self, tenant: &Tenant) -> Result<Vec<String>>;
+
+    /// Of the orders placed under these references those that have come to their end, and to which.
+    async fn ended_under(&self, tenant: &Tenant, references: &[&str]) -> Result<Vec<(String, OrderId, OrderStatus)>>;
+
+    /// The callers' references of all returns.
+    async fn returns(&self, tenant: &Tenant) -> Result<Vec<String>>;
 
     /// Orders that do not get on, of every tenant, those first that have stood longest; at most `limit`. One before payment
     /// is overdue after `patience` without an update, and so is one whose timer should have fired `grace` ago.

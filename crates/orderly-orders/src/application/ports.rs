@@ -3,17 +3,19 @@
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use orderly_contracts::{CustomerId, Money, OrderId, catalog::Catalog, orders::PlacedOrder};
+use orderly_contracts::{CustomerId, Money, OrderId, ReturnNumber, catalog::Catalog, orders::PlacedOrder};
 use wharf::{Result, Timestamp, Tx};
 
-use super::OrderChange;
-use crate::domain::{CancelReason, NewOrder, OrderLimits, OrderLine, OrderStatus};
+use super::{Deadlines, OrderChange, StoredReturn};
+use crate::domain::{CancelReason, ItemReturn, NewOrder, OrderLimits, OrderStatus, SoldLine};
 
 /// What the module works with.
 #[derive(Clone)]
 pub struct Ports {
     /// Where orders are kept.
     pub book: Arc<dyn Book>,
+    /// Where returns are kept.
+    pub returns: Arc<dyn Returns>,
     /// What is for sale.
     pub catalog: Arc<dyn Catalog>,
     /// What can be configured.
@@ -27,12 +29,16 @@ pub struct Settings {
     pub limits: OrderLimits,
     /// Whether a client's prices are believed, as replaying an old file needs.
     pub trust_client_prices: bool,
+    /// How long fulfilment waits for what.
+    pub deadlines: Deadlines,
     /// An order before payment without an update for this long expires.
     pub stale_after: Duration,
     /// How often stale orders are looked for.
     pub expiry_sweep_period: Duration,
     /// What one sweep expires at most.
     pub expiry_batch_max_orders: u32,
+    /// After its start a worker leaves that alone for so long.
+    pub expiry_start_delay: Duration,
 }
 
 impl Default for Settings {
@@ -40,9 +46,11 @@ impl Default for Settings {
         Self {
             limits: OrderLimits::default(),
             trust_client_prices: false,
+            deadlines: Deadlines::default(),
             stale_after: Duration::from_secs(600),
             expiry_sweep_period: Duration::from_secs(60),
             expiry_batch_max_orders: 1_000,
+            expiry_start_delay: Duration::from_secs(5),
         }
     }
 }
@@ -72,6 +80,19 @@ pub trait Book: Send + Sync {
 
     /// How many such orders there are.
     async fn count_stale(&self, tx: &mut Tx, age: Duration) -> Result<u64>;
+}
+
+/// Where returns are written. Whoever writes one has taken its order with [`Book::find`] before, in this transaction.
+#[async_trait]
+pub trait Returns: Send + Sync {
+    /// The lines of an order, in their places, with what came back of each.
+    async fn sold(&self, tx: &mut Tx, order: OrderId) -> Result<Vec<SoldLine>>;
+
+    /// The return that was made under a reference.
+    async fn find(&self, tx: &mut Tx, order: OrderId, reference: &str) -> Result<Option<StoredReturn>>;
+
+    /// Writes a return; gives it the next number of its order.
+    async fn add(&self, tx: &mut Tx, order: OrderId, reference: &str, items: &ItemReturn) -> Result<ReturnNumber>;
 }
 
 /// An order as it is kept.
@@ -126,8 +147,8 @@ pub struct OrderView {
     pub attention: Option<Attention>,
     /// What it costs.
     pub total: Money,
-    /// What was bought.
-    pub lines: Vec<OrderLine>,
+    /// What was bought, and what of it came back.
+    pub lines: Vec<SoldLine>,
     /// When it was placed.
     pub created_at: Timestamp,
     /// When it last moved.

@@ -26,6 +26,8 @@ pub enum ProblemCode {
     MixedCurrencies,
     UnknownProduct,
     TotalTooLarge,
+    NotInOrder,
+    MoreThanIsLeft,
 }
 
 impl ProblemCode {
@@ -42,6 +44,8 @@ impl ProblemCode {
             Self::MixedCurrencies => "mixed-currencies",
             Self::UnknownProduct => "unknown-product",
             Self::TotalTooLarge => "total-too-large",
+            Self::NotInOrder => "not-in-order",
+            Self::MoreThanIsLeft => "more-than-is-left",
         }
     }
 }
@@ -52,7 +56,7 @@ impl fmt::Display for ProblemCode {
     }
 }
 
-/// Why a draft is no order. Never empty.
+/// Why a draft is no order, or no return. Never empty.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{}", .0.iter().map(|problem| format!("{}: {}", problem.field, problem.message)).collect::<Vec<_>>().join("\n"))]
 pub struct Problems(Vec<Problem>);

@@ -3,7 +3,9 @@
 
 mod cancellation;
 mod fulfilment;
+mod item_return;
 mod placing;
+mod returning;
 mod shop;
 mod status;
 mod use_cases;

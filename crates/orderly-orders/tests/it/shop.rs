@@ -8,17 +8,17 @@ use std::{
 
 use async_trait::async_trait;
 use orderly_contracts::{
-    Currency, CustomerId, Money, OrderId, ProductId,
+    Currency, CustomerId, Money, OrderId, ProductId, ReturnNumber,
     catalog::{Catalog, ProductView},
     inventory::{InventoryCommitRequested, InventoryReleaseRequested, InventoryReservationRequested},
     notifications::NotificationRequested,
-    orders::{Line, PlacedOrder},
+    orders::{Line, OrderReturned, PlacedOrder},
     payments::{PaymentInquiryRequested, PaymentProcessingRequested, PaymentVoidRequested},
     shipping::{OrderShippingRequested, ShipmentCancelRequested},
 };
 use orderly_orders::{
-    Book, OrderChange, Ports, Settings, StoredOrder,
-    domain::{Draft, DraftLine, NewOrder, OrderStatus},
+    Book, OrderChange, Ports, Returns, Settings, StoredOrder, StoredReturn,
+    domain::{Draft, DraftLine, ItemReturn, NewOrder, OrderLine, OrderStatus, SoldLine},
 };
 use uuid::Uuid;
 use wharf::{
@@ -31,6 +31,8 @@ use wharf::{
 pub(crate) struct FakeBook {
     orders: Mutex<BTreeMap<OrderId, StoredOrder>>,
     references: Mutex<BTreeMap<String, OrderId>>,
+    /// Of all orders, with their references.
+    returns: Mutex<Vec<(OrderId, String, StoredReturn)>>,
     /// What the next sweep finds.
     pub(crate) stale: Mutex<Vec<OrderId>>,
 }
@@ -96,6 +98,42 @@ impl Book for FakeBook {
     }
 }
 
+/// Every line costs 129.99 USD a unit.
+#[async_trait]
+impl Returns for FakeBook {
+    async fn sold(&self, _: &mut Tx, order: OrderId) -> Result<Vec<SoldLine>> {
+        let returns = self.returns.lock().unwrap();
+        let back = returns.iter().filter(|(of, ..)| *of == order).flat_map(|(.., stored)| stored.items.lines());
+        let back: Vec<_> = back.collect();
+        let orders = self.orders.lock().unwrap();
+        let lines = (1..).zip(&orders[&order].placed.lines);
+        let sold = lines.map(|(place, line)| SoldLine {
+            place,
+            line: OrderLine {
+                product: line.product,
+                quantity: line.quantity,
+                unit_price: Money::new(12_999, Currency::USD),
+            },
+            returned: back.iter().filter(|back| back.place == place).map(|back| back.units).sum(),
+        });
+        Ok(sold.collect())
+    }
+
+    async fn find(&self, _: &mut Tx, order: OrderId, reference: &str) -> Result<Option<StoredReturn>> {
+        let returns = self.returns.lock().unwrap();
+        let mut found = returns.iter().filter(|(of, called, _)| *of == order && called == reference);
+        Ok(found.next().map(|(.., stored)| stored.clone()))
+    }
+
+    async fn add(&self, _: &mut Tx, order: OrderId, reference: &str, items: &ItemReturn) -> Result<ReturnNumber> {
+        let mut returns = self.returns.lock().unwrap();
+        let before = returns.iter().filter(|(of, ..)| *of == order).count();
+        let number = ReturnNumber(1 + i64::try_from(before).unwrap());
+        returns.push((order, reference.to_owned(), StoredReturn { number, items: items.clone() }));
+        Ok(number)
+    }
+}
+
 /// A catalog of product 1 at 129.99 USD.
 struct OneProduct;
 
@@ -142,7 +180,7 @@ pub(crate) async fn open(trust_client_prices: bool) -> (Harness, Ports, Arc<Fake
     let clock = ManualClock::new();
     let book = Arc::new(FakeBook::default());
     let settings = Settings { trust_client_prices, ..Settings::default() };
-    let ports = Ports { book: book.clone(), catalog: Arc::new(OneProduct), settings };
+    let ports = Ports { book: book.clone(), returns: book.clone(), catalog: Arc::new(OneProduct), settings };
     let neighbours = Module::new("neighbours", ()).endpoint("neighbours", |endpoint| {
         endpoint
             .consume("reserve", take_note::<InventoryReservationRequested>)
@@ -154,6 +192,7 @@ pub(crate) async fn open(trust_client_prices: bool) -> (Harness, Ports, Arc<Fake
             .consume("ship", take_note::<OrderShippingRequested>)
             .consume("call-back", take_note::<ShipmentCancelRequested>)
             .consume("notify", take_note::<NotificationRequested>)
+            .consume("take-back", take_note::<OrderReturned>)
     });
     let engine = Memory::with_clock(clock.clone());
     let worker = Worker::new(engine).module(orderly_orders::module(ports.clone())).module(neighbours);

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use orderly_contracts::{CaptureId, Money};
 use wharf::{Result as Handled, snooze};
 
-use crate::domain::PaymentKey;
+use crate::domain::{PaymentKey, RefundKey};
 
 /// A payment provider. Every call names the payment's key; a repeated key repeats its answer and takes nothing twice.
 #[async_trait]
@@ -31,6 +31,13 @@ pub trait PaymentGateway: Send + Sync {
 
     /// Gives back one of several captures under this key.
     async fn refund_capture(&self, key: PaymentKey, capture: &CaptureId) -> Result<(), GatewayError>;
+
+    /// Gives back a part of what was taken under `payment`. A repeated `refund` gives nothing back again; all of them
+    /// together give back no more than was taken.
+    async fn refund_part(&self, payment: PaymentKey, refund: RefundKey, amount: Money) -> Result<(), GatewayError>;
+
+    /// Says what was given back under the key of a refund, if anything was.
+    async fn inquire_refund(&self, refund: RefundKey) -> Result<Option<Money>, GatewayError>;
 }
 
 /// Puts a delivery that needs the provider off while it rests, which costs no attempt.

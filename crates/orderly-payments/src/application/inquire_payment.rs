@@ -1,16 +1,11 @@
 //! Asks the provider what became of a payment it had not decided, until it has, or nobody wants it any more.
 
-use std::time::Duration;
-
 use orderly_contracts::OrderId;
 use serde::{Deserialize, Serialize};
 use wharf::{Bus, Envelope, Key, Kind, Message, Msg, Result, State, Tx, outside};
 
 use super::{Answer, Inquiry, Ports, book_answer::book_answer, gateway::come_when_it_answers};
 use crate::domain::{AttemptState, IntentState};
-
-/// Until a provider that does not answer is asked again. The order's expiry ends it.
-const ASK_AGAIN: Duration = Duration::from_secs(15);
 
 /// Ask what became of an order's payment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,7 +44,7 @@ pub(super) async fn inquire_payment(
         }
         Err(error) => {
             tracing::warn!(%order, attempt, %error, "the payment is asked about again");
-            bus.send_after(ASK_AGAIN, inquiry);
+            bus.send_after(ports.settings.inquiry_period, inquiry);
             Ok(())
         }
     }

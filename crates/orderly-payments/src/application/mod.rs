@@ -10,26 +10,27 @@ mod hear_notice;
 mod inquire_payment;
 mod ports;
 mod refund_capture;
+mod refund_return;
+mod settings;
 mod start_payment;
 mod submit_payment;
+mod submit_refund;
 mod void_payment;
 
 pub use gateway::{Answer, Capture, GatewayError, Inquiry, PaymentGateway, Voided};
 pub use hear_notice::{PaymentNews, PaymentNotice};
 pub use inquire_payment::InquirePayment;
-pub use ports::{Ledger, Ports};
+pub use ports::{Ledger, Ports, Refunds};
 pub use refund_capture::RefundCapture;
+pub use settings::Settings;
 pub use submit_payment::SubmitPayment;
-
-use std::time::Duration;
+pub use submit_refund::SubmitRefund;
 
 use wharf::{Module, Retry};
 
-/// Before each try but the first, and up to a quarter more.
-const RETRY_DELAYS: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(3), Duration::from_secs(7)];
-
 /// The module, as a worker runs it.
 pub fn module(ports: Ports) -> Module<Ports> {
+    let retry_delays = ports.settings.retry_delays;
     Module::new("payments", ports).endpoint("payment", |endpoint| {
         endpoint
             .consume("start-payment", start_payment::start_payment)
@@ -39,7 +40,9 @@ pub fn module(ports: Ports) -> Module<Ports> {
             .consume("hear-notice", hear_notice::hear_notice)
             .consume("void-payment", void_payment::void_payment)
             .consume("refund-capture", refund_capture::refund_capture)
-            .retry(Retry::fixed("payment", RETRY_DELAYS).with_jitter(0.25))
+            .consume("refund-return", refund_return::refund_return)
+            .consume("submit-refund", submit_refund::submit_refund)
+            .retry(Retry::fixed("payment", retry_delays).with_jitter(0.25))
             .concurrency(32)
     })
 }

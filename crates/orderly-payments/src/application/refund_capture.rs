@@ -1,16 +1,11 @@
 //! Gives back money that came where none was wanted.
 
-use std::time::Duration;
-
 use orderly_contracts::{CaptureId, OrderId};
 use serde::{Deserialize, Serialize};
 use wharf::{Bus, Key, Kind, Message, Msg, Result, State, Tx, outside};
 
 use super::{Ports, gateway::come_when_it_answers};
 use crate::domain::{IntentNumber, PaymentKey};
-
-/// Until a provider that does not answer is asked again, for as long as it takes: nobody else asks for it.
-const ASK_AGAIN: Duration = Duration::from_secs(5 * 60);
 
 /// Give back one capture of an order, and no other.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,7 +38,7 @@ pub(super) async fn refund_capture(
         Ok(()) => ports.ledger.stray_is_refunded(&mut tx, *order, capture).await,
         Err(error) => {
             tracing::warn!(%order, %capture, %error, "a stray capture is not given back yet");
-            bus.send_after(ASK_AGAIN, refund);
+            bus.send_after(ports.settings.refund_period, refund);
             Ok(())
         }
     }

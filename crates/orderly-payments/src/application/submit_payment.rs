@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use wharf::{Attempt, Bus, Envelope, Key, Kind, Message, Msg, Result, State, Tx, outside};
 
 use super::{
-    Answer, GatewayError, InquirePayment, Inquiry, Ports, RETRY_DELAYS, gateway::come_when_it_answers,
+    Answer, GatewayError, InquirePayment, Inquiry, Ports, gateway::come_when_it_answers,
     inquire_payment::book_and_ask_again,
 };
 use crate::domain::{AttemptState, Intent, IntentState};
@@ -94,7 +94,7 @@ async fn lost(ports: &Ports, tx: &mut Tx, bus: &Bus, submit: SubmitPayment, erro
     }
     tracing::warn!(%order, attempt, %error, "a payment attempt was lost");
     ports.ledger.note_attempt(tx, order, attempt, AttemptState::Lost).await?;
-    match RETRY_DELAYS.get(attempt.saturating_sub(1) as usize) {
+    match ports.settings.retry_delays.get(attempt.saturating_sub(1) as usize) {
         Some(&delay) => {
             let next = SubmitPayment::new(order, attempt + 1);
             ports.ledger.note_attempt(tx, order, next.attempt, AttemptState::Submitted).await?;

@@ -7,7 +7,7 @@ use orderly_contracts::{
 };
 use wharf::{Attempt, Bus, Msg, Permanent, Result, State, Tx, outside};
 
-use super::{GatewayError, Ports, RETRY_DELAYS, Voided, book_answer::dispute, gateway::come_when_it_answers};
+use super::{GatewayError, Ports, Voided, book_answer::dispute, gateway::come_when_it_answers};
 use crate::domain::{Intent, IntentNumber, IntentState, PaymentKey};
 
 pub(super) async fn void_payment(
@@ -25,7 +25,7 @@ pub(super) async fn void_payment(
         Err(error) => {
             // In an outage it is not this payment's turn to be given up.
             come_when_it_answers(&*ports.gateway)?;
-            if attempt.number as usize <= RETRY_DELAYS.len() {
+            if attempt.number as usize <= ports.settings.retry_delays.len() {
                 return Err(error.into());
             }
             // The saga raises the alarm, and asks again.

@@ -1,8 +1,8 @@
-//! The idempotency key: every attempt of one intent says the same one, so the provider acts once.
+//! The idempotency keys: every attempt of one intent, or of one refund, says the same one, so the provider acts once.
 
 use std::{fmt, str::FromStr};
 
-use orderly_contracts::OrderId;
+use orderly_contracts::{OrderId, ReturnNumber};
 
 /// Which of an order's intents, from 1. A second one exists only after the first took no money for certain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -43,3 +43,16 @@ impl FromStr for PaymentKey {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("this is no payment key of ours")]
 pub struct UnknownPaymentKey;
+
+/// `refund:{order}:{return}`: what is given back because something came back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct RefundKey {
+    pub order: OrderId,
+    pub number: ReturnNumber,
+}
+
+impl fmt::Display for RefundKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "refund:{}:{}", self.order, self.number)
+    }
+}

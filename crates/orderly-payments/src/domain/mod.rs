@@ -3,7 +3,9 @@
 mod attempt;
 mod intent;
 mod key;
+mod refund;
 
 pub use attempt::{AttemptState, IllegalAttempt, UnknownAttemptState};
 pub use intent::{Change, Intent, IntentError, IntentState};
-pub use key::{IntentNumber, PaymentKey, UnknownPaymentKey};
+pub use key::{IntentNumber, PaymentKey, RefundKey, UnknownPaymentKey};
+pub use refund::{Refund, RefundError};

@@ -15,8 +15,8 @@ use orderly_contracts::{
     },
 };
 use orderly_payments::{
-    Answer, Capture, GatewayError, Inquiry, Ledger, PaymentGateway, Ports, Voided,
-    domain::{AttemptState, Intent, IntentState, PaymentKey},
+    Answer, Capture, GatewayError, Inquiry, Ledger, PaymentGateway, Ports, Refunds, Settings, Voided,
+    domain::{AttemptState, Intent, IntentState, PaymentKey, Refund, RefundKey},
 };
 use wharf::{
     Memory, Message, Module, Msg, Result, Tenant, Tx, Worker,
@@ -49,6 +49,8 @@ pub(crate) struct FakeLedger {
     /// Captures that are not the intent's, and whether they were given back.
     pub(crate) strays: Mutex<BTreeMap<String, bool>>,
     pub(crate) dispute: Mutex<Option<String>>,
+    refunds: Mutex<Vec<Refund>>,
+    refund_attempts: Mutex<BTreeMap<(i64, u32), AttemptState>>,
 }
 
 impl FakeLedger {
@@ -62,6 +64,21 @@ impl FakeLedger {
     pub(crate) fn strays(&self) -> String {
         let told = |(id, is_back): (&String, &bool)| format!("{id} {}", if *is_back { "given back" } else { "kept" });
         self.strays.lock().unwrap().iter().map(told).collect::<Vec<_>>().join(", ")
+    }
+
+    /// Every refund of a return, as `refund:7:1 of 10.00 made`.
+    pub(crate) fn refunds(&self) -> String {
+        let told = |refund: &Refund| {
+            format!("{} of {} {}", refund.key(), refund.amount(), if refund.is_made() { "made" } else { "open" })
+        };
+        self.refunds.lock().unwrap().iter().map(told).collect::<Vec<_>>().join(", ")
+    }
+
+    /// Every attempt at a refund, as `lost, approved`.
+    pub(crate) fn refund_attempts(&self, number: i64) -> String {
+        let attempts = self.refund_attempts.lock().unwrap();
+        let attempts = attempts.iter().filter(|((of, _), _)| *of == number);
+        attempts.map(|(_, state)| state.as_str()).collect::<Vec<_>>().join(", ")
     }
 
     pub(crate) fn state(&self) -> Option<IntentState> {
@@ -109,6 +126,35 @@ impl Ledger for FakeLedger {
     }
 }
 
+#[async_trait]
+impl Refunds for FakeLedger {
+    async fn look_up(&self, _: &Tenant, key: RefundKey) -> Result<Option<Refund>> {
+        Ok(self.refunds.lock().unwrap().iter().find(|refund| refund.key() == key).copied())
+    }
+
+    async fn of_order(&self, _: &mut Tx, order: OrderId) -> Result<Vec<Refund>> {
+        Ok(self.refunds.lock().unwrap().iter().filter(|refund| refund.key().order == order).copied().collect())
+    }
+
+    async fn add(&self, _: &mut Tx, refund: &Refund) -> Result {
+        self.refunds.lock().unwrap().push(*refund);
+        Ok(())
+    }
+
+    async fn is_made(&self, _: &mut Tx, key: RefundKey) -> Result {
+        let mut refunds = self.refunds.lock().unwrap();
+        for refund in refunds.iter_mut().filter(|refund| refund.key() == key) {
+            *refund = Refund::from_stored(key, refund.amount(), true);
+        }
+        Ok(())
+    }
+
+    async fn note_attempt(&self, _: &mut Tx, key: RefundKey, number: u32, state: AttemptState) -> Result {
+        self.refund_attempts.lock().unwrap().insert((key.number.0, number), state);
+        Ok(())
+    }
+}
+
 /// A provider that answers as it was told, and notes what it was asked. A lost answer is an `Err` after the act.
 #[derive(Default)]
 pub(crate) struct ScriptedGateway {
@@ -118,10 +164,25 @@ pub(crate) struct ScriptedGateway {
     pub(crate) asked: Mutex<Vec<String>>,
     /// How many refunds of a single capture fail from now on.
     pub(crate) refunds_to_fail: Mutex<u32>,
+    /// What was given back for returns.
+    given_back: Mutex<BTreeMap<String, Money>>,
+    /// How the next refunds of returns go; when none is left, they go well.
+    pub(crate) trouble: Mutex<VecDeque<Trouble>>,
+}
+
+/// What goes wrong with a refund of a return, or with the question about it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Trouble {
+    /// The provider does not hear it.
+    Down,
+    /// The provider acts, and its answer is lost.
+    AnswerLost,
+    /// The provider gave back another amount than it was asked for.
+    Contradiction,
 }
 
 impl ScriptedGateway {
-    fn note(&self, call: &str, key: PaymentKey) {
+    fn note(&self, call: &str, key: impl std::fmt::Display) {
         self.asked.lock().unwrap().push(format!("{call} {key}"));
     }
 
@@ -163,6 +224,27 @@ impl PaymentGateway for ScriptedGateway {
         self.note("refund", key);
         Ok(())
     }
+
+    async fn refund_part(&self, _: PaymentKey, refund: RefundKey, amount: Money) -> Result<(), GatewayError> {
+        self.note("refund part", refund);
+        let trouble = self.trouble.lock().unwrap().pop_front();
+        let given_back = match trouble {
+            Some(Trouble::Down) => return Err(GatewayError("refused".to_owned())),
+            Some(Trouble::Contradiction) => Money::new(1, amount.currency),
+            Some(Trouble::AnswerLost) | None => amount,
+        };
+        let before = self.given_back.lock().unwrap().insert(refund.to_string(), given_back);
+        assert_eq!(before, None, "given back twice");
+        match trouble {
+            None => Ok(()),
+            Some(_) => Err(GatewayError("timeout".to_owned())),
+        }
+    }
+
+    async fn inquire_refund(&self, refund: RefundKey) -> Result<Option<Money>, GatewayError> {
+        self.note("inquire", refund);
+        Ok(self.given_back.lock().unwrap().get(&refund.to_string()).copied())
+    }
 }
 
 async fn take_note<M: Message>(_: Msg<M>) -> Result {
@@ -173,7 +255,12 @@ async fn take_note<M: Message>(_: Msg<M>) -> Result {
 pub(crate) async fn open() -> (Harness, Arc<FakeLedger>, Arc<ScriptedGateway>) {
     let clock = ManualClock::new();
     let (ledger, gateway) = (Arc::new(FakeLedger::default()), Arc::new(ScriptedGateway::default()));
-    let ports = Ports { ledger: ledger.clone(), gateway: gateway.clone() };
+    let ports = Ports {
+        ledger: ledger.clone(),
+        refunds: ledger.clone(),
+        gateway: gateway.clone(),
+        settings: Settings::default(),
+    };
     let saga = Module::new("saga", ()).endpoint("saga", |endpoint| {
         endpoint
             .consume("started", take_note::<PaymentStarted>)

@@ -3,29 +3,27 @@
 mod cancel_shipment;
 mod carrier;
 mod ports;
+mod settings;
 mod ship_order;
 mod taken;
 mod track_shipment;
 
 pub use carrier::{Carrier, CarrierError, Consignment, Progress, Recall};
 pub use ports::{Ports, Shipments};
+pub use settings::Settings;
 pub use track_shipment::TrackShipment;
 
-use std::time::Duration;
-
-use wharf::{Module, Retry};
+use wharf::Module;
 
 /// The module, as a worker runs it.
 pub fn module(ports: Ports) -> Module<Ports> {
-    // 30 tries take 25 minutes: longer than the saga waits for a silent carrier. It calls the parcel back by then, and the
-    // next try finds that nothing is to leave, so that a carrier's bad hour leaves no dead letters.
-    let second = Duration::from_secs(1);
+    let retry = ports.settings.retry();
     Module::new("shipping", ports).endpoint("shipping", |endpoint| {
         endpoint
             .consume("ship-order", ship_order::ship_order)
             .consume("cancel-shipment", cancel_shipment::cancel_shipment)
             .consume("track-shipment", track_shipment::track_shipment)
-            .retry(Retry::exponential("external", second, 60 * second, 30).with_jitter(0.25))
+            .retry(retry)
             .concurrency(32)
     })
 }

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use orderly_contracts::OrderId;
 use wharf::{Result, Tenant, Tx};
 
-use super::Carrier;
+use super::{Carrier, Settings};
 use crate::domain::Shipment;
 
 /// What the module works with.
@@ -16,6 +16,8 @@ pub struct Ports {
     pub shipments: Arc<dyn Shipments>,
     /// Who carries the parcels.
     pub carrier: Arc<dyn Carrier>,
+    /// What can be configured.
+    pub settings: Settings,
 }
 
 /// Where shipments are written.

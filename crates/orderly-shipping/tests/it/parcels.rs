@@ -16,7 +16,7 @@ use orderly_contracts::{
     },
 };
 use orderly_shipping::{
-    Carrier, CarrierError, Consignment, Ports, Progress, Recall, Shipments,
+    Carrier, CarrierError, Consignment, Ports, Progress, Recall, Settings, Shipments,
     domain::{Shipment, ShipmentKey, ShipmentState},
 };
 use wharf::{
@@ -104,7 +104,7 @@ async fn take_note<M: Message>(_: Msg<M>) -> Result {
 async fn open() -> (Harness, Arc<FakeShipments>, Arc<ScriptedCarrier>) {
     let clock = ManualClock::new();
     let (shipments, carrier) = (Arc::new(FakeShipments::default()), Arc::new(ScriptedCarrier::default()));
-    let ports = Ports { shipments: shipments.clone(), carrier: carrier.clone() };
+    let ports = Ports { shipments: shipments.clone(), carrier: carrier.clone(), settings: Settings::default() };
     let saga = Module::new("saga", ()).endpoint("saga", |endpoint| {
         endpoint
             .consume("shipped", take_note::<OrderShipped>)

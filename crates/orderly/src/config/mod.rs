@@ -3,6 +3,7 @@
 //! [`Config::read`] is the schema. It reads every setting once and names its key, its values and its meaning in that one
 //! place; which keys are known, what `.env.example` says and what a problem answers all follow from it.
 
+mod durations;
 mod example;
 mod problem;
 mod reader;
@@ -13,6 +14,7 @@ mod sources;
 mod tests;
 mod values;
 
+pub(crate) use durations::{Expiry, Fulfilment, PaymentWaits, Shipping};
 pub(crate) use example::example;
 pub(crate) use problem::Problems;
 pub(crate) use secret::Secret;
@@ -27,8 +29,7 @@ use orderly_security::SigningSecret;
 use reader::Reader;
 use setting::Setting;
 use values::{
-    address, batch, count, currency, directory, duration, filter, lease, name, postgres_url, quantity, rate, seconds,
-    seed,
+    address, count, currency, directory, duration, filter, lease, name, postgres_url, quantity, rate, seconds, seed,
 };
 use values::{signing_secret, yes_or_no};
 
@@ -46,10 +47,12 @@ pub(crate) struct Config {
     pub(crate) jwt: Jwt,
     pub(crate) pricing: Pricing,
     pub(crate) orders: Orders,
+    pub(crate) fulfilment: Fulfilment,
     pub(crate) expiry: Expiry,
     pub(crate) inventory: Inventory,
     pub(crate) reconciliation: Reconciliation,
     pub(crate) payments: Payments,
+    pub(crate) shipping: Shipping,
     pub(crate) carrier: Carrier,
     pub(crate) worker: Worker,
 }
@@ -88,13 +91,6 @@ pub(crate) struct Orders {
 }
 
 #[derive(Debug)]
-pub(crate) struct Expiry {
-    pub(crate) interval: Duration,
-    pub(crate) stale_after: Duration,
-    pub(crate) batch_max: u32,
-}
-
-#[derive(Debug)]
 pub(crate) struct Inventory {
     pub(crate) monitoring_period: Duration,
 }
@@ -111,6 +107,7 @@ pub(crate) struct Payments {
     pub(crate) pending_rate: f64,
     pub(crate) lost_rate: f64,
     pub(crate) seed: u64,
+    pub(crate) waits: PaymentWaits,
 }
 
 #[derive(Debug)]
@@ -134,6 +131,7 @@ impl Config {
     pub(crate) fn load(sources: &Sources) -> Result<Self, Problems> {
         let mut reader = Reader::new(sources);
         let config = Self::read(&mut reader);
+        config.check_durations(&mut reader);
         reader.finish(config)
     }
 
@@ -211,23 +209,8 @@ impl Config {
                     "USD",
                 ),
             },
-            expiry: Expiry {
-                interval: read.or(
-                    Setting::new("expiry.interval_seconds", "1 to 86400", seconds)
-                        .meaning("How often orders without an update are looked for."),
-                    "60",
-                ),
-                stale_after: read.or(
-                    Setting::new("expiry.stale_after_seconds", "1 to 86400", seconds)
-                        .meaning("How long an unpaid order may go without an update."),
-                    "600",
-                ),
-                batch_max: read.or(
-                    Setting::new("expiry.batch_max", "1 to 10000", batch)
-                        .meaning("How many orders expire at once at most; more raise an alarm, and expire next time."),
-                    "1000",
-                ),
-            },
+            fulfilment: Fulfilment::read(read),
+            expiry: Expiry::read(read),
             inventory: Inventory {
                 monitoring_period: read.or(
                     Setting::new("inventory.monitoring_interval_seconds", "1 to 86400", seconds)
@@ -244,6 +227,7 @@ impl Config {
                 ),
             },
             payments: read_payments(read),
+            shipping: Shipping::read(read),
             carrier: read_carrier(read),
             worker: Worker {
                 lease: read.or(
@@ -311,6 +295,7 @@ fn read_payments(read: &mut Reader) -> Payments {
                 .meaning("What the simulated providers draw their answers from."),
             "1",
         ),
+        waits: PaymentWaits::read(read),
     };
     let sum = payments.approval_rate + payments.pending_rate;
     if sum > 1.0 {

@@ -122,6 +122,62 @@ fn a_file_that_is_no_toml_does_not_hide_what_else_is_wrong() {
 }
 
 #[test]
+fn a_wait_is_neither_zero_nor_without_end() {
+    let sources = Sources::default()
+        .with_variable("ORDERLY_FULFILMENT__OVERALL", "0s")
+        .with_variable("ORDERLY_FULFILMENT__DELIVERY", "9000h")
+        .with_variable("ORDERLY_FULFILMENT__SHIPPING_RETRIES_MAX", "11")
+        .with_variable("ORDERLY_EXPIRY__START_DELAY_SECONDS", "61")
+        .with_variable("ORDERLY_PAYMENTS__RETRY_DELAYS", "1s, 3s");
+    assert_snapshot!(problems(&sources), @r"
+    the configuration has 5 problems:
+      fulfilment.overall: `0s` is not allowed; allowed: a duration from 1ms to 8760h, such as 300ms, 5m or 2h
+        in environment variable ORDERLY_FULFILMENT__OVERALL
+      fulfilment.delivery: `9000h` is not allowed; allowed: a duration from 1ms to 8760h, such as 300ms, 5m or 2h
+        in environment variable ORDERLY_FULFILMENT__DELIVERY
+      fulfilment.shipping_retries_max: `11` is not allowed; allowed: 0 to 10
+        in environment variable ORDERLY_FULFILMENT__SHIPPING_RETRIES_MAX
+      expiry.start_delay_seconds: `61` is not allowed; allowed: 0 to 60
+        in environment variable ORDERLY_EXPIRY__START_DELAY_SECONDS
+      payments.retry_delays: `1s, 3s` is not allowed; allowed: three durations, such as `1s, 3s, 7s`
+        in environment variable ORDERLY_PAYMENTS__RETRY_DELAYS
+    ");
+}
+
+#[test]
+fn waits_that_do_not_fit_each_other_are_refused() {
+    let sources = Sources::default()
+        .with_variable("ORDERLY_FULFILMENT__OVERALL", "2m")
+        .with_variable("ORDERLY_PAYMENTS__ASK_AGAIN_MAX", "1s")
+        .with_variable("ORDERLY_SHIPPING__RETRY_DELAY_MAX", "900ms");
+    assert_snapshot!(problems(&sources), @r"
+    the configuration has 6 problems:
+      fulfilment.payment_inquiry: it must be shorter than fulfilment.overall, 120s; an order would expire before
+        in no place: this is the default
+      fulfilment.shipping_inquiry: it must be shorter than fulfilment.overall, 120s; an order would expire before
+        in no place: this is the default
+      expiry.stale_after_seconds: it must not be longer than fulfilment.overall, 120s, after which every order expires
+        in no place: this is the default
+      payments.ask_again_min: it must not be longer than payments.ask_again_max, 1s
+        in no place: this is the default
+      shipping.retry_delay_min: it must not be longer than shipping.retry_delay_max, 900ms
+        in no place: this is the default
+      shipping.retry_delay_max: a silent carrier would be called for 27s, which must be longer than fulfilment waits for it: 900s, by fulfilment.shipping_inquiry and fulfilment.shipping_retries_max
+        in environment variable ORDERLY_SHIPPING__RETRY_DELAY_MAX
+    ");
+}
+
+#[test]
+fn every_wait_is_what_the_sources_ask_for_unless_it_is_set() {
+    let config = Config::load(&Sources::default()).unwrap();
+    assert_eq!(crate::app::order_settings(&config).deadlines, orderly_orders::Deadlines::default());
+    assert_eq!(crate::app::payment_settings(&config), orderly_payments::Settings::default());
+    assert_eq!(config.shipping.settings(), orderly_shipping::Settings::default());
+    let expiry = [config.expiry.interval, config.expiry.start_delay, config.expiry.stale_after];
+    assert_eq!(expiry, [60, 5, 600].map(Duration::from_secs));
+}
+
+#[test]
 fn two_rates_that_make_more_than_one_are_refused() {
     let sources = Sources::default().with_variable("ORDERLY_PAYMENTS__APPROVAL_RATE", "0.8");
     assert_snapshot!(problems(&sources), @r"

@@ -8,7 +8,11 @@ use orderly_security::SigningSecret;
 use super::Secret;
 
 const SECONDS_MAX: u64 = 86_400;
+const START_DELAY_SECONDS_MAX: u64 = 60;
 const LINES_MAX: usize = 10_000;
+const RETRIES_MAX: u8 = 10;
+/// A year; beyond it a wait is a mistake.
+const DURATION_MAX: Duration = Duration::from_secs(8_760 * 3_600);
 
 /// How careful to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,10 +83,29 @@ pub(super) fn seconds(text: &str) -> Option<Duration> {
     text.parse().ok().filter(|seconds| (1..=SECONDS_MAX).contains(seconds)).map(Duration::from_secs)
 }
 
+/// Of 0 too.
+pub(super) fn some_seconds(text: &str) -> Option<Duration> {
+    text.parse().ok().filter(|seconds| *seconds <= START_DELAY_SECONDS_MAX).map(Duration::from_secs)
+}
+
+pub(super) fn retries(text: &str) -> Option<u8> {
+    text.parse().ok().filter(|retries| *retries <= RETRIES_MAX)
+}
+
 /// With a unit: `300ms`, `5s`, `1m 30s`.
 pub(super) fn duration(text: &str) -> Option<Duration> {
     let duration: jiff::SignedDuration = text.parse().ok()?;
     duration.try_into().ok()
+}
+
+/// As [`duration`], neither zero nor without end.
+pub(super) fn positive(text: &str) -> Option<Duration> {
+    duration(text).filter(|duration| (Duration::from_millis(1)..=DURATION_MAX).contains(duration))
+}
+
+pub(super) fn three(text: &str) -> Option<[Duration; 3]> {
+    let durations: Option<Vec<_>> = text.split(',').map(|part| positive(part.trim())).collect();
+    durations?.try_into().ok()
 }
 
 pub(super) fn lease(text: &str) -> Option<Duration> {

@@ -6,9 +6,9 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
-use super::cancellations::PastOrders;
 use super::draft::{Draft, Taken};
 use super::line::{Line, MalformedLine};
+use super::past_orders::PastOrders;
 use super::plan::{Step, Tally};
 use super::rejects::{Reason, RejectedLine};
 use super::survey::Survey;
@@ -63,6 +63,7 @@ impl Assembly {
                 self.tally.cancellations += 1;
                 self.tally.cancellation_lines += cancellation.line_numbers.len() as u64;
             }
+            Step::TakeBack(_) => self.tally.return_lines += 1,
             Step::Reject(_) => self.tally.rejected_lines += 1,
         }
         Some(step)

@@ -3,9 +3,9 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
-use super::cancellations::{Basket, Customer, PastOrders, ReturnedLine};
 use super::line::{InvoiceKind, Line};
-use super::plan::{Cancellation, Invoice, OrderLine, Step};
+use super::past_orders::{Basket, Customer, PastOrders, ReturnedLine};
+use super::plan::{Cancellation, Invoice, OrderLine, Return, Step};
 use super::rejects::{Reason, RejectedLine};
 use super::survey::{ProductId, Survey};
 
@@ -101,7 +101,7 @@ impl Draft {
     pub(super) fn decide(self, survey: &Survey, past: &mut PastOrders, steps: &mut VecDeque<Step>) {
         match self.content {
             Content::Order(order) => steps.extend(order.decide(self.number, survey, past).map(Step::Place)),
-            Content::Cancellation(cancellation) => cancellation.decide(self.number, past, steps),
+            Content::Cancellation(cancellation) => cancellation.decide(self.number, survey, past, steps),
             Content::Adjustment => {}
         }
     }
@@ -140,15 +140,22 @@ impl OrderDraft {
 }
 
 impl CancellationDraft {
-    fn decide(self, number: Arc<str>, past: &mut PastOrders, steps: &mut VecDeque<Step>) {
+    /// One cancellation, or each line for itself.
+    fn decide(self, number: Arc<str>, survey: &Survey, past: &mut PastOrders, steps: &mut VecDeque<Step>) {
         let cancelled = if self.incomplete { None } else { past.cancel(self.customer, &self.lines) };
         if let Some(of) = cancelled {
             let line_numbers = self.lines.iter().map(|line| line.line_number).collect();
             steps.push_back(Step::Cancel(Cancellation { number, of, line_numbers }));
         } else {
             steps.extend(self.lines.iter().map(|line| {
-                let reason = past.reason_against(self.customer, line);
-                Step::Reject(RejectedLine { line_number: line.line_number, reason })
+                let &ReturnedLine { line_number, quantity, .. } = line;
+                match past.take_back(self.customer, line) {
+                    Ok((of, product)) => {
+                        let (number, sku) = (Arc::clone(&number), survey.sku(product));
+                        Step::TakeBack(Return { number, line_number, of, sku, quantity })
+                    }
+                    Err(reason) => Step::Reject(RejectedLine { line_number, reason }),
+                }
             }));
         }
     }

@@ -5,17 +5,18 @@
 //! file order, and `Rejects` copies from it the lines that were refused. Survey and plan are pure functions of the file,
 //! so a run that was killed and started again makes the same plan.
 //!
-//! The other half carries the plan out: `opening` fills the shelves, `placing` places and cancels, `run` is the command
+//! The other half carries the plan out: `opening` fills the shelves, `placing` places, cancels and takes back, `waiting` keeps what may only be taken back
+//! later, `run` is the command
 //! around them, and `Report` what it came to.
 
 mod assembly;
-mod cancellations;
 mod draft;
 mod file;
 mod line;
 mod live;
 mod opening;
 mod outline;
+mod past_orders;
 mod placing;
 mod plan;
 mod records;
@@ -23,6 +24,7 @@ mod rejects;
 mod report;
 mod run;
 mod survey;
+mod waiting;
 
 #[cfg(test)]
 #[path = "../../tests/it/order_file.rs"]

@@ -1,4 +1,5 @@
-//! Carries out a plan: places and cancels orders, so many at once, and waits until each has come to its end.
+//! Carries out a plan: places and cancels orders and takes parts of them back, so many at once, and waits until each has
+//! come to its end.
 
 use std::{
     collections::{HashSet, VecDeque},
@@ -7,12 +8,12 @@ use std::{
 };
 
 use anyhow::{Context, anyhow, bail};
-use orderly_contracts::{Currency, CustomerId, Money, OrderId, Tenant};
+use orderly_contracts::{Currency, CustomerId, Money, OrderId, ReturnFate, Tenant};
 use orderly_infrastructure::Infrastructure;
 use orderly_orders::{
-    CancelError, PlaceOrder, PlacementError, Ports, cancel_order,
-    domain::{Draft, DraftLine},
-    place_order,
+    CancelError, PlaceOrder, PlacementError, Ports, ReturnError, ReturnItems, cancel_order,
+    domain::{Draft, DraftLine, ReturnDraft, ReturnDraftLine},
+    place_order, return_items,
 };
 use tokio::{
     sync::mpsc,
@@ -25,7 +26,8 @@ use super::{
     file::ReadError,
     live::Live,
     opening::ProductIds,
-    plan::{Cancellation, Invoice, Plan, Step},
+    plan::{Cancellation, Invoice, Plan, Return, Step},
+    waiting::{EndedOrders, Waiting},
 };
 use crate::stop::Stop;
 
@@ -64,7 +66,11 @@ pub(super) struct Placing {
     concurrency: usize,
     /// Read, and not yet begun.
     ahead: VecDeque<Step>,
-    /// Placements and requests for cancellation under way; each answers with its invoice number.
+    /// Returns whose order is not at its end.
+    waiting: Waiting,
+    /// References of the returns that an earlier run made.
+    made_before: HashSet<String>,
+    /// Placements, requests for cancellation and returns under way; each answers with its invoice number.
     running: JoinSet<anyhow::Result<Arc<str>>>,
     /// The invoices among them.
     placing: HashSet<Arc<str>>,
@@ -82,6 +88,8 @@ impl Placing {
             shop: Arc::new(shop),
             concurrency,
             ahead: VecDeque::new(),
+            waiting: Waiting::default(),
+            made_before: HashSet::new(),
             running: JoinSet::new(),
             placing: HashSet::new(),
             under_way: 0,
@@ -90,8 +98,11 @@ impl Placing {
         }
     }
 
-    /// Carries out the plan from its beginning. What an earlier run placed is not placed again.
+    /// Carries out the plan from its beginning. What an earlier run placed or took back is not done again.
     pub(super) async fn run(&mut self, plan: Plan, stop: Stop, live: &mut Live) -> anyhow::Result<Ended> {
+        let made = self.shop.infrastructure.overview.returns(&self.shop.tenant).await;
+        let made = made.map_err(|failure| anyhow!("cannot look up which returns were made: {failure}"))?;
+        self.made_before = made.into_iter().collect();
         let (feed, mut steps) = mpsc::channel(STEPS_AHEAD_MAX);
         tokio::task::spawn_blocking(move || read(plan, &feed));
         let mut all_read = false;
@@ -124,9 +135,17 @@ impl Placing {
         &self.shop
     }
 
-    /// Begins steps in the order of the file, as long as there is room for them.
+    /// Begins steps in the order of the file, as long as there is room for them. Returns come when their orders are ready.
     fn begin_what_fits(&mut self) {
-        while self.running.len() < self.concurrency && self.has_window() {
+        while self.running.len() < self.concurrency {
+            if let Some((order, part)) = self.waiting.next_ready() {
+                let shop = Arc::clone(&self.shop);
+                self.running.spawn(async move { shop.take_back(order, part).await });
+                continue;
+            }
+            if !self.has_window() || self.waiting.is_full() {
+                return;
+            }
             // A cancellation comes after its order. Orders that may come before it wait too, for a commit at most.
             if let Some(Step::Cancel(cancellation)) = self.ahead.front()
                 && self.placing.contains(&cancellation.of)
@@ -141,6 +160,7 @@ impl Placing {
                     self.running.spawn(async move { shop.place(invoice).await });
                 }
                 Step::Cancel(cancellation) => drop(self.running.spawn(async move { shop.cancel(cancellation).await })),
+                Step::TakeBack(part) => self.waiting.push(part),
                 Step::Reject(_) => {}
             }
         }
@@ -161,11 +181,12 @@ impl Placing {
         Ok(())
     }
 
-    /// Keeps the steps that are still to be done: orders that already stand in the database are not placed again.
+    /// Keeps the steps that are still to be done: orders that already stand in the database are not placed again, nor
+    /// returns made again.
     async fn look_up(&mut self, steps: Vec<Step>) -> anyhow::Result<()> {
         let numbers = steps.iter().filter_map(|step| match step {
             Step::Place(invoice) => Some(invoice.number.as_ref()),
-            Step::Cancel(_) | Step::Reject(_) => None,
+            Step::Cancel(_) | Step::TakeBack(_) | Step::Reject(_) => None,
         });
         let known = self.shop.placed_under(&numbers.collect::<Vec<_>>()).await?;
         self.placed += known.len() as u64;
@@ -173,6 +194,7 @@ impl Placing {
         self.ahead.extend(steps.into_iter().filter(|step| match step {
             Step::Place(invoice) => !known.contains(invoice.number.as_ref()),
             Step::Cancel(_) => true,
+            Step::TakeBack(part) => !self.made_before.contains(&part.reference()),
             Step::Reject(_) => false,
         }));
         Ok(())
@@ -184,11 +206,27 @@ impl Placing {
         let shop = &self.shop;
         let under_way = shop.infrastructure.overview.under_way(&shop.tenant).await;
         self.under_way = under_way.map_err(|failure| anyhow!("cannot count the orders under way: {failure}"))?;
+        self.ask_about_waiting().await
+    }
+
+    /// Asks, with one question, which of the orders that returns wait for have come to their end.
+    async fn ask_about_waiting(&mut self) -> anyhow::Result<()> {
+        let invoices = self.waiting.invoices();
+        if invoices.is_empty() {
+            return Ok(());
+        }
+        let ended = self.shop.ended_under(&invoices).await?;
+        // Every order that a return waits for was begun before the return, and none was begun since the last count.
+        let any_under_way = self.under_way > 0 || !self.running.is_empty();
+        self.waiting.hear(&ended, any_under_way);
         Ok(())
     }
 
     fn is_idle(&self) -> bool {
-        self.ahead.is_empty() && self.running.is_empty() && self.under_way + self.placed_since == 0
+        self.ahead.is_empty()
+            && self.waiting.is_empty()
+            && self.running.is_empty()
+            && self.under_way + self.placed_since == 0
     }
 
     /// Whether nothing waits at any endpoint: an order that has ended may still leave stock to book and a customer to
@@ -243,6 +281,29 @@ impl Shop {
         Ok(number)
     }
 
+    /// Takes back a part of an order that is delivered. What comes back with a C line can be sold again: the file does not
+    /// say otherwise. Asking again for what was done changes nothing, since a return goes by its invoice and line.
+    async fn take_back(&self, order: OrderId, part: Return) -> anyhow::Result<Arc<str>> {
+        let product = self.products.get(&part.sku).with_context(|| format!("product {} is unknown", part.sku))?;
+        let line = ReturnDraftLine { product: *product, quantity: part.quantity, fate: ReturnFate::Restock };
+        let wanted = ReturnItems { order, reference: part.reference(), draft: ReturnDraft { lines: vec![line] } };
+        persist(&format!("taking back line {} of invoice {}", part.line_number, part.number), || async {
+            let mut work = self.client.begin(&self.tenant)?;
+            match return_items(&self.orders, &mut work, &wanted, None).await {
+                Ok(_) => Ok(work.commit().await?),
+                Err(
+                    refused @ (ReturnError::Unknown(_)
+                    | ReturnError::NotReturnable(_)
+                    | ReturnError::Refused(_)
+                    | ReturnError::ReferenceTaken { .. }),
+                ) => Err(Refusal::Final(anyhow!(refused))),
+                Err(ReturnError::Failed(failure)) => Err(Refusal::Passing(anyhow!("{failure}"))),
+            }
+        })
+        .await?;
+        Ok(part.number)
+    }
+
     fn wanted(&self, invoice: &Invoice) -> anyhow::Result<PlaceOrder> {
         let lines = invoice.lines.iter().map(|line| {
             let product = self.products.get(&line.sku).with_context(|| format!("product {} is unknown", line.sku))?;
@@ -262,6 +323,12 @@ impl Shop {
         let placed = self.infrastructure.overview.placed_under(&self.tenant, numbers).await;
         placed.map_err(|failure| anyhow!("cannot look up which invoices were placed: {failure}"))
     }
+
+    async fn ended_under(&self, numbers: &[&str]) -> anyhow::Result<EndedOrders> {
+        let ended = self.infrastructure.overview.ended_under(&self.tenant, numbers).await;
+        let ended = ended.map_err(|failure| anyhow!("cannot look up which orders have ended: {failure}"))?;
+        Ok(ended.into_iter().map(|(number, order, status)| (number, (order, status))).collect())
+    }
 }
 
 /// Why a step was not done.
@@ -278,7 +345,7 @@ impl From<wharf::Error> for Refusal {
     }
 }
 
-/// Tries a step until it is done, a little later each time. An order goes by its invoice number and a cancellation may
+/// Tries a step until it is done, a little later each time. Orders and returns go by their references and a cancellation may
 /// be asked for twice, so repeating what did happen after all does no harm.
 async fn persist<F>(doing: &str, mut step: impl FnMut() -> F) -> anyhow::Result<()>
 where

@@ -13,6 +13,7 @@ use super::survey::Survey;
 pub(crate) enum Step {
     Place(Invoice),
     Cancel(Cancellation),
+    TakeBack(Return),
     Reject(RejectedLine),
 }
 
@@ -50,8 +51,30 @@ pub(crate) struct Cancellation {
     pub(crate) line_numbers: Vec<u64>,
 }
 
-/// What the steps handed out so far amount to. Once the plan is at its end, every line read is in one of the four:
-/// `lines = order_lines + merged_lines + cancellation_lines + rejected_lines`.
+/// A line of a C invoice that holds a part of an earlier order of its customer. Whether that order is ever delivered is
+/// decided when it runs; if it is not, the line is rejected as `order-not-delivered`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Return {
+    /// The number of the C invoice.
+    pub(crate) number: Arc<str>,
+    /// The number of the line in the file.
+    pub(crate) line_number: u64,
+    /// The number of the invoice of whose order it takes back a part; placed by an earlier step, cancelled by none.
+    pub(crate) of: Arc<str>,
+    pub(crate) sku: Arc<str>,
+    /// Greater than 0; with all other returns of the order no more of the product than it holds.
+    pub(crate) quantity: i64,
+}
+
+impl Return {
+    /// What the return is called, by invoice and line: the same in every run over the file.
+    pub(crate) fn reference(&self) -> String {
+        format!("{}:{}", self.number, self.line_number)
+    }
+}
+
+/// What the steps handed out so far amount to. Once the plan is at its end, every line read is in one of the five:
+/// `lines = order_lines + merged_lines + cancellation_lines + return_lines + rejected_lines`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Tally {
     /// Lines read, damaged ones included, counted as they are read and not as they are decided.
@@ -66,6 +89,8 @@ pub(crate) struct Tally {
     pub(crate) cancellations: u64,
     /// Lines of C invoices that match; those that turn out to come too late are rejected in the end.
     pub(crate) cancellation_lines: u64,
+    /// Lines of C invoices that match a part; those whose order is never delivered are rejected in the end.
+    pub(crate) return_lines: u64,
     pub(crate) rejected_lines: u64,
 }
 

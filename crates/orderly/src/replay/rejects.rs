@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::file::{Column, OrderFile, ReadError};
-use super::plan::Cancellation;
+use super::plan::{Cancellation, Return};
 
 /// Why a line is rejected. The text of a reason, in reports and in the rejects file, is its name in kebab case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -18,10 +18,12 @@ pub(crate) enum Reason {
     Malformed,
     /// It belongs to an A invoice.
     NotAnOrder,
-    /// It returns what no earlier order of its customer holds.
+    /// It returns a product that no earlier order of its customer holds, other than those that were taken back as a whole.
     MatchesNoOrder,
-    /// It returns a part of an earlier order of its customer.
-    ReturnNotSupportedYet,
+    /// It returns more of a product than is left of any one earlier order of its customer.
+    MoreThanIsLeft,
+    /// It returns a part of an order that was never delivered.
+    OrderNotDelivered,
     /// It belongs to a C invoice whose order had gone too far when it came.
     NoLongerCancellable,
     /// Its code is not that of a product: postage, fees, samples, corrections.
@@ -38,7 +40,8 @@ impl Reason {
             Self::Malformed => "malformed",
             Self::NotAnOrder => "not-an-order",
             Self::MatchesNoOrder => "matches-no-order",
-            Self::ReturnNotSupportedYet => "return-not-supported-yet",
+            Self::MoreThanIsLeft => "more-than-is-left",
+            Self::OrderNotDelivered => "order-not-delivered",
             Self::NoLongerCancellable => "no-longer-cancellable",
             Self::NotAProduct => "not-a-product",
             Self::NonPositiveQuantity => "non-positive-quantity",
@@ -96,6 +99,11 @@ impl Rejects {
     pub(crate) fn add_too_late(&mut self, cancellation: &Cancellation) {
         let lines = cancellation.line_numbers.iter();
         self.lines.extend(lines.map(|&line_number| RejectedLine { line_number, reason: Reason::NoLongerCancellable }));
+    }
+
+    /// Adds a line that returns a part of what was never delivered.
+    pub(crate) fn add_undelivered(&mut self, part: &Return) {
+        self.add(RejectedLine { line_number: part.line_number, reason: Reason::OrderNotDelivered });
     }
 
     pub(crate) fn len(&self) -> u64 {

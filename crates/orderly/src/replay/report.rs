@@ -12,12 +12,14 @@ use super::rejects::Reason;
 /// rates and memory are those of this run.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub(crate) struct Report {
-    /// `order_lines + merged_lines + cancelled_lines + rejected_lines`.
+    /// `order_lines + merged_lines + cancelled_lines + returned_lines + rejected_lines`.
     pub(crate) lines: u64,
     pub(crate) order_lines: u64,
     pub(crate) merged_lines: u64,
     /// Lines of C invoices that took effect.
     pub(crate) cancelled_lines: u64,
+    /// Lines of C invoices that took back a part of a delivered order.
+    pub(crate) returned_lines: u64,
     pub(crate) rejected_lines: u64,
     /// Sums up to `rejected_lines`.
     pub(crate) rejections: BTreeMap<Reason, u64>,
@@ -54,8 +56,8 @@ impl Report {
             (
                 "lines",
                 self.lines,
-                "order, merged, cancelled and rejected lines",
-                self.order_lines + self.merged_lines + self.cancelled_lines + self.rejected_lines,
+                "order, merged, cancelled, returned and rejected lines",
+                self.order_lines + self.merged_lines + self.cancelled_lines + self.returned_lines + self.rejected_lines,
             ),
             (
                 "orders",
@@ -77,6 +79,7 @@ impl fmt::Display for Report {
         count(f, 1, "order lines", self.order_lines)?;
         count(f, 1, "merged into them", self.merged_lines)?;
         count(f, 1, "cancelled", self.cancelled_lines)?;
+        count(f, 1, "returned", self.returned_lines)?;
         count(f, 1, "rejected", self.rejected_lines)?;
         for (reason, &lines) in &self.rejections {
             count(f, 2, reason.as_str(), lines)?;
@@ -149,8 +152,9 @@ mod tests {
             order_lines: 1_234_000,
             merged_lines: 500,
             cancelled_lines: 7,
-            rejected_lines: 60,
-            rejections: BTreeMap::from([(Reason::ReturnNotSupportedYet, 59), (Reason::NoLongerCancellable, 1)]),
+            returned_lines: 20,
+            rejected_lines: 40,
+            rejections: BTreeMap::from([(Reason::MoreThanIsLeft, 39), (Reason::NoLongerCancellable, 1)]),
             invoices: 900,
             orders: 800,
             delivered: 797,
@@ -169,7 +173,7 @@ mod tests {
 
     #[test]
     fn the_json_object_has_the_promised_keys_in_their_order() {
-        insta::assert_snapshot!(serde_json::to_string(&report()).unwrap(), @r#"{"lines":1234567,"order_lines":1234000,"merged_lines":500,"cancelled_lines":7,"rejected_lines":60,"rejections":{"return-not-supported-yet":59,"no-longer-cancellable":1},"invoices":900,"orders":800,"delivered":797,"cancelled":3,"cancel_reasons":{"customer":3},"expired":0,"needs_attention":0,"dead_letters":0,"seconds":12.34,"orders_per_second":64.83,"p50_ms":15.04,"p99_ms":99.0,"messages":8000,"commits":90,"peak_rss_mib":101.5,"violations":0}"#);
+        insta::assert_snapshot!(serde_json::to_string(&report()).unwrap(), @r#"{"lines":1234567,"order_lines":1234000,"merged_lines":500,"cancelled_lines":7,"returned_lines":20,"rejected_lines":40,"rejections":{"more-than-is-left":39,"no-longer-cancellable":1},"invoices":900,"orders":800,"delivered":797,"cancelled":3,"cancel_reasons":{"customer":3},"expired":0,"needs_attention":0,"dead_letters":0,"seconds":12.34,"orders_per_second":64.83,"p50_ms":15.04,"p99_ms":99.0,"messages":8000,"commits":90,"peak_rss_mib":101.5,"violations":0}"#);
     }
 
     #[test]
@@ -179,8 +183,9 @@ mod tests {
       order lines                      1,234,000
       merged into them                       500
       cancelled                                7
-      rejected                                60
-        return-not-supported-yet              59
+      returned                                20
+      rejected                                40
+        more-than-is-left                     39
         no-longer-cancellable                  1
     invoices                                 900
     orders                                   800
@@ -206,7 +211,7 @@ mod tests {
     fn a_sum_that_does_not_hold_is_told() {
         assert_eq!(report().broken_sums(), Vec::<String>::new());
         let lossy = Report { order_lines: 1_233_999, ..report() };
-        insta::assert_snapshot!(lossy.broken_sums().join("\n"), @"lines is 1234567, but the sum of order, merged, cancelled and rejected lines is 1234566");
+        insta::assert_snapshot!(lossy.broken_sums().join("\n"), @"lines is 1234567, but the sum of order, merged, cancelled, returned and rejected lines is 1234566");
     }
 
     #[test]
@@ -221,7 +226,8 @@ mod tests {
             Reason::Malformed,
             Reason::NotAnOrder,
             Reason::MatchesNoOrder,
-            Reason::ReturnNotSupportedYet,
+            Reason::MoreThanIsLeft,
+            Reason::OrderNotDelivered,
             Reason::NoLongerCancellable,
             Reason::NotAProduct,
             Reason::NonPositiveQuantity,

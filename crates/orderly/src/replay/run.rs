@@ -1,8 +1,8 @@
 //! The replay command: reads, places, waits for the end, and tells what it came to.
 //!
 //! Where a replay stands is told by the file and the database alone, so a run that was killed goes on where it was when
-//! it is started again: invoices that were placed are known by their numbers, and whether a cancellation took effect is
-//! read from the orders.
+//! it is started again: invoices that were placed are known by their numbers, and whether a cancellation or a return
+//! took effect is read from the orders.
 
 use std::{
     collections::HashSet,
@@ -107,6 +107,7 @@ struct Outcome {
     totals: Totals,
     pace: Pace,
     effective_cancellations: HashSet<String>,
+    returns: HashSet<String>,
     dead_letters: u64,
     messages: u64,
     commits: u64,
@@ -157,6 +158,7 @@ impl Shop {
             totals: overview.totals(&self.tenant).await.map_err(unread)?,
             pace: overview.pace(&self.tenant, since).await.map_err(unread)?,
             effective_cancellations: cancelled.into_iter().collect(),
+            returns: overview.returns(&self.tenant).await.map_err(unread)?.into_iter().collect(),
             dead_letters: self.client.dead_letters(&DeadLetterFilter::default()).await?.len() as u64,
             messages: self.client.vitals().settled_total(),
             commits: self.infrastructure.commits(),
@@ -172,13 +174,21 @@ fn settle_accounts(
     took: Duration,
     violations: usize,
 ) -> anyhow::Result<Report> {
-    let Outline { tally, mut rejects, cancellations } = input.outline;
+    let Outline { tally, mut rejects, cancellations, returns } = input.outline;
     let mut cancelled_lines = 0;
     for cancellation in &cancellations {
         if outcome.effective_cancellations.contains(cancellation.number.as_ref()) {
             cancelled_lines += cancellation.line_numbers.len() as u64;
         } else {
             rejects.add_too_late(cancellation);
+        }
+    }
+    let mut returned_lines = 0;
+    for part in &returns {
+        if outcome.returns.contains(&part.reference()) {
+            returned_lines += 1;
+        } else {
+            rejects.add_undelivered(part);
         }
     }
     rejects.write(&input.file, rejects_path)?;
@@ -189,6 +199,7 @@ fn settle_accounts(
         order_lines: tally.order_lines,
         merged_lines: tally.merged_lines,
         cancelled_lines,
+        returned_lines,
         rejected_lines: rejects.len(),
         rejections: rejects.by_reason(),
         invoices: tally.invoices,

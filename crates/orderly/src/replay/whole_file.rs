@@ -1,6 +1,6 @@
 //! Tests of both passes together, on generated files and on small ones written out.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
 use std::path::Path;
 use std::sync::Arc;
@@ -61,6 +61,7 @@ fn check_limited(lines: &str, limit: Option<u64>) -> String {
                 format!("place {} for {customer}: {}\n", invoice.number, lines.collect::<Vec<_>>().join(", "))
             }
             Step::Cancel(c) => format!("cancel {} by {}, lines {:?}\n", c.of, c.number, c.line_numbers),
+            Step::TakeBack(r) => format!("return {} x {} of {} as {}\n", r.quantity, r.sku, r.of, r.reference()),
             Step::Reject(rejected) => format!("reject line {}: {}\n", rejected.line_number, rejected.reason.as_str()),
         };
     }
@@ -123,10 +124,10 @@ fn a_cancellation_takes_back_the_newest_order_that_still_stands() {
     place 1 for 7: 2 x 22423 at 100
     place 2 for 7: 2 x 22423 at 100
     place 3 for 8: 2 x 22423 at 100
-    reject line 5: return-not-supported-yet
-    cancel 2 by C5, lines [6, 7]
-    cancel 1 by C6, lines [8]
-    reject line 9: return-not-supported-yet
+    return 1 x 22423 of 2 as C4:5
+    cancel 1 by C5, lines [6, 7]
+    reject line 8: more-than-is-left
+    reject line 9: more-than-is-left
     ");
 }
 
@@ -162,15 +163,16 @@ fn a_return_must_match_customer_product_price_and_quantity_and_come_after_the_or
     "), @"
     reject line 2: matches-no-order
     place 2 for 7: 2 x 22423 at 100, 1 x 22424 at 300
-    reject line 5: return-not-supported-yet
-    reject line 6: return-not-supported-yet
-    reject line 7: return-not-supported-yet
-    reject line 8: matches-no-order
-    reject line 9: return-not-supported-yet
-    reject line 10: return-not-supported-yet
+    return 2 x 22423 of 2 as C3:5
+    reject line 6: more-than-is-left
+    return 1 x 22424 of 2 as C4:7
+    reject line 8: more-than-is-left
+    reject line 9: more-than-is-left
+    reject line 10: more-than-is-left
     reject line 11: matches-no-order
     reject line 12: matches-no-order
-    cancel 2 by C8, lines [13, 14]
+    reject line 13: more-than-is-left
+    reject line 14: more-than-is-left
     ");
 }
 
@@ -183,7 +185,7 @@ fn a_cancellation_with_a_malformed_line_is_not_trusted() {
     "), @"
     place 1 for 7: 2 x 22423 at 100
     reject line 4: malformed
-    reject line 3: return-not-supported-yet
+    return 2 x 22423 of 1 as C2:3
     ");
 }
 
@@ -246,6 +248,7 @@ fn rejected_lines_are_written_with_their_text_in_the_order_of_the_file() {
             match step {
                 Step::Place(_) => {}
                 Step::Cancel(cancellation) => rejects.add_too_late(&cancellation),
+                Step::TakeBack(part) => rejects.add_undelivered(&part),
                 Step::Reject(rejected) => rejects.add(rejected),
             }
         }
@@ -283,20 +286,32 @@ fn a_plan_can_be_read_on_a_thread_of_its_own() {
 
 /// What must hold of any file: each line ends in exactly one place.
 fn nothing_is_dropped_in_silence(text: &str, planned: &Planned) {
-    let Tally { lines, order_lines, merged_lines, cancellation_lines, rejected_lines, .. } = planned.tally;
-    assert_eq!(lines, order_lines + merged_lines + cancellation_lines + rejected_lines, "{text}");
+    let Tally { lines, order_lines, merged_lines, cancellation_lines, return_lines, rejected_lines, .. } =
+        planned.tally;
+    assert_eq!(lines, order_lines + merged_lines + cancellation_lines + return_lines + rejected_lines, "{text}");
     let mut decided = BTreeSet::new();
     let mut placed = BTreeSet::new();
+    let mut left: BTreeMap<_, i64> = BTreeMap::new();
     for step in &planned.steps {
         match step {
             Step::Place(invoice) => {
                 assert!(placed.insert(Arc::clone(&invoice.number)), "placed twice: {invoice:?}");
                 assert!(invoice.lines.iter().all(|line| line.quantity > 0 && line.unit_price_minor > 0));
+                for line in &invoice.lines {
+                    *left.entry((Arc::clone(&invoice.number), Arc::clone(&line.sku))).or_default() += line.quantity;
+                }
             }
             Step::Cancel(cancellation) => {
                 assert!(placed.contains(&cancellation.of), "cancelled twice or before its place: {cancellation:?}");
                 placed.remove(&cancellation.of);
                 assert!(cancellation.line_numbers.iter().all(|line| decided.insert(*line)));
+            }
+            Step::TakeBack(part) => {
+                assert!(placed.contains(&part.of), "of an order that is cancelled, or never was: {part:?}");
+                assert!(decided.insert(part.line_number), "decided twice: {part:?}");
+                let left = left.entry((Arc::clone(&part.of), Arc::clone(&part.sku))).or_default();
+                *left -= part.quantity;
+                assert!(part.quantity > 0 && *left >= 0, "more than was ordered: {part:?}");
             }
             Step::Reject(rejected) => assert!(decided.insert(rejected.line_number), "rejected twice: {rejected:?}"),
         }
@@ -344,22 +359,26 @@ proptest! {
 
         let mut placed = Vec::new();
         let mut cancellations = Vec::new();
+        let mut returns = Vec::new();
         let mut rejected = Vec::new();
         for step in planned.steps {
             match step {
                 Step::Place(invoice) => placed.push(invoice.number.to_string()),
                 Step::Cancel(c) => cancellations.push((c.number.to_string(), c.of.to_string())),
+                Step::TakeBack(part) => returns.push((part.line_number, part.of.to_string(), part.quantity)),
                 Step::Reject(line) => rejected.push(line),
             }
         }
         prop_assert_eq!(&placed, &meant.orders);
         prop_assert_eq!(&cancellations, &meant.cancellations);
+        prop_assert_eq!(&returns, &meant.returns);
         let tally = planned.tally;
         prop_assert_eq!(tally.lines, meant.lines);
         prop_assert_eq!(tally.invoices, meant.invoices);
         prop_assert_eq!(tally.order_lines, meant.order_lines);
         prop_assert_eq!(tally.merged_lines, meant.merged_lines);
         prop_assert_eq!(tally.cancellation_lines, meant.cancellation_lines);
+        prop_assert_eq!(tally.return_lines, meant.returns.len() as u64);
         let mut rejects = Rejects::default();
         rejected.iter().for_each(|line| rejects.add(*line));
         let told: Vec<_> = rejected.iter().map(|line| (line.line_number, line.reason.as_str())).collect();
@@ -381,15 +400,15 @@ fn a_generated_file_has_lines_of_every_reason_and_is_the_same_for_the_same_seed(
         [
             "malformed",
             "matches-no-order",
+            "more-than-is-left",
             "non-positive-price",
             "non-positive-quantity",
             "not-a-product",
             "not-an-order",
-            "return-not-supported-yet",
             "sub-cent-price",
         ]
     );
-    assert!(file.cancellation_lines > 0 && file.merged_lines > 0);
+    assert!(file.cancellation_lines > 0 && file.merged_lines > 0 && !file.returns.is_empty());
     assert_eq!(file.text, order_file::OrderFile::generate(7, 60).text);
 }
 

@@ -13,8 +13,12 @@ pub(crate) struct Books {
     pub(crate) charged_twice: Vec<i64>,
     /// Orders of whom more than one parcel left.
     pub(crate) shipped_twice: Vec<i64>,
-    /// Orders whose money was taken and kept.
+    /// Orders whose money was taken and not given back as a whole.
     pub(crate) paid: Vec<i64>,
+    /// Orders of which a return was paid back more than once.
+    pub(crate) returned_twice: Vec<i64>,
+    /// The order of each return that was paid back.
+    pub(crate) returned: Vec<i64>,
     /// Orders whose parcel left.
     pub(crate) shipped: Vec<i64>,
 }
@@ -29,9 +33,14 @@ impl Books {
                 charged_twice: orders("SELECT order_id FROM captures GROUP BY 1 HAVING count(*) > 1 ORDER BY 1").await,
                 shipped_twice: orders("SELECT order_id FROM parcels GROUP BY 1 HAVING count(*) > 1 ORDER BY 1").await,
                 paid: orders(
-                    "SELECT order_id FROM captures WHERE id NOT IN (SELECT capture_id FROM refunds) GROUP BY 1 ORDER BY 1",
+                    "SELECT order_id FROM captures WHERE key NOT IN (SELECT key FROM refunds) GROUP BY 1 ORDER BY 1",
                 )
                 .await,
+                returned_twice: orders(
+                    "SELECT order_id FROM refunds GROUP BY order_id, key, capture_id HAVING count(*) > 1 ORDER BY 1",
+                )
+                .await,
+                returned: orders("SELECT order_id FROM refunds WHERE key LIKE 'refund:%' ORDER BY 1").await,
                 shipped: orders("SELECT order_id FROM parcels GROUP BY 1 ORDER BY 1").await,
             };
             books.close().await.unwrap();

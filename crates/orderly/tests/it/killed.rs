@@ -6,6 +6,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use serde_json::Value;
+
 use crate::{
     books::Books,
     order_file::{OrderFile, SplitMix},
@@ -42,7 +44,8 @@ fn check(orderly: &Orderly) {
     assert_adds_up(&report, &file);
     assert_eq!(report["orders"], orders, "{report}");
     assert_eq!(report["expired"], 0, "{report}");
-    assert_nothing_doubled(orderly, report["delivered"].as_u64().unwrap());
+    assert!(report["returned_lines"].as_u64().unwrap() > 0, "{report}");
+    assert_nothing_doubled(orderly, &report);
 }
 
 #[test]
@@ -83,7 +86,7 @@ fn expire_under_kills(orderly: &Orderly) {
     assert_eq!((&report["orders"], &report["delivered"]), (&orders.into(), &0.into()), "{report}");
     assert!(report["expired"].as_u64().is_some_and(|expired| expired > orders / 2), "{report}");
     // Among what it proves: each was told once, has one step for each change, and holds and keeps nothing.
-    assert_nothing_doubled(orderly, 0);
+    assert_nothing_doubled(orderly, &report);
 }
 
 /// Run with `ORDERLY_ORDER_FILE=… cargo xtask test` or
@@ -108,7 +111,7 @@ fn check_real_file(orderly: &Orderly) {
     kill_and_restart(orderly, &path, &ARGS, orders, 10, &mut SplitMix(seed()));
     let report = orderly.replay(&path, &ARGS).expect_code(0).json();
     println!("{report:#}");
-    assert_nothing_doubled(orderly, report["delivered"].as_u64().unwrap());
+    assert_nothing_doubled(orderly, &report);
 }
 
 /// Kills so many runs, each after so many more orders had ended, spread over all of them.
@@ -124,12 +127,13 @@ fn kill_and_restart(orderly: &Orderly, file: &Path, args: &[&str], orders: u64, 
     }
 }
 
-fn assert_nothing_doubled(orderly: &Orderly, delivered: u64) {
+fn assert_nothing_doubled(orderly: &Orderly, report: &Value) {
     orderly.run(&["verify"]).expect_code(0);
     let books = Books::read(&orderly.data());
-    assert_eq!((&books.charged_twice, &books.shipped_twice), (&vec![], &vec![]));
+    assert_eq!((&books.charged_twice, &books.shipped_twice, &books.returned_twice), (&vec![], &vec![], &vec![]));
     assert_eq!(books.paid, books.shipped, "who paid got a parcel, and nobody else");
-    assert_eq!(books.paid.len() as u64, delivered);
+    assert_eq!(report["delivered"], books.paid.len());
+    assert_eq!(report["returned_lines"], books.returned.len(), "each returned line was paid back, and nothing else");
 }
 
 /// Another one each time; `ORDERLY_SEED` repeats a run.

@@ -21,6 +21,8 @@ pub(crate) struct OrderFile {
     /// C invoice and the invoice that it cancels, in file order.
     pub(crate) cancellations: Vec<(String, String)>,
     pub(crate) cancellation_lines: u64,
+    /// Line number, the invoice of which it returns a part, and how many, in file order.
+    pub(crate) returns: Vec<(u64, String, i64)>,
     /// Line number and reason of every line that is rejected whatever happens, in file order.
     pub(crate) rejected: Vec<(u64, &'static str)>,
     /// What is ordered of each product in the whole file.
@@ -37,7 +39,7 @@ impl OrderFile {
             maker.order();
             match maker.random.below(12) {
                 0 | 1 => maker.whole_cancellation(),
-                2 => maker.partial_return(),
+                2 | 7 => maker.partial_return(),
                 3 => maker.return_of_nothing(),
                 4 => maker.adjustment(),
                 5 => maker.invoice_of_odd_lines(),
@@ -72,18 +74,20 @@ struct PlacedOrder {
     customer: Option<u32>,
     lines: Vec<(String, i64, i64)>,
     cancelled: bool,
+    /// Pieces of each product that came back of a part.
+    returned: BTreeMap<String, i64>,
 }
 
 impl Maker {
     fn order(&mut self) {
         let number = self.next_invoice("");
-        // Each order's customer is its own, or the walk-in customer with prices that no other order has; so it is
+        // Each order's customer is its own, or the walk-in customer with products that no other order has; so it is
         // plain which order a C invoice means.
         let unique = self.invoice - 500_000;
         let customer = (!self.random.one_in(4)).then_some(unique);
         let mut lines: Vec<(String, i64, i64)> = Vec::new();
         for _ in 0..=self.random.below(5) {
-            let sku = self.sku();
+            let sku = if customer.is_some() { self.sku() } else { self.sku_of(u64::from(unique)) };
             let price = i64::from(unique) + 100 * self.random.below(3) as i64;
             let quantity = 1 + self.random.below(24) as i64;
             if self.random.one_in(8) {
@@ -101,25 +105,26 @@ impl Maker {
             }
         }
         self.file.orders.push(number.clone());
-        self.placed.push(PlacedOrder { number, customer, lines, cancelled: false });
+        self.placed.push(PlacedOrder { number, customer, lines, cancelled: false, returned: BTreeMap::new() });
     }
 
     fn whole_cancellation(&mut self) {
         let index = self.random.below(self.placed.len() as u64) as usize;
         let number = self.next_invoice("C");
         let order = &mut self.placed[index];
-        let again = std::mem::replace(&mut order.cancelled, true);
+        let takes_effect = !order.cancelled && order.returned.is_empty();
+        order.cancelled |= takes_effect;
         let (of, customer, mut lines) = (order.number.clone(), order.customer, order.lines.clone());
         lines.reverse();
         for (sku, quantity, price) in lines {
             self.write(&number, &sku, -quantity, &pounds(price), customer);
-            if again {
-                self.reject("return-not-supported-yet");
-            } else {
+            if takes_effect {
                 self.file.cancellation_lines += 1;
+            } else {
+                self.take_back(index, &sku, quantity);
             }
         }
-        if !again {
+        if takes_effect {
             self.file.cancellations.push((number, of));
         }
     }
@@ -128,10 +133,29 @@ impl Maker {
         let index = self.random.below(self.placed.len() as u64) as usize;
         let number = self.next_invoice("C");
         let order = &self.placed[index];
-        let (customer, (sku, _, _)) = (order.customer, order.lines[0].clone());
-        // At another price it is no whole cancellation, even of an order of one piece.
-        self.write(&number, &sku, -1, "0.99", customer);
-        self.reject("return-not-supported-yet");
+        let (customer, (sku, held, _)) = (order.customer, order.lines[0].clone());
+        for _ in 0..=self.random.below(2) {
+            let quantity = 1 + self.random.below(held as u64) as i64;
+            // At another price it is no whole cancellation, even of an order of one piece.
+            self.write(&number, &sku, -quantity, "0.99", customer);
+            self.take_back(index, &sku, quantity);
+        }
+    }
+
+    /// Notes what becomes of the line last written, which takes back so many of an order's product.
+    fn take_back(&mut self, index: usize, sku: &str, quantity: i64) {
+        let order = &mut self.placed[index];
+        let held: i64 = order.lines.iter().filter(|line| line.0 == sku).map(|line| line.1).sum();
+        let returned = order.returned.get(sku).copied().unwrap_or_default();
+        if order.cancelled {
+            self.reject("matches-no-order");
+        } else if returned + quantity > held {
+            self.reject("more-than-is-left");
+        } else {
+            order.returned.insert(sku.to_owned(), returned + quantity);
+            let of = order.number.clone();
+            self.file.returns.push((self.line, of, quantity));
+        }
     }
 
     fn return_of_nothing(&mut self) {
@@ -204,8 +228,13 @@ impl Maker {
     }
 
     fn sku(&mut self) -> String {
+        let digits = 22_400 + self.random.below(40);
+        self.sku_of(digits)
+    }
+
+    fn sku_of(&mut self, digits: u64) -> String {
         let letter = ["", "", "A", "B", "BL"][self.random.below(5) as usize];
-        format!("{}{letter}", 22_400 + self.random.below(40))
+        format!("{digits}{letter}")
     }
 
     fn write(&mut self, invoice: &str, code: &str, quantity: i64, price: &str, customer: Option<u32>) {

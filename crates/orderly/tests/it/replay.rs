@@ -28,9 +28,21 @@ fn everything_ends_as_meant(orderly: &Orderly) {
 
     let books = Books::read(&orderly.data());
     assert_eq!(books.paid.len() as u64, report["delivered"].as_u64().unwrap());
+    assert_eq!(report["returned_lines"], file.returns.len(), "{report}");
+    assert_eq!(report["returned_lines"], books.returned.len());
+    assert_ne!(report["returned_lines"], 0);
 
     let again = orderly.replay(&path, &[]).expect_code(0).json();
-    for counted in ["lines", "rejections", "orders", "delivered", "cancelled", "cancel_reasons", "cancelled_lines"] {
+    for counted in [
+        "lines",
+        "rejections",
+        "orders",
+        "delivered",
+        "cancelled",
+        "cancel_reasons",
+        "cancelled_lines",
+        "returned_lines",
+    ] {
         assert_eq!(again[counted], report[counted], "{counted}");
     }
     assert_eq!((&again["orders_per_second"], &again["p50_ms"]), (&json!(0.0), &json!(0.0)));
@@ -60,6 +72,7 @@ fn a_declined_order_is_cancelled_and_its_stock_given_back() {
     let report = orderly.replay(&path, &["--approval-rate", "0"]).expect_code(0).json();
     assert_adds_up(&report, &file);
     assert_eq!((&report["delivered"], &report["cancelled"]), (&json!(0), &json!(file.orders.len())));
+    assert_eq!(report["rejections"]["order-not-delivered"], file.returns.len(), "of nothing comes nothing back");
     orderly.run(&["verify"]).expect_code(0);
     assert_eq!(Books::read(&orderly.data()).paid, Vec::<i64>::new());
 }
@@ -87,7 +100,8 @@ fn rejected_lines_stand_in_a_file_with_their_reasons() {
     let report = orderly.replay(&path, &[]).expect_code(0).json();
     let rejected = std::fs::read_to_string(orderly.data().join("rejected.csv")).unwrap();
     let reasons: Vec<_> = rejected.lines().skip(1).map(|line| line.split(',').take(2).collect::<Vec<_>>()).collect();
-    let always = reasons.iter().filter(|reason| reason[1] != "no-longer-cancellable");
+    let at_times = ["no-longer-cancellable", "order-not-delivered"];
+    let always = reasons.iter().filter(|reason| !at_times.contains(&reason[1]));
     let always: Vec<_> = always.map(|reason| (reason[0].parse().unwrap(), reason[1])).collect();
     assert_eq!(always, file.rejected);
     assert_eq!(report["rejected_lines"], reasons.len());
@@ -144,8 +158,10 @@ pub(crate) fn assert_adds_up(report: &Value, file: &OrderFile) {
         serde_json::from_value(report["rejections"].clone()).unwrap();
     let too_late = rejections.remove("no-longer-cancellable").unwrap_or_default();
     assert_eq!(count("cancelled_lines") + too_late, file.cancellation_lines, "{report}");
+    let undelivered = rejections.remove("order-not-delivered").unwrap_or_default();
+    assert_eq!(count("returned_lines") + undelivered, file.returns.len() as u64, "{report}");
     assert!(rejections.iter().map(|(reason, lines)| (reason.as_str(), *lines)).eq(file.rejections()), "{report}");
-    assert_eq!(count("rejected_lines"), rejections.values().sum::<u64>() + too_late, "{report}");
+    assert_eq!(count("rejected_lines"), rejections.values().sum::<u64>() + too_late + undelivered, "{report}");
     assert_eq!(
         count("orders"),
         count("delivered") + count("cancelled") + count("expired") + count("needs_attention"),

@@ -45,7 +45,7 @@ impl Saga for Story {
     type Change = Infallible;
     type Timer = Timer;
 
-    fn start(event: Event) -> Start<Self> {
+    fn start(&self, event: Event) -> Start<Self> {
         match event {
             Event::Happened(number) => {
                 begin(number, to(Chapter::Begun).after(Duration::from_secs(3600), Timer::Forgotten))
@@ -54,7 +54,7 @@ impl Saga for Story {
         }
     }
 
-    fn step(_: &mut i64, Chapter::Begun: Chapter, event: Event) -> Step<Self> {
+    fn step(&self, _: &mut i64, Chapter::Begun: Chapter, event: Event) -> Step<Self> {
         match event {
             Event::Happened(_) | Event::Forgotten => stay(),
         }
@@ -67,7 +67,7 @@ pub(crate) async fn measure(place: &Place, table: &mut Table) {
         for _ in 0..TAKES {
             plain.push(our_rate(place, case, TOTAL).await);
             place.run("TRUNCATE wharf.sagas").await;
-            let story = SagaConsumer::<Story>::new(()).on(|happened: Happened| Event::Happened(happened.number));
+            let story = SagaConsumer::new(Story, ()).on(|happened: Happened| Event::Happened(happened.number));
             let module = Module::new("bench", ())
                 .endpoint("bench-0", |at| at.concurrency(case.at_once).prefetch(400).saga(story));
             steps.push(rate_of(module, place, case, TOTAL).await);

@@ -77,14 +77,14 @@ impl Saga for Reminder {
     type Change = Infallible;
     type Timer = Timer;
 
-    fn start(event: Event) -> Start<Self> {
+    fn start(&self, event: Event) -> Start<Self> {
         match event {
             Event::Heard(number) => begin(number, to(Waiting::Yes).after(Duration::from_millis(20), Timer::TimeIsUp)),
             Event::TimeIsUp => Start::TooEarly,
         }
     }
 
-    fn step(number: &mut i64, state: Waiting, event: Event) -> Step<Self> {
+    fn step(&self, number: &mut i64, state: Waiting, event: Event) -> Step<Self> {
         match state {
             Waiting::Yes => match event {
                 Event::TimeIsUp => finish(Waiting::No).publish(Overdue { number: *number }),
@@ -138,7 +138,7 @@ async fn w15_behind_a_pooler_in_transaction_mode_all_works_but_listening() {
     let options = pooler.options(&database).setting("search_path", "app, public").setting("application.note", "Ada's");
     let engine = options.connect().await.unwrap();
     let (ran, mut running) = mpsc::unbounded_channel();
-    let reminder = SagaConsumer::<Reminder>::new(()).on(|Work { number }| Event::Heard(number));
+    let reminder = SagaConsumer::new(Reminder, ()).on(|Work { number }| Event::Heard(number));
     let module = Module::new("test", ran)
         .endpoint("write", |write_at| write_at.retry(soon()).consume("write", write))
         .consume("refuse", refuse)

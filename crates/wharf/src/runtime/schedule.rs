@@ -18,6 +18,7 @@ const FIRING_MAX: Duration = Duration::from_secs(10);
 pub(crate) async fn keep_schedule(runtime: Runtime, tick: Arc<Tick>) -> Result<(), Error> {
     let clock = &runtime.post.clock;
     let (mut lookout, sign) = (Lookout::default(), sign(&tick));
+    clock.sleep_until(tick.first_look(clock.now())).await;
     loop {
         let ticked = tokio::select! {
             ticked = fire(&runtime, &tick) => ticked?,

@@ -1,6 +1,6 @@
 //! The runtime of a saga: find the instance, let it decide, apply what it said, all in the delivery's transaction.
 
-use std::{fmt, marker::PhantomData, sync::Arc};
+use std::{fmt, sync::Arc};
 
 use futures_util::future::BoxFuture;
 use serde::Serialize;
@@ -19,11 +19,12 @@ use crate::{
 /// A saga with the messages that are its events and the recorder that writes its changes.
 ///
 /// ```text
-/// SagaConsumer::<Fulfilment>::new(recorder)
+/// SagaConsumer::new(Fulfilment, recorder)
 ///     .on(Event::Validated)          // from OrderValidated, the variant's one field
 ///     .on(Event::InventoryReserved)
 /// ```
 pub struct SagaConsumer<S: Saga> {
+    saga: Arc<S>,
     recorder: Arc<dyn Recorder<S>>,
     subscriptions: Vec<Subscription<S>>,
 }
@@ -37,9 +38,9 @@ struct Subscription<S: Saga> {
 type Read<Event> = dyn Fn(&Context) -> Result<(Key, Event)> + Send + Sync;
 
 impl<S: Saga> SagaConsumer<S> {
-    /// A saga whose changes this recorder writes.
-    pub fn new(recorder: impl Recorder<S>) -> Self {
-        Self { recorder: Arc::new(recorder), subscriptions: Vec::new() }
+    /// A saga, and what writes its changes.
+    pub fn new(saga: S, recorder: impl Recorder<S>) -> Self {
+        Self { saga: Arc::new(saga), recorder: Arc::new(recorder), subscriptions: Vec::new() }
     }
 
     /// Listens to a message: its key finds the instance, `event` makes it an event of the saga.
@@ -56,8 +57,7 @@ impl<S: Saga> SagaConsumer<S> {
     pub(crate) fn consumers(self, endpoint: &Arc<str>) -> Vec<Consumer> {
         // Whether they take turns may be said after this; each delivery knows.
         let endpoint_name = Arc::clone(endpoint);
-        let runner =
-            Runner::<S> { endpoint: endpoint_name, takes_turns: false, recorder: self.recorder, saga: PhantomData };
+        let runner = Runner { endpoint: endpoint_name, takes_turns: false, saga: self.saga, recorder: self.recorder };
         let id = format!("{endpoint}/{}", S::NAME);
         let events = self.subscriptions.into_iter().map(|subscription| {
             let runner = runner.clone();
@@ -81,14 +81,15 @@ struct Runner<S: Saga> {
     endpoint: Arc<str>,
     /// Whether deliveries of the endpoint take turns.
     takes_turns: bool,
+    saga: Arc<S>,
     recorder: Arc<dyn Recorder<S>>,
-    saga: PhantomData<fn() -> S>,
 }
 
 impl<S: Saga> Clone for Runner<S> {
     fn clone(&self) -> Self {
-        let (endpoint, recorder) = (Arc::clone(&self.endpoint), Arc::clone(&self.recorder));
-        Self { endpoint, takes_turns: self.takes_turns, recorder, saga: PhantomData }
+        let Self { endpoint, takes_turns, saga, recorder } = self;
+        let (endpoint, saga, recorder) = (Arc::clone(endpoint), Arc::clone(saga), Arc::clone(recorder));
+        Self { endpoint, takes_turns: *takes_turns, saga, recorder }
     }
 }
 
@@ -131,10 +132,10 @@ impl<S: Saga> Runner<S> {
         let (revision, mut facts, step, state_before) = match &row {
             Some(row) => {
                 let (mut facts, state) = read_stored::<S>(row)?;
-                let step = S::step(&mut facts, state.clone(), event);
+                let step = self.saga.step(&mut facts, state.clone(), event);
                 (row.revision + 1, facts, step, Some((state, row.finished)))
             }
-            None => match S::start(event) {
+            None => match self.saga.start(event) {
                 Start::Begin { facts, step } => (1, facts, step, None),
                 Start::TooEarly => {
                     let name = &delivery.envelope.name;

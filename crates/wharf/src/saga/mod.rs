@@ -21,6 +21,9 @@ use serde::{Serialize, de::DeserializeOwned};
 /// module's [`Recorder`] writes, in the one transaction of the delivery. Write one function per state with a `match`
 /// that has no wildcard: then an event that some state forgets does not compile.
 ///
+/// The saga itself is a value that is made once, with the module: it holds what can be configured, such as how long to
+/// wait and how often to ask. Where nothing can be, it is a unit struct.
+///
 /// See `examples/saga.rs` for a whole one. As it is pure, a test can look at all of it: `wharf::testing::explore` draws
 /// it, and `wharf::testing::Check` proves rules in every state that it reaches under duplicates, losses, reordering and
 /// crashes.
@@ -42,10 +45,10 @@ pub trait Saga: Sized + Send + Sync + 'static {
     type Timer: Serialize + DeserializeOwned + Copy + Debug + PartialEq + Send + Sync;
 
     /// Decides an event for which there is no instance yet.
-    fn start(event: Self::Event) -> Start<Self>;
+    fn start(&self, event: Self::Event) -> Start<Self>;
 
     /// Decides an event.
-    fn step(facts: &mut Self::Facts, state: Self::State, event: Self::Event) -> Step<Self>;
+    fn step(&self, facts: &mut Self::Facts, state: Self::State, event: Self::Event) -> Step<Self>;
 
     /// Brings an instance that version `from` of the code stored to version `from + 1`; asked step by step until it is
     /// of [`VERSION`](Saga::VERSION). That happens when the next event arrives, in the transaction of that event.
@@ -63,8 +66,8 @@ pub trait Saga: Sized + Send + Sync + 'static {
     /// impl Saga for Fulfilment {
     /// #   const NAME: &'static str = "orders.fulfilment";
     /// #   type Facts = (); type State = (); type Event = Event; type Change = (); type Timer = Timer;
-    /// #   fn start(event: Event) -> Start<Self> { match event {} }
-    /// #   fn step(_: &mut (), _: (), event: Event) -> Step<Self> { match event {} }
+    /// #   fn start(&self, event: Event) -> Start<Self> { match event {} }
+    /// #   fn step(&self, _: &mut (), _: (), event: Event) -> Step<Self> { match event {} }
     ///     const VERSION: u16 = 3;
     ///
     ///     fn migrate(from: u16, mut stored: Stored) -> Option<Stored> {

@@ -39,13 +39,13 @@ use crate::{Code, Error, Saga, Step};
 ///     const NAME: &'static str = "table.reservation";
 ///     // ..
 /// #   type Facts = (); type State = State; type Event = Event; type Change = (); type Timer = Timer;
-/// #   fn start(event: Event) -> Start<Self> {
+/// #   fn start(&self, event: Event) -> Start<Self> {
 /// #       match event {
 /// #           Event::Reserved => begin((), to(State::Held).after(Duration::from_secs(1800), Timer::TimeIsUp)),
 /// #           Event::GuestsCame | Event::TimeIsUp => Start::TooEarly,
 /// #       }
 /// #   }
-/// #   fn step(_: &mut (), state: State, event: Event) -> Step<Self> {
+/// #   fn step(&self, _: &mut (), state: State, event: Event) -> Step<Self> {
 /// #       match (state, event) {
 /// #           (State::Held, Event::GuestsCame) => finish(State::Taken),
 /// #           (State::Held, Event::TimeIsUp) => finish(State::GivenAway),
@@ -54,7 +54,7 @@ use crate::{Code, Error, Saga, Step};
 /// #   }
 /// }
 ///
-/// let graph = explore::<Reservation>([Event::Reserved, Event::GuestsCame], 100)?;
+/// let graph = explore(&Reservation, [Event::Reserved, Event::GuestsCame], 100)?;
 /// assert_eq!(graph.to_string(), "\
 /// stateDiagram-v2
 ///     [*] --> Held: Reserved
@@ -69,13 +69,14 @@ use crate::{Code, Error, Saga, Step};
 /// # Errors
 /// `W0046` when there are more than `states_max` states, told apart by state, facts and armed timers.
 pub fn explore<S: Saga<Event: Clone>>(
+    saga: &S,
     samples: impl IntoIterator<Item = S::Event>,
     states_max: usize,
 ) -> Result<Graph, Error> {
     let samples: Vec<_> = samples.into_iter().collect();
     let mut walk = Walk::<S> { graph: Graph::default(), known: HashSet::new(), ahead: VecDeque::new(), states_max };
     for event in &samples {
-        match Instance::<S>::begin(event.clone()) {
+        match Instance::begin(saga, event.clone()) {
             Begun::Instance(first, _) => {
                 walk.graph.edge(None, first.state_name(), name_of(event));
                 walk.meet(first)?;
@@ -85,10 +86,10 @@ pub fn explore<S: Saga<Event: Clone>>(
     }
     while let Some(before) = walk.ahead.pop_front() {
         for event in &samples {
-            walk.go(&before, name_of(event), before.happen(event.clone()))?;
+            walk.go(&before, name_of(event), before.happen(saga, event.clone()))?;
         }
         for &timer in &before.armed {
-            walk.go(&before, timer_name(&timer), before.fire(timer))?;
+            walk.go(&before, timer_name(&timer), before.fire(saga, timer))?;
         }
     }
     Ok(walk.graph)

@@ -62,7 +62,7 @@ impl Harness {
         let mut worker = worker.prepare().await.unwrap_or_else(|refused| panic!("{refused}"));
         // Nobody winds the clock while a delivery waits: what a layer does not let pass comes back later.
         Arc::make_mut(&mut worker.runtime.limits).layer_wait = Duration::ZERO;
-        let ticks_at = vec![now; worker.ticks.len()];
+        let ticks_at = worker.ticks.iter().map(|tick| tick.first_look(now)).collect();
         let client = worker.client("test");
         let tenant = Tenant::default();
         let (transcript, left_behind) = (Transcript::default(), Vec::new());

@@ -24,8 +24,8 @@ pub(super) enum Begun<S: Saga> {
 }
 
 impl<S: Saga> Instance<S> {
-    pub(super) fn begin(event: S::Event) -> Begun<S> {
-        let (facts, step) = match S::start(event) {
+    pub(super) fn begin(saga: &S, event: S::Event) -> Begun<S> {
+        let (facts, step) = match saga.start(event) {
             Start::Begin { facts, step } => (facts, step),
             Start::TooEarly => return Begun::TooEarly,
         };
@@ -39,9 +39,9 @@ impl<S: Saga> Instance<S> {
         Begun::Instance(instance, step)
     }
 
-    pub(super) fn happen(&self, event: S::Event) -> (Self, Step<S>) {
+    pub(super) fn happen(&self, saga: &S, event: S::Event) -> (Self, Step<S>) {
         let mut facts = self.facts.clone();
-        let step = S::step(&mut facts, self.state.clone(), event);
+        let step = saga.step(&mut facts, self.state.clone(), event);
         let (state, finished) = match &step.next {
             Next::Stay => (self.state.clone(), self.finished),
             Next::To(state) => (state.clone(), false),
@@ -53,10 +53,10 @@ impl<S: Saga> Instance<S> {
     }
 
     /// A timer that is armed fires, and is used up.
-    pub(super) fn fire(&self, timer: S::Timer) -> (Self, Step<S>) {
+    pub(super) fn fire(&self, saga: &S, timer: S::Timer) -> (Self, Step<S>) {
         let armed = self.armed.iter().copied().filter(|armed| *armed != timer).collect();
         let used_up = Self { facts: self.facts.clone(), state: self.state.clone(), finished: self.finished, armed };
-        used_up.happen(timer.into())
+        used_up.happen(saga, timer.into())
     }
 
     fn set_timers(&mut self, step: &Step<S>) {

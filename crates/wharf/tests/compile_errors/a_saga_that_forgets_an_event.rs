@@ -38,14 +38,14 @@ impl Saga for Reservation {
     type Change = Infallible;
     type Timer = Timer;
 
-    fn start(event: Event) -> Start<Self> {
+    fn start(&self, event: Event) -> Start<Self> {
         match event {
             Event::Reserved => begin((), to(State::Held)),
             Event::GuestsCame | Event::TimeIsUp => Start::TooEarly,
         }
     }
 
-    fn step(_: &mut (), state: State, event: Event) -> Step<Self> {
+    fn step(&self, _: &mut (), state: State, event: Event) -> Step<Self> {
         match state {
             State::Held => match event {
                 Event::GuestsCame => finish(State::Taken),

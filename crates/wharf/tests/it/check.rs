@@ -89,7 +89,7 @@ impl<const FLAW: u8> Saga for Sale<FLAW> {
     type Change = Infallible;
     type Timer = Timer;
 
-    fn start(event: Event) -> Start<Self> {
+    fn start(&self, event: Event) -> Start<Self> {
         match event {
             Event::Placed if FLAW == flaw::BEGINS_NOWHERE => begin(Facts { held: false, seen: 0 }, stay()),
             Event::Placed => begin(Facts { held: false, seen: 0 }, Self::ask(State::Reserving)),
@@ -99,7 +99,7 @@ impl<const FLAW: u8> Saga for Sale<FLAW> {
         }
     }
 
-    fn step(facts: &mut Facts, state: State, event: Event) -> Step<Self> {
+    fn step(&self, facts: &mut Facts, state: State, event: Event) -> Step<Self> {
         if FLAW == flaw::COUNTS_FOR_EVER {
             facts.seen += 1;
         }
@@ -212,7 +212,7 @@ impl<const FLAW: u8> Market<FLAW> {
 
 /// Nothing goes wrong yet.
 fn sale<const FLAW: u8>() -> Check<Market<FLAW>> {
-    Check::new(Market::default())
+    Check::new(Sale::<FLAW>, Market::default())
         .begin_with([Event::Placed])
         .timers_last()
         .invariant("the seller is paid out once", |world| world.environment.pay_outs <= 1)
@@ -289,7 +289,7 @@ fn a_saga_that_hangs_once_a_message_is_lost_is_found() {
 fn a_till_that_charges_again_after_a_crash_is_found() {
     let forgetful = Market::<{ flaw::NONE }> { forgetful: true, ..Market::default() };
     let check = || {
-        let check = Check::new(forgetful.clone()).begin_with([Event::Placed]).timers_last();
+        let check = Check::new(Sale, forgetful.clone()).begin_with([Event::Placed]).timers_last();
         check.invariant("the buyer is charged once", |world| world.environment.charges <= 1)
     };
     assert!(check().run().holds(), "it needs a crash");
@@ -364,7 +364,7 @@ fn a_saga_that_begins_nowhere_is_found() {
 
 #[test]
 fn a_saga_that_never_begins_is_found() {
-    let report = Check::new(Market::<{ flaw::NONE }>::default()).begin_with([Event::Approved]).run();
+    let report = Check::new(Sale, Market::<{ flaw::NONE }>::default()).begin_with([Event::Approved]).run();
     insta::assert_snapshot!(report, @"
     this does not hold: the saga begins
     where it then stands (states seen: 1):

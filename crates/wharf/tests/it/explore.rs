@@ -51,7 +51,7 @@ impl Saga for Letter {
     type Change = Infallible;
     type Timer = Timer;
 
-    fn start(event: Event) -> Start<Self> {
+    fn start(&self, event: Event) -> Start<Self> {
         match event {
             Event::Sent { express: true } => begin(0, to(State::Lying)),
             Event::Sent { express: false } => begin(0, to(State::OnItsWay { asked: 0 }).after(DAY, Timer::Late)),
@@ -59,7 +59,7 @@ impl Saga for Letter {
         }
     }
 
-    fn step(read: &mut u64, state: State, event: Event) -> Step<Self> {
+    fn step(&self, read: &mut u64, state: State, event: Event) -> Step<Self> {
         match (state, event) {
             (State::OnItsWay { .. }, Event::Arrived) => to(State::Lying).disarm(Timer::Late).after(DAY, Timer::Never),
             (State::OnItsWay { asked }, Event::Late) if asked < 2 => {
@@ -83,7 +83,7 @@ const SENT: Event = Event::Sent { express: false };
 
 #[test]
 fn a_saga_is_drawn_by_the_names_of_its_states_and_events() {
-    let graph = explore::<Letter>([SENT, Event::Sent { express: true }, Event::Arrived, Event::Read], 100).unwrap();
+    let graph = explore(&Letter, [SENT, Event::Sent { express: true }, Event::Arrived, Event::Read], 100).unwrap();
     insta::assert_snapshot!(graph.to_string(), @r#"
     stateDiagram-v2
         state "on-its-way" as on_its_way
@@ -102,7 +102,7 @@ fn a_saga_is_drawn_by_the_names_of_its_states_and_events() {
 
 #[test]
 fn what_no_sample_leads_to_is_not_drawn() {
-    insta::assert_snapshot!(explore::<Letter>([SENT], 100).unwrap().to_string(), @r#"
+    insta::assert_snapshot!(explore(&Letter, [SENT], 100).unwrap().to_string(), @r#"
     stateDiagram-v2
         state "on-its-way" as on_its_way
         [*] --> on_its_way: Sent
@@ -110,12 +110,12 @@ fn what_no_sample_leads_to_is_not_drawn() {
         on_its_way --> lost: ⏰ Late
         lost --> [*]
     "#);
-    insta::assert_snapshot!(explore::<Letter>([Event::Read], 100).unwrap().to_string(), @"stateDiagram-v2");
+    insta::assert_snapshot!(explore(&Letter, [Event::Read], 100).unwrap().to_string(), @"stateDiagram-v2");
 }
 
 #[test]
 fn a_walk_without_an_end_is_refused_and_says_where_it_was() {
-    let endless = explore::<Letter>([Event::Sent { express: true }, Event::Counted], 100).unwrap_err();
+    let endless = explore(&Letter, [Event::Sent { express: true }, Event::Counted], 100).unwrap_err();
     assert_eq!(endless.code(), Code::SAGA_ENDLESS);
     insta::assert_snapshot!(endless.to_string(), @"W0046: saga `test.letter` has more than 100 states; the last is Lying of 100");
 }

@@ -108,6 +108,27 @@ async fn what_modules_send_every_so_often_comes_at_every_multiple() {
     ");
 }
 
+#[tokio::test]
+async fn a_schedule_is_left_alone_for_a_while_after_the_start() {
+    let clock = ManualClock::new();
+    clock.wind(Duration::from_secs(58));
+    let (delay, period) = (Duration::from_secs(5), Duration::from_secs(60));
+    let module = Module::new("house", ()).consume("door", open_silently).every_after(delay, period, Rang);
+    let mut app = Harness::start(Worker::new(Memory::with_clock(clock.clone())).module(module), clock).await;
+
+    app.wind(Duration::from_secs(65)).await;
+
+    insta::assert_snapshot!(app.transcript(), @"
+    -- 5s later
+    ↻ test.rang
+    door ← test.rang bell:1
+    -- 57s later
+    ↻ test.rang
+    door ← test.rang bell:1
+    ");
+    app.finish().await;
+}
+
 async fn open_silently(Msg(_): Msg<Rang>) -> Result {
     Ok(())
 }

@@ -80,7 +80,7 @@ impl Saga for Journey {
     type Change = &'static str;
     type Timer = Timer;
 
-    fn start(event: Event) -> Start<Self> {
+    fn start(&self, event: Event) -> Start<Self> {
         match event {
             Event::Booked(Booked { parcel }) => begin(
                 Facts { parcel, weighed: 0 },
@@ -90,7 +90,7 @@ impl Saga for Journey {
         }
     }
 
-    fn step(facts: &mut Facts, state: State, event: Event) -> Step<Self> {
+    fn step(&self, facts: &mut Facts, state: State, event: Event) -> Step<Self> {
         match state {
             State::Waiting { asked } => waiting(facts, asked, event),
             State::UnderWay => under_way(facts, event),
@@ -149,7 +149,7 @@ async fn mourn(Msg(_): Msg<Lost>) -> Result {
 async fn app() -> (Harness, Memory) {
     let clock = ManualClock::new();
     let memory = Memory::with_clock(clock.clone());
-    let journey = SagaConsumer::<Journey>::new(Log)
+    let journey = SagaConsumer::new(Journey, Log)
         .on(Event::Booked)
         .on(|_: PickedUp| Event::PickedUp)
         .on(|_: Weighed| Event::Weighed)

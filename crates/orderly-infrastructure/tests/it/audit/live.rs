@@ -85,6 +85,7 @@ async fn a_shop_at_work_raises_no_false_alarm(engine: Engine) {
 pub(crate) fn order_ports(ports: &Infrastructure) -> orderly_orders::Ports {
     orderly_orders::Ports {
         book: ports.book.clone(),
+        returns: ports.returns.clone(),
         catalog: ports.catalog.clone(),
         settings: orderly_orders::Settings::default(),
     }
@@ -101,10 +102,16 @@ pub(crate) async fn worker(ports: &Infrastructure, orders: &orderly_orders::Port
             warehouse: ports.warehouse,
             settings: orderly_inventory::Settings::default(),
         }))
-        .module(orderly_payments::module(orderly_payments::Ports { ledger: ports.ledger, gateway: ports.gateway }))
+        .module(orderly_payments::module(orderly_payments::Ports {
+            ledger: ports.ledger,
+            refunds: ports.refunds,
+            gateway: ports.gateway,
+            settings: orderly_payments::Settings::default(),
+        }))
         .module(orderly_shipping::module(orderly_shipping::Ports {
             shipments: ports.shipments,
             carrier: ports.carrier,
+            settings: orderly_shipping::Settings::default(),
         }))
         .module(orderly_notifications::module(orderly_notifications::Ports { outbox: ports.outbox }))
         .ready()

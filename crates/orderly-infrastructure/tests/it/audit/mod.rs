@@ -85,7 +85,7 @@ async fn a_report_is_json_for_programs() {
     let shop = Shop::with_orders_in_every_state(Engine::Sqlite).await;
     shop.run("UPDATE stock SET available = available + 1 WHERE product_id = 1").await;
     let report = serde_json::to_value(audit(shop.settings()).await.unwrap()).unwrap();
-    assert_eq!(report["checked"]["stock-adds-up"], 2);
+    assert_eq!(report["checked"]["stock-adds-up"], 3);
     assert_eq!(
         report["violations"],
         serde_json::json!([{

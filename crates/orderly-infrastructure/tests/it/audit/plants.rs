@@ -74,7 +74,7 @@ pub(super) const PLANTS: &[Plant] = &[
     Plant {
         what: "units are kept back for nobody",
         shop: "UPDATE stock SET available = available - 3, reserved = reserved + 3",
-        breaks: &[("reserved-is-held", "product:1 product:2")],
+        breaks: &[("reserved-is-held", "product:1 product:2 product:3")],
         ..NOTHING
     },
     Plant {
@@ -116,7 +116,7 @@ pub(super) const PLANTS: &[Plant] = &[
         what: "more was captured than the intent meant to take",
         unguarded: &["payments"],
         shop: "UPDATE payments SET captured_minor = 101 WHERE order_id = 2",
-        books: "UPDATE captures SET amount = 101 WHERE order_id = 2; UPDATE refunds SET amount = 101",
+        books: "UPDATE captures SET amount = 101 WHERE order_id = 2; UPDATE refunds SET amount = 101 WHERE order_id = 2",
         breaks: &[("captured-within-total", "order:2")],
     },
     Plant {
@@ -154,7 +154,7 @@ pub(super) const PLANTS: &[Plant] = &[
     Plant {
         what: "the money of a cancelled order was kept",
         shop: "UPDATE payments SET state = 'captured' WHERE order_id = 2",
-        books: "DELETE FROM refunds",
+        books: "DELETE FROM refunds WHERE order_id = 2",
         breaks: &[("nothing-kept-for-what-was-cancelled", "order:2")],
         ..NOTHING
     },
@@ -331,13 +331,13 @@ pub(super) const PLANTS: &[Plant] = &[
     },
     Plant {
         what: "the shop believes it gave money back, and did not",
-        books: "DELETE FROM refunds",
+        books: "DELETE FROM refunds WHERE order_id = 2",
         breaks: &[("nothing-kept-for-what-was-cancelled", "order:2"), ("payments-agree-with-provider", "order:2")],
         ..NOTHING
     },
     Plant {
         what: "money was given back under another key",
-        books: "UPDATE refunds SET key = 'pay:2:2'",
+        books: "UPDATE refunds SET key = 'pay:2:2' WHERE order_id = 2",
         breaks: &[("payments-agree-with-provider", "order:2")],
         ..NOTHING
     },
@@ -397,6 +397,108 @@ pub(super) const PLANTS: &[Plant] = &[
         books: "INSERT INTO parcels (key, order_id, tracking, lines, shipped_at, delivery_at)
                 VALUES ('ship:4', 4, 'SIM-000004', '[]', 0, 0)",
         breaks: &[("shipments-agree-with-carrier", "order:4")],
+        ..NOTHING
+    },
+    Plant {
+        what: "more came back than was shipped",
+        shop: "UPDATE order_return_lines SET units = 6 WHERE order_id = 11 AND number = 2",
+        breaks: &[
+            ("refund-is-sum-of-lines", "order:11"),
+            ("returned-within-shipped", "order:11"),
+            ("returns-are-put-away", "order:11"),
+        ],
+        ..NOTHING
+    },
+    Plant {
+        what: "something came back of an order that is still on its way",
+        shop: "INSERT INTO order_returns (tenant, order_id, number, reference, refund_minor, currency, returned_at)
+               VALUES ('acme', 8, 1, 'R-1', 100, 'GBP', 0);
+               INSERT INTO order_return_lines (tenant, order_id, line, number, fate, units)
+               VALUES ('acme', 8, 1, 1, 'restock', 1)",
+        breaks: &[("returned-within-shipped", "order:8")],
+        ..NOTHING
+    },
+    Plant {
+        what: "more is to be given back than the returned items cost",
+        shop: "UPDATE order_returns SET refund_minor = 101 WHERE order_id = 12 AND number = 2",
+        breaks: &[("refund-is-sum-of-lines", "order:12")],
+        ..NOTHING
+    },
+    Plant {
+        what: "a return was never paid back, and nothing is under way",
+        shop: "DELETE FROM payment_refunds WHERE order_id = 11 AND return_number = 1;
+               DELETE FROM ledger_entries WHERE order_id = 11 AND deed = 'refund' AND debit_minor + credit_minor = 200",
+        books: "DELETE FROM refunds WHERE key = 'refund:11:1'",
+        breaks: &[("returns-are-refunded", "order:11")],
+        ..NOTHING
+    },
+    Plant {
+        what: "what is still to be done for a return is lost",
+        shop: "DELETE FROM wharf.deliveries WHERE key = 'order:12'",
+        breaks: &[("returns-are-put-away", "order:12"), ("returns-are-refunded", "order:12")],
+        ..NOTHING
+    },
+    Plant {
+        what: "another amount is given back than is owed for the return",
+        shop: "UPDATE payment_refunds SET amount_minor = 99 WHERE order_id = 12",
+        books: "UPDATE refunds SET amount = 99 WHERE order_id = 12",
+        breaks: &[("returns-are-refunded", "order:12")],
+        ..NOTHING
+    },
+    Plant {
+        what: "more is asked back for returns than was taken",
+        shop: "UPDATE payment_refunds SET amount_minor = 201 WHERE order_id = 12",
+        books: "DELETE FROM refunds WHERE order_id = 12",
+        breaks: &[("captured-within-total", "order:12"), ("returns-are-refunded", "order:12")],
+        ..NOTHING
+    },
+    Plant {
+        what: "what was restocked moved no stock",
+        shop: "DELETE FROM stock_movements WHERE order_id = 11 AND kind = 'returned';
+               UPDATE stock SET available = available - 2 WHERE product_id = 3",
+        breaks: &[("returns-are-put-away", "order:11")],
+        ..NOTHING
+    },
+    Plant {
+        what: "nobody noted what was written off",
+        shop: "DELETE FROM stock_returns WHERE order_id = 11 AND return_number = 2",
+        breaks: &[("returns-are-put-away", "order:11")],
+        ..NOTHING
+    },
+    Plant {
+        what: "a return was put on the shelf twice",
+        shop: "INSERT INTO stock_returns (tenant, order_id, return_number, product_id, restocked, written_off, booked_at)
+               VALUES ('acme', 11, 3, 3, 2, 0, 0);
+               INSERT INTO stock_movements (tenant, product_id, kind, units, order_id, moved_at)
+               VALUES ('acme', 3, 'returned', 2, 11, 0);
+               UPDATE stock SET available = available + 2 WHERE product_id = 3",
+        breaks: &[("returns-are-put-away", "order:11")],
+        ..NOTHING
+    },
+    Plant {
+        what: "a return was paid back twice",
+        books: "INSERT INTO refunds (capture_id, key, order_id, amount, currency, refunded_at)
+                VALUES (9, 'refund:11:1', 11, 200, 'GBP', 0)",
+        breaks: &[("no-return-refunded-twice", "order:11")],
+        ..NOTHING
+    },
+    Plant {
+        what: "the shop believes a return is paid back, and the provider knows nothing of it",
+        books: "DELETE FROM refunds WHERE key = 'refund:11:1'",
+        breaks: &[("payments-agree-with-provider", "order:11")],
+        ..NOTHING
+    },
+    Plant {
+        what: "money was given back for a return that there is not",
+        books: "INSERT INTO refunds (capture_id, key, order_id, amount, currency, refunded_at)
+                VALUES (9, 'refund:11:3', 11, 1, 'GBP', 0)",
+        breaks: &[("payments-agree-with-provider", "order:11")],
+        ..NOTHING
+    },
+    Plant {
+        what: "a return was put away for another tenant",
+        shop: "UPDATE stock_returns SET tenant = 'globex' WHERE order_id = 11 AND return_number = 2",
+        breaks: &[("returns-are-put-away", "order:11"), ("tenants-agree", "order:11")],
         ..NOTHING
     },
 ];

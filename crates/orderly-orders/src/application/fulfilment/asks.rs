@@ -10,7 +10,7 @@ use orderly_contracts::{
 };
 use wharf::finish;
 
-use super::{Ending, Next, OrderChange, SHIPPING, State, Timer, Undoing};
+use super::{Case, Ending, Next, OrderChange, State, Timer, Undoing};
 use crate::domain::CancelReason;
 
 pub(super) fn ask_for_payment(order: &PlacedOrder, step: Next) -> Next {
@@ -18,11 +18,12 @@ pub(super) fn ask_for_payment(order: &PlacedOrder, step: Next) -> Next {
 }
 
 /// Paid: the shop tells, and the carrier is asked.
-pub(super) fn complete(order: &PlacedOrder, payment: PaymentApproved, step: Next) -> Next {
+pub(super) fn complete(case: Case<'_>, payment: PaymentApproved, step: Next) -> Next {
+    let order = case.order;
     step.record(OrderChange::Paid { capture: payment.capture })
         .publish(OrderCompletedEvent { order_id: order.order_id, user_id: order.customer, total: order.total })
         .send(shipping(order, false))
-        .after(SHIPPING, Timer::Shipping)
+        .after(case.deadlines.shipping, Timer::Shipping)
         .disarm(Timer::Payment)
 }
 

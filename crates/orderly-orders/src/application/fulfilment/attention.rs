@@ -1,9 +1,8 @@
 //! What does not go on by itself: a person is called, and whatever happens meanwhile is still decided.
 
-use orderly_contracts::orders::PlacedOrder;
 use wharf::{Next as Whither, to};
 
-use super::{Event, Next, OrderChange, State, decide};
+use super::{Case, Event, Next, OrderChange, State, decide};
 
 /// Halts where it stands, and says so in the book. Events go on being decided as there.
 pub(super) fn halt(at: State, reason: String) -> Next {
@@ -11,8 +10,8 @@ pub(super) fn halt(at: State, reason: String) -> Next {
 }
 
 /// Decides as in the state it is halted in. If that leads anywhere, it goes on, and nobody has to see to it any more.
-pub(super) fn halted(order: &PlacedOrder, halted: State, event: Event) -> Next {
-    let step = decide(order, halted, event);
+pub(super) fn halted(case: Case<'_>, halted: State, event: Event) -> Next {
+    let step = decide(case, halted, event);
     match &step.next {
         Whither::Stay | Whither::To(State::NeedsAttention { .. }) => step,
         Whither::To(

@@ -1,42 +1,41 @@
 //! The way back: first the parcel, then the money, then the stock. A step that its module cannot do raises an alarm, and
-//! is asked for every hour until it is done; none is ever skipped.
+//! is asked for at intervals until it is done; none is ever skipped.
 
 use std::time::Duration;
 
-use orderly_contracts::orders::PlacedOrder;
 use wharf::{finish, stay, to};
 
 use super::{
-    ALARM, Ending, Event, Next, OrderChange, State, Timer, UNDOING, Undoing,
+    Case, Ending, Event, Next, OrderChange, State, Timer, Undoing,
     asks::{ask_to_undo, tell},
     attention::halt,
     forward::{to_completed, to_shipped},
 };
 
 /// Back from where a parcel may have left. The order keeps its status until the carrier has said.
-pub(super) fn undo_shipment(order: &PlacedOrder, ending: Ending) -> Next {
-    begin(order, ending, Undoing::Shipment).disarm(Timer::Overall).disarm(Timer::Shipping)
+pub(super) fn undo_shipment(case: Case<'_>, ending: Ending) -> Next {
+    begin(case, ending, Undoing::Shipment).disarm(Timer::Overall).disarm(Timer::Shipping)
 }
 
 /// Back from where payment may have begun.
-pub(super) fn undo_payment(order: &PlacedOrder, ending: Ending) -> Next {
-    let step = begin(order, ending, Undoing::Payment).disarm(Timer::Overall).disarm(Timer::Payment);
-    tell(order, ending, step)
+pub(super) fn undo_payment(case: Case<'_>, ending: Ending) -> Next {
+    let step = begin(case, ending, Undoing::Payment).disarm(Timer::Overall).disarm(Timer::Payment);
+    tell(case.order, ending, step)
 }
 
 /// Back from where only stock may be held.
-pub(super) fn undo_stock(order: &PlacedOrder, ending: Ending) -> Next {
-    tell(order, ending, begin(order, ending, Undoing::Stock).disarm(Timer::Overall))
+pub(super) fn undo_stock(case: Case<'_>, ending: Ending) -> Next {
+    tell(case.order, ending, begin(case, ending, Undoing::Stock).disarm(Timer::Overall))
 }
 
 /// The parcel is being called back. Whichever comes first decides: that it will not leave, or that it has left.
-pub(super) fn calling_back(order: &PlacedOrder, ending: Ending, event: Event) -> Next {
+pub(super) fn calling_back(case: Case<'_>, ending: Ending, event: Event) -> Next {
     match event {
-        Event::ShipmentCancelled(_) => tell(order, ending, begin(order, ending, Undoing::Payment)),
-        Event::Shipped(shipment) => to_shipped(order, shipment.tracking).disarm(Timer::Undoing),
-        Event::Delivered(delivery) => to_completed(order, delivery.tracking),
+        Event::ShipmentCancelled(_) => tell(case.order, ending, begin(case, ending, Undoing::Payment)),
+        Event::Shipped(shipment) => to_shipped(case, shipment.tracking).disarm(Timer::Undoing),
+        Event::Delivered(delivery) => to_completed(case, delivery.tracking),
         Event::TimedOut(Timer::Undoing) => {
-            exhausted(order, ending, Undoing::Shipment, "the carrier does not say whether it has the parcel")
+            exhausted(case, ending, Undoing::Shipment, "the carrier does not say whether it has the parcel")
         }
         Event::PaymentDisputed(dispute) => {
             halt(State::Compensating { ending, undoing: Undoing::Shipment }, dispute.reason)
@@ -61,13 +60,13 @@ pub(super) fn calling_back(order: &PlacedOrder, ending: Ending, event: Event) ->
 
 /// The carrier has a parcel that it had said would not leave. What was given back stays so, and nothing more is given
 /// back until the parcel is.
-pub(super) fn recalling(order: &PlacedOrder, ending: Ending, event: Event) -> Next {
+pub(super) fn recalling(case: Case<'_>, ending: Ending, event: Event) -> Next {
     match event {
         // What was given back before is not given back twice.
-        Event::ShipmentCancelled(answer) if answer.has_left => begin(order, ending, Undoing::Payment),
+        Event::ShipmentCancelled(answer) if answer.has_left => begin(case, ending, Undoing::Payment),
         // That none would leave was said before it left.
         Event::ShipmentCancelled(_) => stay(),
-        Event::TimedOut(Timer::Undoing) => exhausted(order, ending, Undoing::Recall, LEFT_AFTER_ALL),
+        Event::TimedOut(Timer::Undoing) => exhausted(case, ending, Undoing::Recall, LEFT_AFTER_ALL),
         Event::Shipped(_)
         | Event::Delivered(_)
         | Event::PaymentVoided(_)
@@ -89,12 +88,12 @@ pub(super) fn recalling(order: &PlacedOrder, ending: Ending, event: Event) -> Ne
 }
 
 /// The payment is being voided, or given back. A capture that overtakes that is given back before payments says voided.
-pub(super) fn giving_back(order: &PlacedOrder, ending: Ending, event: Event) -> Next {
+pub(super) fn giving_back(case: Case<'_>, ending: Ending, event: Event) -> Next {
     match event {
-        Event::PaymentVoided(_) => begin(order, ending, Undoing::Stock),
-        Event::Shipped(_) | Event::Delivered(_) => exhausted(order, ending, Undoing::Recall, LEFT_AFTER_ALL),
+        Event::PaymentVoided(_) => begin(case, ending, Undoing::Stock),
+        Event::Shipped(_) | Event::Delivered(_) => exhausted(case, ending, Undoing::Recall, LEFT_AFTER_ALL),
         Event::TimedOut(Timer::Undoing) => {
-            exhausted(order, ending, Undoing::Payment, "the payment cannot be given back")
+            exhausted(case, ending, Undoing::Payment, "the payment cannot be given back")
         }
         Event::PaymentDisputed(dispute) => {
             halt(State::Compensating { ending, undoing: Undoing::Payment }, dispute.reason)
@@ -117,11 +116,11 @@ pub(super) fn giving_back(order: &PlacedOrder, ending: Ending, event: Event) -> 
 }
 
 /// The stock is being released.
-pub(super) fn releasing(order: &PlacedOrder, ending: Ending, event: Event) -> Next {
+pub(super) fn releasing(case: Case<'_>, ending: Ending, event: Event) -> Next {
     match event {
         Event::InventoryReleased(_) => finish(State::Failed),
-        Event::Shipped(_) | Event::Delivered(_) => exhausted(order, ending, Undoing::Recall, LEFT_AFTER_ALL),
-        Event::TimedOut(Timer::Undoing) => exhausted(order, ending, Undoing::Stock, "the stock cannot be released"),
+        Event::Shipped(_) | Event::Delivered(_) => exhausted(case, ending, Undoing::Recall, LEFT_AFTER_ALL),
+        Event::TimedOut(Timer::Undoing) => exhausted(case, ending, Undoing::Stock, "the stock cannot be released"),
         Event::PaymentDisputed(dispute) => {
             halt(State::Compensating { ending, undoing: Undoing::Stock }, dispute.reason)
         }
@@ -143,9 +142,9 @@ pub(super) fn releasing(order: &PlacedOrder, ending: Ending, event: Event) -> Ne
 }
 
 /// Over, and everything undone. Should a parcel leave even now, it is recalled, and a person is called.
-pub(super) fn failed(order: &PlacedOrder, event: Event) -> Next {
+pub(super) fn failed(case: Case<'_>, event: Event) -> Next {
     match event {
-        Event::Shipped(_) | Event::Delivered(_) => ask_to_undo(order, Undoing::Recall, stay())
+        Event::Shipped(_) | Event::Delivered(_) => ask_to_undo(case.order, Undoing::Recall, stay())
             .record(OrderChange::Halted { reason: LEFT_AFTER_ALL.to_owned() }),
         Event::PaymentDisputed(dispute) => stay().record(OrderChange::Halted { reason: dispute.reason }),
         Event::Validated(_)
@@ -169,15 +168,15 @@ pub(super) fn failed(order: &PlacedOrder, event: Event) -> Next {
 const LEFT_AFTER_ALL: &str = "the parcel left after all, and is being recalled";
 
 /// A step begins: it is asked for, and has its time.
-fn begin(order: &PlacedOrder, ending: Ending, undoing: Undoing) -> Next {
-    ask(order, undoing, to(State::Compensating { ending, undoing }), UNDOING)
+fn begin(case: Case<'_>, ending: Ending, undoing: Undoing) -> Next {
+    ask(case, undoing, to(State::Compensating { ending, undoing }), case.deadlines.undoing)
 }
 
 /// Its time is over, or nobody but a person can do it: the alarm is raised, and it is asked for once more.
-fn exhausted(order: &PlacedOrder, ending: Ending, undoing: Undoing, reason: &str) -> Next {
-    ask(order, undoing, halt(State::Compensating { ending, undoing }, reason.to_owned()), ALARM)
+fn exhausted(case: Case<'_>, ending: Ending, undoing: Undoing, reason: &str) -> Next {
+    ask(case, undoing, halt(State::Compensating { ending, undoing }, reason.to_owned()), case.deadlines.alarm)
 }
 
-fn ask(order: &PlacedOrder, undoing: Undoing, step: Next, patience: Duration) -> Next {
-    ask_to_undo(order, undoing, step).after(patience, Timer::Undoing)
+fn ask(case: Case<'_>, undoing: Undoing, step: Next, patience: Duration) -> Next {
+    ask_to_undo(case.order, undoing, step).after(patience, Timer::Undoing)
 }

@@ -1,27 +1,27 @@
 //! The way to the customer's door.
 
-use orderly_contracts::{TrackingNumber, orders::PlacedOrder, payments::PaymentInquiryRequested};
+use orderly_contracts::{TrackingNumber, payments::PaymentInquiryRequested};
 use wharf::{finish, stay, to};
 
 use super::{
-    DELIVERY, Ending, Event, Next, OrderChange, PAYMENT, SHIPPING, SHIPPING_RETRIES_MAX, State, Timer,
+    Case, Ending, Event, Next, OrderChange, State, Timer,
     asks::{arrive, ask_for_payment, cancelled, complete, hand_over, shipping},
     attention::halt,
     backward::{undo_payment, undo_shipment, undo_stock},
 };
 use crate::domain::CancelReason;
 
-pub(super) fn created(order: &PlacedOrder, event: Event) -> Next {
+pub(super) fn created(case: Case<'_>, event: Event) -> Next {
     match event {
-        Event::InventoryReserved(_) => ask_for_payment(order, to(State::InventoryReserved)),
+        Event::InventoryReserved(_) => ask_for_payment(case.order, to(State::InventoryReserved)),
         Event::ReservationFailed(failed) => {
             let short = failed.shortages.iter().map(|short| short.product.to_string()).collect::<Vec<_>>();
             let detail = format!("Not enough in stock of product {}.", short.join(", "));
-            cancelled(order, CancelReason::OutOfStock, detail)
+            cancelled(case.order, CancelReason::OutOfStock, detail)
         }
-        Event::CancelRequested(_) => undo_stock(order, Ending::Withdrawn),
-        Event::Stale(_) => undo_stock(order, Ending::Stale),
-        Event::TimedOut(Timer::Overall) => undo_stock(order, Ending::Overdue),
+        Event::CancelRequested(_) => undo_stock(case, Ending::Withdrawn),
+        Event::Stale(_) => undo_stock(case, Ending::Stale),
+        Event::TimedOut(Timer::Overall) => undo_stock(case, Ending::Overdue),
         Event::Validated(_)
         | Event::Invalid(_)
         | Event::InventoryReleased(_)
@@ -39,18 +39,18 @@ pub(super) fn created(order: &PlacedOrder, event: Event) -> Next {
     }
 }
 
-pub(super) fn inventory_reserved(order: &PlacedOrder, event: Event) -> Next {
+pub(super) fn inventory_reserved(case: Case<'_>, event: Event) -> Next {
     match event {
-        Event::PaymentStarted(_) => {
-            to(State::PaymentProcessing).record(OrderChange::PaymentStarted).after(PAYMENT, Timer::Payment)
-        }
+        Event::PaymentStarted(_) => to(State::PaymentProcessing)
+            .record(OrderChange::PaymentStarted)
+            .after(case.deadlines.payment, Timer::Payment),
         // The answer may overtake the news that the provider was asked.
-        Event::PaymentApproved(payment) => complete(order, payment, to_paid().record(OrderChange::PaymentStarted)),
-        Event::PaymentDeclined(_) | Event::PaymentFailed(_) => undo_payment(order, Ending::Declined),
+        Event::PaymentApproved(payment) => complete(case, payment, to_paid().record(OrderChange::PaymentStarted)),
+        Event::PaymentDeclined(_) | Event::PaymentFailed(_) => undo_payment(case, Ending::Declined),
         Event::PaymentDisputed(dispute) => halt(State::InventoryReserved, dispute.reason),
-        Event::CancelRequested(_) => undo_payment(order, Ending::Withdrawn),
-        Event::Stale(_) => undo_payment(order, Ending::Stale),
-        Event::TimedOut(Timer::Overall) => undo_payment(order, Ending::Overdue),
+        Event::CancelRequested(_) => undo_payment(case, Ending::Withdrawn),
+        Event::Stale(_) => undo_payment(case, Ending::Stale),
+        Event::TimedOut(Timer::Overall) => undo_payment(case, Ending::Overdue),
         Event::Validated(_)
         | Event::Invalid(_)
         | Event::InventoryReserved(_)
@@ -65,17 +65,17 @@ pub(super) fn inventory_reserved(order: &PlacedOrder, event: Event) -> Next {
     }
 }
 
-pub(super) fn payment_processing(order: &PlacedOrder, event: Event) -> Next {
+pub(super) fn payment_processing(case: Case<'_>, event: Event) -> Next {
     match event {
-        Event::PaymentApproved(payment) => complete(order, payment, to_paid()),
-        Event::PaymentDeclined(_) | Event::PaymentFailed(_) => undo_payment(order, Ending::Declined),
+        Event::PaymentApproved(payment) => complete(case, payment, to_paid()),
+        Event::PaymentDeclined(_) | Event::PaymentFailed(_) => undo_payment(case, Ending::Declined),
         Event::PaymentDisputed(dispute) => halt(State::PaymentProcessing, dispute.reason),
-        Event::TimedOut(Timer::Payment) => {
-            stay().send(PaymentInquiryRequested { order: order.order_id }).after(PAYMENT, Timer::Payment)
-        }
-        Event::CancelRequested(_) => undo_payment(order, Ending::Withdrawn),
-        Event::Stale(_) => undo_payment(order, Ending::Stale),
-        Event::TimedOut(Timer::Overall) => undo_payment(order, Ending::Overdue),
+        Event::TimedOut(Timer::Payment) => stay()
+            .send(PaymentInquiryRequested { order: case.order.order_id })
+            .after(case.deadlines.payment, Timer::Payment),
+        Event::CancelRequested(_) => undo_payment(case, Ending::Withdrawn),
+        Event::Stale(_) => undo_payment(case, Ending::Stale),
+        Event::TimedOut(Timer::Overall) => undo_payment(case, Ending::Overdue),
         Event::Validated(_)
         | Event::Invalid(_)
         | Event::InventoryReserved(_)
@@ -91,17 +91,19 @@ pub(super) fn payment_processing(order: &PlacedOrder, event: Event) -> Next {
     }
 }
 
-pub(super) fn paid(order: &PlacedOrder, retries: u8, event: Event) -> Next {
+pub(super) fn paid(case: Case<'_>, retries: u8, event: Event) -> Next {
     match event {
-        Event::Shipped(shipment) => to_shipped(order, shipment.tracking),
+        Event::Shipped(shipment) => to_shipped(case, shipment.tracking),
         // The parcel may arrive before the news that it left.
-        Event::Delivered(delivery) => to_completed(order, delivery.tracking),
-        Event::TimedOut(Timer::Shipping) if retries < SHIPPING_RETRIES_MAX => {
-            to(State::Paid { retries: retries + 1 }).send(shipping(order, true)).after(SHIPPING, Timer::Shipping)
+        Event::Delivered(delivery) => to_completed(case, delivery.tracking),
+        Event::TimedOut(Timer::Shipping) if retries < case.deadlines.shipping_retries_max => {
+            to(State::Paid { retries: retries + 1 })
+                .send(shipping(case.order, true))
+                .after(case.deadlines.shipping, Timer::Shipping)
         }
-        Event::TimedOut(Timer::Shipping) | Event::ShippingFailed(_) => undo_shipment(order, Ending::NotShipped),
-        Event::TimedOut(Timer::Overall) => undo_shipment(order, Ending::Overdue),
-        Event::CancelRequested(_) => undo_shipment(order, Ending::Withdrawn),
+        Event::TimedOut(Timer::Shipping) | Event::ShippingFailed(_) => undo_shipment(case, Ending::NotShipped),
+        Event::TimedOut(Timer::Overall) => undo_shipment(case, Ending::Overdue),
+        Event::CancelRequested(_) => undo_shipment(case, Ending::Withdrawn),
         Event::PaymentDisputed(dispute) => halt(State::Paid { retries }, dispute.reason),
         Event::Validated(_)
         | Event::Invalid(_)
@@ -119,10 +121,10 @@ pub(super) fn paid(order: &PlacedOrder, retries: u8, event: Event) -> Next {
     }
 }
 
-pub(super) fn shipped(order: &PlacedOrder, event: Event) -> Next {
+pub(super) fn shipped(case: Case<'_>, event: Event) -> Next {
     match event {
-        Event::Delivered(_) => arrive(order, finish(State::Completed)),
-        Event::TimedOut(Timer::Delivery) => halt(State::Shipped, "shipped, and not delivered after 14 days".to_owned()),
+        Event::Delivered(_) => arrive(case.order, finish(State::Completed)),
+        Event::TimedOut(Timer::Delivery) => halt(State::Shipped, "shipped, and not delivered in time".to_owned()),
         Event::ShipmentCancelled(_) => {
             halt(State::Shipped, "shipped, and now the carrier says that it has no parcel".to_owned())
         }
@@ -175,11 +177,11 @@ fn to_paid() -> Next {
 }
 
 /// The carrier has the parcel.
-pub(super) fn to_shipped(order: &PlacedOrder, tracking: TrackingNumber) -> Next {
-    hand_over(order, tracking, to(State::Shipped).after(DELIVERY, Timer::Delivery))
+pub(super) fn to_shipped(case: Case<'_>, tracking: TrackingNumber) -> Next {
+    hand_over(case.order, tracking, to(State::Shipped).after(case.deadlines.delivery, Timer::Delivery))
 }
 
 /// The customer has it, and nobody had told that it left.
-pub(super) fn to_completed(order: &PlacedOrder, tracking: TrackingNumber) -> Next {
-    arrive(order, hand_over(order, tracking, finish(State::Completed)))
+pub(super) fn to_completed(case: Case<'_>, tracking: TrackingNumber) -> Next {
+    arrive(case.order, hand_over(case.order, tracking, finish(State::Completed)))
 }

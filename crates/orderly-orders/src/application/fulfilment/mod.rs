@@ -7,9 +7,10 @@
 mod asks;
 mod attention;
 mod backward;
+mod deadlines;
 mod forward;
 
-use std::time::Duration;
+pub use deadlines::Deadlines;
 
 use orderly_contracts::{
     CaptureId, TrackingNumber,
@@ -23,24 +24,12 @@ use wharf::{Saga, Start, Step, begin, to};
 
 use crate::domain::CancelReason;
 
-/// From creation to the carrier's acceptance.
-const OVERALL: Duration = Duration::from_secs(30 * 60);
-/// For news of a payment, before the provider is asked what became of it.
-const PAYMENT: Duration = Duration::from_secs(2 * 60);
-/// For the carrier to accept a parcel, each time it is asked.
-const SHIPPING: Duration = Duration::from_secs(5 * 60);
-/// How often the carrier is asked again.
-const SHIPPING_RETRIES_MAX: u8 = 2;
-/// From the carrier's acceptance to the customer's door.
-const DELIVERY: Duration = Duration::from_secs(14 * 24 * 60 * 60);
-/// For a step back to be done. Its module has tried by itself for most of that time; then it is exhausted.
-const UNDOING: Duration = Duration::from_secs(10 * 60);
-/// Between the alarms over a step that is exhausted. With each, the step is asked for once more.
-const ALARM: Duration = Duration::from_secs(60 * 60);
-
 /// The fulfilment of one order.
-#[derive(Debug)]
-pub struct Fulfilment;
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Fulfilment {
+    /// How long it waits for what.
+    pub deadlines: Deadlines,
+}
 
 /// Where fulfilment stands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -75,9 +64,9 @@ pub enum Ending {
     Withdrawn,
     /// Cancelled because no carrier took it.
     NotShipped,
-    /// Expired: nothing happened to it for ten minutes.
+    /// Expired: nothing happened to it for too long.
     Stale,
-    /// Expired: half an hour after it was placed, no carrier had it.
+    /// Expired: its time was over, and no carrier had it.
     Overdue,
 }
 
@@ -114,7 +103,7 @@ pub enum Event {
     ShippingFailed(ShippingFailed),
     ShipmentCancelled(ShipmentCancelled),
     CancelRequested(OrderCancellationRequested),
-    /// The sweep found it without an update for ten minutes.
+    /// The sweep found it without an update for too long.
     Stale(OrderTimeoutEvent),
     TimedOut(Timer),
 }
@@ -170,13 +159,13 @@ impl Saga for Fulfilment {
     type Change = OrderChange;
     type Timer = Timer;
 
-    fn start(event: Event) -> Start<Self> {
+    fn start(&self, event: Event) -> Start<Self> {
         match event {
             Event::Validated(OrderValidated { order }) => {
                 let step = to(State::Created)
                     .record(OrderChange::Validated)
                     .send(InventoryReservationRequested { order: order.order_id, lines: order.lines.clone() })
-                    .after(OVERALL, Timer::Overall);
+                    .after(self.deadlines.overall, Timer::Overall);
                 begin(order, step)
             }
             Event::Invalid(OrderInvalid { order, problems }) => {
@@ -203,26 +192,33 @@ impl Saga for Fulfilment {
         }
     }
 
-    fn step(order: &mut PlacedOrder, state: State, event: Event) -> Next {
-        decide(order, state, event)
+    fn step(&self, order: &mut PlacedOrder, state: State, event: Event) -> Next {
+        decide(Case { order, deadlines: &self.deadlines }, state, event)
     }
 }
 
-fn decide(order: &PlacedOrder, state: State, event: Event) -> Next {
+/// What is decided about, and by what.
+#[derive(Clone, Copy)]
+struct Case<'a> {
+    order: &'a PlacedOrder,
+    deadlines: &'a Deadlines,
+}
+
+fn decide(case: Case<'_>, state: State, event: Event) -> Next {
     match state {
-        State::Created => forward::created(order, event),
-        State::InventoryReserved => forward::inventory_reserved(order, event),
-        State::PaymentProcessing => forward::payment_processing(order, event),
-        State::Paid { retries } => forward::paid(order, retries, event),
-        State::Shipped => forward::shipped(order, event),
+        State::Created => forward::created(case, event),
+        State::InventoryReserved => forward::inventory_reserved(case, event),
+        State::PaymentProcessing => forward::payment_processing(case, event),
+        State::Paid { retries } => forward::paid(case, retries, event),
+        State::Shipped => forward::shipped(case, event),
         State::Compensating { ending, undoing } => match undoing {
-            Undoing::Shipment => backward::calling_back(order, ending, event),
-            Undoing::Recall => backward::recalling(order, ending, event),
-            Undoing::Payment => backward::giving_back(order, ending, event),
-            Undoing::Stock => backward::releasing(order, ending, event),
+            Undoing::Shipment => backward::calling_back(case, ending, event),
+            Undoing::Recall => backward::recalling(case, ending, event),
+            Undoing::Payment => backward::giving_back(case, ending, event),
+            Undoing::Stock => backward::releasing(case, ending, event),
         },
         State::Completed => forward::completed(event),
-        State::Failed => backward::failed(order, event),
-        State::NeedsAttention { reason: _, halted } => attention::halted(order, *halted, event),
+        State::Failed => backward::failed(case, event),
+        State::NeedsAttention { reason: _, halted } => attention::halted(case, *halted, event),
     }
 }

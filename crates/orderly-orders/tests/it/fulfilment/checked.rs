@@ -300,7 +300,7 @@ fn fulfilment(first: Event) -> Check<Shop> {
 
 fn fulfilment_in(shop: Shop, first: Event) -> Check<Shop> {
     let gone = |shop: &Shop| matches!(shop.status, OrderStatus::Cancelled | OrderStatus::Expired);
-    Check::new(shop)
+    Check::new(Fulfilment::default(), shop)
         .begin_with([first])
         .may_happen([cancel()])
         .keeps_happening([stale()])

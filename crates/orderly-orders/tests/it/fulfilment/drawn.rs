@@ -16,7 +16,7 @@ fn the_drawing_in_architecture_md_is_what_the_saga_does() {
     let page = std::fs::read_to_string(PAGE).unwrap();
     let (before, rest) = page.split_once(BEGIN).expect("ARCHITECTURE.md keeps the mark where the drawing begins");
     let (drawn, after) = rest.split_once(END).expect("ARCHITECTURE.md keeps the mark where the drawing ends");
-    let graph = explore::<Fulfilment>(every_event(), STATES_MAX).unwrap().to_string();
+    let graph = explore(&Fulfilment::default(), every_event(), STATES_MAX).unwrap().to_string();
 
     if std::env::var_os("REDRAW").is_some() {
         std::fs::write(PAGE, format!("{before}{BEGIN}{graph}{END}{after}")).unwrap();

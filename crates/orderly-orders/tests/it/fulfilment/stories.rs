@@ -1,8 +1,10 @@
 //! Stories of the fulfilment saga: what follows from each event, and what can never follow from any.
 
+use std::time::Duration;
+
 use orderly_contracts::orders::PlacedOrder;
 use orderly_orders::{
-    Event, Fulfilment, OrderChange, State, Timer,
+    Deadlines, Event, Fulfilment, OrderChange, State, Timer,
     domain::{OrderStatus, check_history},
 };
 use proptest::prelude::*;
@@ -13,6 +15,7 @@ use super::*;
 /// An instance, stepped by hand.
 #[derive(Default)]
 struct Story {
+    saga: Fulfilment,
     instance: Option<(PlacedOrder, State)>,
     finished: bool,
     statuses: Vec<OrderStatus>,
@@ -22,7 +25,11 @@ struct Story {
 
 impl Story {
     fn tell(events: impl IntoIterator<Item = Event>) -> Self {
-        let mut story = Self { statuses: vec![OrderStatus::Pending], ..Self::default() };
+        Self::tell_of(Fulfilment::default(), events)
+    }
+
+    fn tell_of(saga: Fulfilment, events: impl IntoIterator<Item = Event>) -> Self {
+        let mut story = Self { saga, statuses: vec![OrderStatus::Pending], ..Self::default() };
         for event in events {
             story.happen(event);
         }
@@ -34,11 +41,11 @@ impl Story {
         let name = name.split(['(', ' ']).next().unwrap_or_default().to_owned();
         let step = match self.instance.take() {
             Some((mut facts, state)) => {
-                let step = Fulfilment::step(&mut facts, state.clone(), event);
+                let step = self.saga.step(&mut facts, state.clone(), event);
                 self.instance = Some((facts, state));
                 step
             }
-            None => match Fulfilment::start(event) {
+            None => match self.saga.start(event) {
                 Start::Begin { facts, step } => {
                     self.instance = Some((facts, State::Created));
                     step
@@ -323,7 +330,7 @@ fn a_shipped_order_is_no_longer_cancelled() {
 #[test]
 fn a_parcel_that_is_lost_calls_a_person_and_is_welcome_all_the_same() {
     check_from_paid([shipped(), late(Timer::Delivery), delivered()], "Shipped: → Shipped, ✎ Shipped, inventory.commit-requested, notifications.requested, ⏲ Delivery 1209600s, ⏲ no Shipping, ⏲ no Overall
-         TimedOut: → NeedsAttention { reason: \"shipped, and not delivered after 14 days\", halted: Shipped }, ✎ Halted
+         TimedOut: → NeedsAttention { reason: \"shipped, and not delivered in time\", halted: Shipped }, ✎ Halted
          Delivered: ⇥ Completed, ✎ Delivered, ✎ GoesOn, notifications.requested");
 }
 
@@ -389,9 +396,35 @@ fn a_parcel_that_arrives_before_the_news_that_it_left_completes_the_order() {
 }
 
 #[test]
+fn every_deadline_is_the_configured_one() {
+    let seconds = Duration::from_secs;
+    let deadlines = Deadlines {
+        overall: seconds(2),
+        payment: seconds(3),
+        shipping: seconds(5),
+        shipping_retries_max: 1,
+        delivery: seconds(7),
+        undoing: seconds(11),
+        alarm: seconds(13),
+    };
+    let timers = |events: &[Event]| {
+        let events = [validated(), reserved(), started()].into_iter().chain(events.iter().cloned());
+        let lines = Story::tell_of(Fulfilment { deadlines }, events).lines.join(", ");
+        let timers = lines.split(", ").filter(|part| part.starts_with('⏲') && part.ends_with('s'));
+        timers.map(str::to_owned).collect::<Vec<_>>().join(", ")
+    };
+    assert_eq!(timers(&[approved(), shipped()]), "⏲ Overall 2s, ⏲ Payment 3s, ⏲ Shipping 5s, ⏲ Delivery 7s");
+    let (asked_again, silent) = (late(Timer::Shipping), late(Timer::Shipping));
+    assert_eq!(
+        timers(&[approved(), asked_again, silent, late(Timer::Undoing)]),
+        "⏲ Overall 2s, ⏲ Payment 3s, ⏲ Shipping 5s, ⏲ Shipping 5s, ⏲ Undoing 11s, ⏲ Undoing 13s"
+    );
+}
+
+#[test]
 fn what_comes_before_validation_is_too_early() {
     for event in [reserved(), released(), started(), approved(), shipped(), delivered(), cancel(), stale()] {
-        assert!(matches!(Fulfilment::start(event), Start::TooEarly));
+        assert!(matches!(Fulfilment::default().start(event), Start::TooEarly));
     }
 }
 

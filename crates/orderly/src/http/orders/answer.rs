@@ -1,6 +1,9 @@
 //! How an order and its history look in an answer.
 
-use orderly_orders::{OrderStep, OrderView, domain::OrderLine};
+use orderly_orders::{
+    OrderStep, OrderView,
+    domain::{OrderStatus, SoldLine},
+};
 use serde::Serialize;
 
 use crate::http::{amount::Amount, moment::Moment};
@@ -36,6 +39,9 @@ struct AttentionBody {
 struct ItemBody {
     product_id: i64,
     quantity: i64,
+    /// How many of them a carrier took, and how many came back.
+    shipped_quantity: i64,
+    returned_quantity: i64,
     unit_price: Amount,
 }
 
@@ -62,16 +68,25 @@ impl From<OrderView> for OrderBody {
                 .map(|attention| AttentionBody { reason: attention.reason, since: attention.since.map(Moment) }),
             total: Amount(order.total),
             currency: order.total.currency.to_string(),
-            items: order.lines.into_iter().map(ItemBody::from).collect(),
+            items: order.lines.into_iter().map(|sold| ItemBody::of(sold, order.status)).collect(),
             created_at: Moment(order.created_at),
             updated_at: Moment(order.updated_at),
         }
     }
 }
 
-impl From<OrderLine> for ItemBody {
-    fn from(line: OrderLine) -> Self {
-        Self { product_id: line.product.0, quantity: line.quantity.units(), unit_price: Amount(line.unit_price) }
+impl ItemBody {
+    /// Orders are shipped whole.
+    fn of(SoldLine { line, returned, .. }: SoldLine, status: OrderStatus) -> Self {
+        let quantity = line.quantity.units();
+        let is_shipped = matches!(status, OrderStatus::Shipped | OrderStatus::Delivered);
+        Self {
+            product_id: line.product.0,
+            quantity,
+            shipped_quantity: if is_shipped { quantity } else { 0 },
+            returned_quantity: returned,
+            unit_price: Amount(line.unit_price),
+        }
     }
 }
 

@@ -83,6 +83,7 @@ pub(super) struct Reception {
 pub(super) const NOT_BEGUN: u32 = 0;
 
 pub(super) struct Known<E: Environment> {
+    saga: Rc<E::Saga>,
     instances: Numbered<String, Option<Instance<E::Saga>>>,
     events: Numbered<String, Event<E>>,
     timers: Numbered<String, Timer<E>>,
@@ -98,10 +99,11 @@ pub(super) struct Known<E: Environment> {
 }
 
 impl<E: Environment> Known<E> {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(saga: Rc<E::Saga>) -> Self {
         let mut instances = Numbered::new();
         instances.number(String::new(), || None);
         Self {
+            saga,
             instances,
             events: Numbered::new(),
             timers: Numbered::new(),
@@ -146,12 +148,12 @@ impl<E: Environment> Known<E> {
     }
 
     fn ask_saga(&mut self, before: u32, cause: Cause) -> Decision {
-        let instance = self.instances.get(before).as_ref();
+        let (saga, instance) = (&*self.saga, self.instances.get(before).as_ref());
         let (after, step) = match (instance, cause) {
-            (Some(instance), Cause::Event(event)) => instance.happen(self.events.get(event).clone()),
-            (Some(instance), Cause::Timer(timer)) => instance.fire(*self.timers.get(timer)),
+            (Some(instance), Cause::Event(event)) => instance.happen(saga, self.events.get(event).clone()),
+            (Some(instance), Cause::Timer(timer)) => instance.fire(saga, *self.timers.get(timer)),
             (None, Cause::Timer(_)) => return Decision::TooEarly,
-            (None, Cause::Event(event)) => match Instance::begin(self.events.get(event).clone()) {
+            (None, Cause::Event(event)) => match Instance::begin(saga, self.events.get(event).clone()) {
                 Begun::Instance(after, step) => (after, step),
                 Begun::Nowhere => return Decision::Nowhere,
                 Begun::TooEarly => return Decision::TooEarly,

@@ -12,7 +12,7 @@ pub use environment::{Chance, Environment};
 pub use report::Report;
 pub use world::World;
 
-use std::fmt;
+use std::{fmt, rc::Rc};
 
 use crate::Saga;
 use search::Search;
@@ -57,13 +57,13 @@ type Event<E> = <<E as Environment>::Saga as Saga>::Event;
 ///     // ..
 /// #   const NAME: &'static str = "shop.order";
 /// #   type Facts = (); type State = State; type Event = Event; type Change = (); type Timer = Timer;
-/// #   fn start(event: Event) -> Start<Self> {
+/// #   fn start(&self, event: Event) -> Start<Self> {
 /// #       match event {
 /// #           Event::Placed => begin((), ask()),
 /// #           Event::Charged | Event::Slow => Start::TooEarly,
 /// #       }
 /// #   }
-///     fn step(_: &mut (), state: State, event: Event) -> Step<Self> {
+///     fn step(&self, _: &mut (), state: State, event: Event) -> Step<Self> {
 ///         match (state, event) {
 ///             (State::Paying, Event::Charged) => finish(State::Paid),
 ///             (State::Paying, Event::Slow) => ask(), // asks again, under the same key or not?
@@ -89,7 +89,7 @@ type Event<E> = <<E as Environment>::Saga as Saga>::Event;
 ///     }
 /// }
 ///
-/// let report = Check::new(Provider::default())
+/// let report = Check::new(Order, Provider::default())
 ///     .begin_with([Event::Placed])
 ///     .invariant("nobody pays twice", |world| world.environment.charges < 2)
 ///     .run();
@@ -108,6 +108,7 @@ type Event<E> = <<E as Environment>::Saga as Saga>::Event;
 /// text, which must therefore show all that the saga decides by.
 #[must_use = "nothing is checked before `run`"]
 pub struct Check<E: Environment> {
+    saga: Rc<E::Saga>,
     environment: E,
     first: Vec<Event<E>>,
     outside: Vec<Event<E>>,
@@ -132,9 +133,10 @@ struct Rule<E: Environment> {
 }
 
 impl<E: Environment> Check<E> {
-    /// A check of the saga that this environment surrounds, in which nothing goes wrong yet.
-    pub fn new(environment: E) -> Self {
+    /// A check of this saga within this environment, in which nothing goes wrong yet.
+    pub fn new(saga: E::Saga, environment: E) -> Self {
         Self {
+            saga: Rc::new(saga),
             environment,
             first: Vec::new(),
             outside: Vec::new(),

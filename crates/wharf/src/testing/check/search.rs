@@ -103,7 +103,7 @@ pub(super) struct Search<'c, E: Environment> {
 
 impl<'c, E: Environment> Search<'c, E> {
     pub(super) fn new(check: &'c Check<E>) -> Self {
-        let mut known = Known::new();
+        let mut known = Known::new(Rc::clone(&check.saga));
         let mut numbers = |events: &[<E::Saga as Saga>::Event]| -> Vec<u32> {
             events.iter().map(|event| known.event(event.clone())).collect()
         };

@@ -111,7 +111,7 @@ impl Saga for Tally {
     type Change = Infallible;
     type Timer = Timer;
 
-    fn start(event: Event) -> Start<Self> {
+    fn start(&self, event: Event) -> Start<Self> {
         match event {
             Event::Reserved(order) => {
                 let counts = Counts { order, reserved: 1, ..Counts::default() };
@@ -121,7 +121,7 @@ impl Saga for Tally {
         }
     }
 
-    fn step(counts: &mut Counts, state: Where, event: Event) -> Step<Self> {
+    fn step(&self, counts: &mut Counts, state: Where, event: Event) -> Step<Self> {
         match event {
             Event::Reserved(_) => counts.reserved += 1,
             Event::Shipped => counts.shipped += 1,
@@ -142,7 +142,7 @@ fn worker<S: Subject>(engine: impl Engine) -> Worker {
 /// The story of an order: reserved, shipped, tallied by a saga, reminded of by its timer, closed.
 pub(super) fn module<S: Subject>() -> Module<()> {
     let tally =
-        SagaConsumer::<Tally>::new(()).on(|Reserved { order }| Event::Reserved(order)).on(|_: Shipped| Event::Shipped);
+        SagaConsumer::new(Tally, ()).on(|Reserved { order }| Event::Reserved(order)).on(|_: Shipped| Event::Shipped);
     Module::new("case", ())
         .consume("reserve", reserve)
         .consume("ship", ship::<S>)

@@ -82,7 +82,7 @@ impl<const VERSION: u16> Saga for Tale<VERSION> {
     type Change = Infallible;
     type Timer = Timer;
 
-    fn start(event: Event) -> Start<Self> {
+    fn start(&self, event: Event) -> Start<Self> {
         match event {
             Event::Begun => {
                 begin(Told { tale: vec!["begun".to_owned()] }, to(Standing::Waiting).after(PATIENCE, Timer::Slow))
@@ -91,7 +91,7 @@ impl<const VERSION: u16> Saga for Tale<VERSION> {
         }
     }
 
-    fn step(facts: &mut Told, state: Standing, event: Event) -> Step<Self> {
+    fn step(&self, facts: &mut Told, state: Standing, event: Event) -> Step<Self> {
         match event {
             Event::Begun => return stay(),
             Event::Nudged | Event::Ended | Event::Slow => {}
@@ -118,7 +118,7 @@ const KEEPER: &str = "tale";
 impl<S: Subject> Stage<S> {
     /// A worker as one version of the code has it. The versions before it are gone.
     async fn tale<const VERSION: u16>(&self) -> Harness {
-        let tale = SagaConsumer::<Tale<VERSION>>::new(())
+        let tale = SagaConsumer::new(Tale::<VERSION>, ())
             .on(|Begun {}| Event::Begun)
             .on(|Nudged {}| Event::Nudged)
             .on(|Ended {}| Event::Ended);

@@ -75,3 +75,23 @@ async fn w27_a_schedule_whose_worker_died_while_it_fired_is_fired_by_the_next() 
     assert_eq!(missed, [0, 0]);
     next.stop().await;
 }
+
+#[tokio::test]
+async fn a_worker_that_starts_leaves_a_schedule_alone_for_a_while_even_if_it_is_due() {
+    const START_DELAY: Duration = Duration::from_secs(5);
+    let clock = ManualClock::new();
+    let memory = Memory::with_clock(clock.clone());
+    let (heard, mut hearing) = mpsc::unbounded_channel();
+    let tower =
+        |heard| Module::new("tower", heard).consume("hear", hear).every_after(START_DELAY, PERIOD, rang("late"));
+    let first = Running::start(memory.clone(), clock.clone(), |worker| worker.module(tower(heard.clone()))).await;
+    first.stop().await;
+    clock.wind(PERIOD);
+
+    let next = Running::start(memory, clock.clone(), |worker| worker.module(tower(heard))).await;
+    turns().await;
+    hearing.try_recv().unwrap_err();
+    clock.wind(START_DELAY);
+    assert_eq!(hearing.recv().await.unwrap(), "late");
+    next.stop().await;
+}
