@@ -56,11 +56,17 @@ pub struct ShippingFailed {
 #[serde(rename_all = "camelCase")]
 pub struct ShipmentCancelRequested {
     pub order: OrderId,
+    /// The carrier has said that it has the parcel: it is to come back.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub has_left: bool,
 }
 
-/// No parcel left for the order, and none will.
+/// No parcel left for the order, and none will; or it came back.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ShipmentCancelled {
     pub order: OrderId,
+    /// As it was asked: it is the parcel that had left, and came back. An answer from before it left says nothing about that.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub has_left: bool,
 }

@@ -8,14 +8,17 @@ use orderly_identity::Users;
 use orderly_inventory::{Stockroom, Warehouse};
 use orderly_notifications::{Notifications, Outbox};
 use orderly_orders::{Book, Orders, Overview, Returns};
-use orderly_payments::{Ledger, PaymentGateway, Payments, Refunds};
+use orderly_payments::{Ledger, Payments, Refunds};
 use orderly_shipping::{Carrier, Shipments};
+use wharf::Clock;
 use wharf_postgres::Postgres;
 use wharf_rabbitmq::RabbitMq;
 use wharf_sqlite::Sqlite;
 
 use crate::{
-    Broker, Database, Settings, postgres,
+    Broker, Database, Settings,
+    breaker::{GuardedGateway, GuardedStockroom},
+    postgres,
     simulators::{self, Providers},
     sqlite,
 };
@@ -35,7 +38,7 @@ pub struct Infrastructure {
     pub ledger: Arc<dyn Ledger>,
     pub payments: Arc<dyn Payments>,
     pub refunds: Arc<dyn Refunds>,
-    pub gateway: Arc<dyn PaymentGateway>,
+    pub gateway: Arc<GuardedGateway>,
     pub shipments: Arc<dyn Shipments>,
     pub carrier: Arc<dyn Carrier>,
     pub outbox: Arc<dyn Outbox>,
@@ -78,12 +81,12 @@ impl Infrastructure {
             Database::Sqlite { path } => {
                 let engine = sqlite::open(path, clock).await?;
                 let adapters = sqlite::Adapters::new(&engine, Arc::clone(clock));
-                Ok(Self::of(adapters, providers, Engine::Sqlite(engine), broker))
+                Ok(Self::of(adapters, providers, Engine::Sqlite(engine), broker, clock))
             }
             Database::Postgres { url } => {
                 let engine = postgres::connect(url, clock).await?;
                 let adapters = postgres::Adapters::new(&engine, Arc::clone(clock));
-                Ok(Self::of(adapters, providers, Engine::Postgres(engine), broker))
+                Ok(Self::of(adapters, providers, Engine::Postgres(engine), broker, clock))
             }
         }
     }
@@ -130,7 +133,13 @@ impl Infrastructure {
         self.providers.close().await;
     }
 
-    fn of<A>(adapters: A, providers: Providers, engine: Engine, broker: Option<RabbitMq>) -> Self
+    fn of<A>(
+        adapters: A,
+        providers: Providers,
+        engine: Engine,
+        broker: Option<RabbitMq>,
+        clock: &Arc<dyn Clock>,
+    ) -> Self
     where
         A: Book + Returns + Orders + Overview + Catalog + Products + Stockroom + Warehouse + StockLevels,
         A: Ledger + Payments + Refunds + Shipments + Outbox + Notifications + Users + 'static,
@@ -143,13 +152,13 @@ impl Infrastructure {
             overview: adapters.clone(),
             catalog: adapters.clone(),
             products: adapters.clone(),
-            stockroom: adapters.clone(),
+            stockroom: Arc::new(GuardedStockroom::new(adapters.clone(), Arc::clone(clock))),
             warehouse: adapters.clone(),
             stock_levels: adapters.clone(),
             ledger: adapters.clone(),
             payments: adapters.clone(),
             refunds: adapters.clone(),
-            gateway: Arc::clone(&providers.gateway),
+            gateway: Arc::new(GuardedGateway::new(Arc::clone(&providers.gateway), Arc::clone(clock))),
             shipments: adapters.clone(),
             carrier: Arc::clone(&providers.carrier),
             outbox: adapters.clone(),

@@ -21,10 +21,12 @@ macro_rules! piece {
 }
 
 pub mod audit;
+pub mod breaker;
 mod history;
 mod infrastructure;
 mod metadata;
 mod postgres;
+pub mod reconciliation;
 mod rows;
 mod settings;
 pub mod simulators;

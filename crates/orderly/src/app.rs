@@ -3,7 +3,10 @@
 use std::{future::Future, sync::Arc};
 
 use anyhow::{Context, anyhow};
-use orderly_infrastructure::{Broker, Database, Infrastructure, Settings, Simulators};
+use orderly_infrastructure::{
+    Broker, Database, Infrastructure, Settings, Simulators,
+    reconciliation::{self, Reconciler},
+};
 use orderly_orders::{Deadlines, domain::OrderLimits};
 use tokio::sync::oneshot;
 use wharf::{Client, Ended, Limits, ReadyWorker, SystemClock};
@@ -20,13 +23,17 @@ pub(crate) struct App {
     pub(crate) order_ports: orderly_orders::Ports,
     /// What the staff of the warehouse need.
     pub(crate) inventory_ports: orderly_inventory::Ports,
+    /// Remembers how the records last compared.
+    pub(crate) reconciler: Reconciler,
     worker: ReadyWorker,
 }
 
 impl App {
     /// Connects, migrates, and checks all that can be checked before the first message.
     pub(crate) async fn start(config: &Config) -> anyhow::Result<Self> {
-        let infrastructure = Infrastructure::connect(&settings(config)).await?;
+        let settings = settings(config);
+        let infrastructure = Infrastructure::connect(&settings).await?;
+        let reconciler = Reconciler::new(settings);
         let order_ports = orderly_orders::Ports {
             book: Arc::clone(&infrastructure.book),
             returns: Arc::clone(&infrastructure.returns),
@@ -46,7 +53,7 @@ impl App {
             .module(orderly_payments::module(orderly_payments::Ports {
                 ledger: Arc::clone(&infrastructure.ledger),
                 refunds: Arc::clone(&infrastructure.refunds),
-                gateway: Arc::clone(&infrastructure.gateway),
+                gateway: infrastructure.gateway.clone(),
                 settings: payment_settings(config),
             }))
             .module(orderly_shipping::module(orderly_shipping::Ports {
@@ -57,11 +64,12 @@ impl App {
             .module(orderly_notifications::module(orderly_notifications::Ports {
                 outbox: Arc::clone(&infrastructure.outbox),
             }))
+            .module(reconciliation::module(reconciler.clone(), config.reconciliation.period))
             .ready()
             .await
             .context("the modules do not fit together")?;
         let client = worker.client("orderly");
-        Ok(Self { client, infrastructure, order_ports, inventory_ports, worker })
+        Ok(Self { client, infrastructure, order_ports, inventory_ports, reconciler, worker })
     }
 
     /// Works while `task` does, and then lets go of the database. That the work ends first is an error.
@@ -144,6 +152,7 @@ pub(crate) fn order_settings(config: &Config) -> orderly_orders::Settings {
         deadlines: deadlines(config),
         stale_after: config.expiry.stale_after,
         expiry_sweep_period: config.expiry.interval,
+        expiry_batch_max_orders: config.expiry.batch_max,
         expiry_start_delay: config.expiry.start_delay,
     }
 }

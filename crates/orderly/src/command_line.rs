@@ -47,6 +47,8 @@ pub(crate) enum Command {
     Replay(ReplayArgs),
     /// Prove the invariants over what is in the database
     Verify(VerifyArgs),
+    /// Compare what providers, ledger, stock, movements, orders and sagas say, and name each difference
+    Reconcile(ReconcileArgs),
 }
 
 #[derive(Debug, Default, Args)]
@@ -113,6 +115,13 @@ pub(crate) struct VerifyArgs {
     pub(crate) json: bool,
 }
 
+#[derive(Debug, Args)]
+pub(crate) struct ReconcileArgs {
+    /// Print one JSON object instead of lines
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
 impl CommandLine {
     /// Where this run's settings come from.
     pub(crate) fn sources(&self) -> Sources {
@@ -156,7 +165,13 @@ impl CommandLine {
                 // Thousands of letters to customers would hide how far it has come.
                 flag("replay", "log", "warn".to_owned());
             }
-            Some(Command::Up(UpArgs { listen: None }) | Command::Migrate | Command::Check(_) | Command::Verify(_))
+            Some(
+                Command::Up(UpArgs { listen: None })
+                | Command::Migrate
+                | Command::Check(_)
+                | Command::Verify(_)
+                | Command::Reconcile(_),
+            )
             | None => {}
         }
         for (key, value) in &self.settings {

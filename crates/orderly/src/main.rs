@@ -12,6 +12,7 @@ mod http;
 mod live;
 mod logging;
 mod migrate;
+mod reconcile;
 mod replay;
 mod seed;
 mod shop;
@@ -55,5 +56,6 @@ async fn run(line: CommandLine) -> anyhow::Result<ExitCode> {
         Command::Demo(args) => demo::run(&args, config).await,
         Command::Replay(args) => replay::run(&args, &config).await,
         Command::Verify(args) => verify::run(&args, &config).await,
+        Command::Reconcile(args) => reconcile::run(&args, &config).await,
     }
 }

@@ -163,8 +163,10 @@ fn shipping_says_this() {
         wire(OrderShipped { order: ORDER, tracking: tracking.clone() }),
         wire(OrderDelivered { order: ORDER, tracking }),
         wire(ShippingFailed { order: ORDER, reason: "no such street".to_owned() }),
-        wire(ShipmentCancelRequested { order: ORDER }),
-        wire(ShipmentCancelled { order: ORDER }),
+        wire(ShipmentCancelRequested { order: ORDER, has_left: false }),
+        wire(ShipmentCancelRequested { order: ORDER, has_left: true }),
+        wire(ShipmentCancelled { order: ORDER, has_left: false }),
+        wire(ShipmentCancelled { order: ORDER, has_left: true }),
     ];
     insta::assert_snapshot!(said.concat(), @r#"
     Command shipping.order-shipping-requested order:42
@@ -179,9 +181,19 @@ fn shipping_says_this() {
     {"order":42,"reason":"no such street"}
     Command shipping.cancel-requested order:42
     {"order":42}
+    Command shipping.cancel-requested order:42
+    {"order":42,"hasLeft":true}
     Event shipping.cancelled order:42
     {"order":42}
+    Event shipping.cancelled order:42
+    {"order":42,"hasLeft":true}
     "#);
+    let before = serde_json::from_str::<ShipmentCancelled>(r#"{"order":42}"#).unwrap();
+    assert_eq!(
+        before,
+        ShipmentCancelled { order: ORDER, has_left: false },
+        "as it was said before there was the field"
+    );
 }
 
 #[test]

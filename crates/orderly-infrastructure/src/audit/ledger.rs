@@ -1,16 +1,12 @@
 //! What must hold between an order, its payment and its stock.
 
-use super::Check;
+use super::{Check, Comparison};
 
-pub(super) const CHECKS: &[Check] = &[
-    CAPTURED_WITHIN_TOTAL,
-    REFUNDED_WITHIN_CAPTURED,
-    LEDGER_BALANCES,
-    LEDGER_AGREES,
-    SHIPPED_IS_PAID,
-    NOTHING_KEPT,
-    NOTHING_HELD,
-];
+pub(super) const CHECKS: &[Check] =
+    &[CAPTURED_WITHIN_TOTAL, REFUNDED_WITHIN_CAPTURED, LEDGER_BALANCES, SHIPPED_IS_PAID, NOTHING_KEPT, NOTHING_HELD];
+
+/// With their names as invariants.
+pub(crate) const COMPARISONS: &[(&str, Comparison)] = &[("ledger-agrees-with-payments", LEDGER_AGREES)];
 
 /// No more is taken than was meant to be, and no more is meant to be than the order costs. A tombstone, left by a void
 /// that came before the payment, means to take nothing, in whatever currency. Holds at every moment.
@@ -57,12 +53,13 @@ const LEDGER_BALANCES: Check = Check {
 
 /// What the ledger says that the provider holds is what payments says that it took and has not given back. Entries are
 /// written with the rows that they are about.
-const LEDGER_AGREES: Check = Check {
-    invariant: "ledger-agrees-with-payments",
+const LEDGER_AGREES: Comparison = Comparison {
+    code: "ledger-balance",
     of: "order",
     rows: "SELECT count(*) FROM payments",
-    broken: "
-        SELECT order_id AS id, 'payments keep ' || sum(kept) || ', the ledger ' || sum(booked) AS detail
+    records: ["payments keep", "the ledger"],
+    differing: "
+        SELECT order_id AS id, CAST(sum(kept) AS TEXT) AS one, CAST(sum(booked) AS TEXT) AS other
         FROM (
             SELECT tenant, order_id, captured_minor AS kept, 0 AS booked FROM payments WHERE state = 'captured'
             UNION ALL

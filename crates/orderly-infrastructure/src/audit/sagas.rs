@@ -1,20 +1,24 @@
 //! What must hold between an order and its saga: they say the same, and nothing waits for what will never come.
 
-use super::Check;
+use super::Comparison;
 
-pub(super) const CHECKS: &[Check] = &[SAGA_AGREES, WILL_GO_ON];
+/// With their names as invariants.
+pub(crate) const COMPARISONS: &[(&str, Comparison)] =
+    &[("saga-agrees-with-order", SAGA_AGREES), ("what-waits-will-go-on", WILL_GO_ON)];
 
 /// The saga and the status that its recorder writes change in one commit, so at every moment they are one of these
 /// pairs. Before the saga there is only Pending; an order is over when its saga is, and a cancelled or expired one first
 /// has things to undo. One whose parcel is being called back is still Paid. A halted saga may stand wherever its order is
 /// not over.
-const SAGA_AGREES: Check = Check {
-    invariant: "saga-agrees-with-order",
+const SAGA_AGREES: Comparison = Comparison {
+    code: "saga-state",
     of: "order",
     rows: "SELECT count(*) FROM orders",
-    broken: "
-        SELECT id, 'is ' || status || ', its saga ' || coalesce(state_name, 'not begun')
-            || CASE WHEN finished_at IS NULL THEN '' ELSE ' and finished' END AS detail
+    records: ["is", "its saga"],
+    differing: "
+        SELECT id, status AS one,
+               coalesce(state_name, 'not begun') || CASE WHEN finished_at IS NULL THEN '' ELSE ' and finished' END
+                   AS other
         FROM orders LEFT JOIN wharf.sagas AS saga
             ON saga.tenant = orders.tenant AND saga.saga = 'orders.fulfilment' AND saga.key = 'order:' || orders.id
         WHERE (status, coalesce(state_name, ''), CASE WHEN finished_at IS NULL THEN 'goes on' ELSE 'over' END)
@@ -43,13 +47,13 @@ const SAGA_AGREES: Check = Check {
 /// letters, and one that needs a person's attention has said so: neither is forgotten.
 ///
 /// Every state but that one arms a timer, and a fired one is a row until the saga has handled its firing.
-const WILL_GO_ON: Check = Check {
-    invariant: "what-waits-will-go-on",
+const WILL_GO_ON: Comparison = Comparison {
+    code: "saga-forgotten",
     of: "order",
     rows: "SELECT count(*) FROM orders WHERE status NOT IN ('Delivered', 'Cancelled', 'Expired')",
-    broken: "
-        SELECT id, 'is ' || status || ', its saga ' || coalesce(state_name, 'not begun')
-            || ', and nothing is under way' AS detail
+    records: ["is", "its saga"],
+    differing: "
+        SELECT id, status AS one, coalesce(state_name, 'not begun') || ', and nothing is under way' AS other
         FROM orders LEFT JOIN wharf.sagas AS saga
             ON saga.tenant = orders.tenant AND saga.saga = 'orders.fulfilment' AND saga.key = 'order:' || orders.id
         LEFT JOIN (

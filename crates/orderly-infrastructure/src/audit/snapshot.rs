@@ -13,18 +13,18 @@ use crate::{ConnectError, Database};
 
 /// A transaction that only reads, and sees the database as it was when it began.
 #[derive(Debug)]
-pub(super) enum Snapshot {
+pub(crate) enum Snapshot {
     Sqlite(SqliteConnection),
     Postgres(PgConnection),
 }
 
 /// A row that either engine can give.
-pub(super) trait Found: for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow> + Send + Unpin {}
+pub(crate) trait Found: for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow> + Send + Unpin {}
 
 impl<R> Found for R where R: for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow> + Send + Unpin {}
 
 impl Snapshot {
-    pub(super) async fn open(database: &Database) -> Result<Self, ConnectError> {
+    pub(crate) async fn open(database: &Database) -> Result<Self, ConnectError> {
         match database {
             Database::Sqlite { path } => Self::open_sqlite(path).await,
             Database::Postgres { url } => Self::open_postgres(url).await,
@@ -52,7 +52,7 @@ impl Snapshot {
     }
 
     /// What a query finds, row by row. wharf's tables are written as on PostgreSQL, `wharf.sagas`.
-    pub(super) fn rows<R: Found + 'static>(&mut self, sql: &str) -> BoxStream<'_, sqlx::Result<R>> {
+    pub(crate) fn rows<R: Found + 'static>(&mut self, sql: &str) -> BoxStream<'_, sqlx::Result<R>> {
         // The text is put together from this crate's constants only.
         match self {
             Self::Sqlite(connection) => {
@@ -63,12 +63,12 @@ impl Snapshot {
     }
 
     /// The one number that a query finds.
-    pub(super) async fn number(&mut self, sql: &str) -> sqlx::Result<u64> {
+    pub(crate) async fn number(&mut self, sql: &str) -> sqlx::Result<u64> {
         let mut rows = self.rows::<(i64,)>(sql);
         Ok(rows.try_next().await?.map_or(0, |(number,)| number.unsigned_abs()))
     }
 
-    pub(super) async fn close(self) {
+    pub(crate) async fn close(self) {
         // Nothing was written; a connection that does not close well is none that matters.
         let _ = match self {
             Self::Sqlite(connection) => connection.close().await,

@@ -1,10 +1,16 @@
 //! What must hold of stock, its movements and reservations. A reservation moves together with the stock that it moves, and
 //! stock together with the row that says why, in one commit; so these hold at every moment.
 
-use super::Check;
+use super::{Check, Comparison};
 
-pub(super) const CHECKS: &[Check] =
-    &[STOCK_NOT_NEGATIVE, STOCK_ADDS_UP, RESERVED_IS_HELD, SHIPPED_IS_BOOKED, HELD_AS_ORDERED];
+pub(super) const CHECKS: &[Check] = &[STOCK_NOT_NEGATIVE, HELD_AS_ORDERED];
+
+/// With their names as invariants.
+pub(crate) const COMPARISONS: &[(&str, Comparison)] = &[
+    ("stock-adds-up", STOCK_ADDS_UP),
+    ("reserved-is-held", RESERVED_IS_HELD),
+    ("shipped-is-booked", SHIPPED_IS_BOOKED),
+];
 
 /// Nothing is sold that is not there.
 const STOCK_NOT_NEGATIVE: Check = Check {
@@ -17,12 +23,13 @@ const STOCK_NOT_NEGATIVE: Check = Check {
 };
 
 /// What lies in the warehouse is what came, less what went.
-const STOCK_ADDS_UP: Check = Check {
-    invariant: "stock-adds-up",
+const STOCK_ADDS_UP: Comparison = Comparison {
+    code: "stock-on-hand",
     of: "product",
     rows: "SELECT count(*) FROM stock",
-    broken: "
-        SELECT product_id AS id, 'on hand ' || sum(on_hand) || ', moved ' || sum(moved) AS detail
+    records: ["on hand", "moved"],
+    differing: "
+        SELECT product_id AS id, CAST(sum(on_hand) AS TEXT) AS one, CAST(sum(moved) AS TEXT) AS other
         FROM (
             SELECT tenant, product_id, available + reserved AS on_hand, 0 AS moved FROM stock
             UNION ALL SELECT tenant, product_id, 0, units FROM stock_movements
@@ -31,12 +38,13 @@ const STOCK_ADDS_UP: Check = Check {
 };
 
 /// What is kept back of a product is what orders hold of it.
-const RESERVED_IS_HELD: Check = Check {
-    invariant: "reserved-is-held",
+const RESERVED_IS_HELD: Comparison = Comparison {
+    code: "stock-reserved",
     of: "product",
     rows: "SELECT count(*) FROM stock",
-    broken: "
-        SELECT product_id AS id, 'reserved ' || sum(reserved) || ', held ' || sum(held) AS detail
+    records: ["reserved", "held"],
+    differing: "
+        SELECT product_id AS id, CAST(sum(reserved) AS TEXT) AS one, CAST(sum(held) AS TEXT) AS other
         FROM (
             SELECT tenant, product_id, reserved, 0 AS held FROM stock
             UNION ALL
@@ -49,12 +57,14 @@ const RESERVED_IS_HELD: Check = Check {
 };
 
 /// What left with an order is what was held for it, and nothing leaves with an order that still holds, or holds no more.
-const SHIPPED_IS_BOOKED: Check = Check {
-    invariant: "shipped-is-booked",
+const SHIPPED_IS_BOOKED: Comparison = Comparison {
+    code: "stock-shipped",
     of: "order",
     rows: "SELECT count(*) FROM stock_movements WHERE kind = 'shipped'",
-    broken: "
-        SELECT order_id AS id, 'product ' || product_id || ': gone ' || sum(gone) || ', booked ' || sum(booked) AS detail
+    records: ["gone", "booked"],
+    differing: "
+        SELECT order_id AS id, sum(gone) || ' of product ' || product_id AS one,
+               sum(booked) || ' of product ' || product_id AS other
         FROM (
             SELECT line.tenant, line.order_id, line.product_id, line.units AS gone, 0 AS booked
             FROM reservations JOIN reservation_lines AS line

@@ -1,114 +1,28 @@
-//! What the shop believes, beside what the providers did: one walk over both, order by order.
+//! What the shop believes, beside what the providers did: what must hold of each order.
 
-use futures_util::{
-    TryStreamExt,
-    stream::{self, BoxStream},
+use super::{
+    cases::{Case, Claim, Refund, each_case},
+    findings::Findings,
+    snapshot::Snapshot,
 };
-use sqlx::FromRow;
-
-use super::{findings::Findings, snapshot::Snapshot};
 use crate::simulators::{Deed, DeedKind, Marks, Statement};
-
-/// An order with one of its payments, if it has any, and its shipment, as the shop has them on record.
-#[derive(Debug, Clone, FromRow)]
-struct Claim {
-    order_id: i64,
-    status: String,
-    /// 1 when its saga has ended.
-    is_over: i64,
-    /// Of the payment; empty without one.
-    key: String,
-    state: String,
-    capture: String,
-    captured: i64,
-    currency: String,
-    /// Of the order's returns: key, amount and whether it was made of each refund, as JSON.
-    refunds: String,
-    /// Of the shipment; empty before the carrier has accepted it.
-    tracking: String,
-}
-
-const CLAIMS: &str = r#"
-SELECT orders.id AS order_id, orders.status,
-       CAST(CASE WHEN saga.finished_at IS NULL THEN 0 ELSE 1 END AS BIGINT) AS is_over,
-       coalesce('pay:' || orders.id || ':' || payments.intent, '') AS key,
-       coalesce(payments.state, '') AS state,
-       coalesce(payments.capture, '') AS capture,
-       coalesce(payments.captured_minor, 0) AS captured,
-       coalesce(payments.currency, '') AS currency,
-       coalesce((
-         SELECT '[' || string_agg('["refund:' || order_id || ':' || return_number || '",' || amount_minor || ',"' || currency
-                                  || '",' || CASE WHEN refunded_at IS NULL THEN 'false' ELSE 'true' END || ']', ',') || ']'
-         FROM payment_refunds WHERE payment_refunds.tenant = orders.tenant AND payment_refunds.order_id = orders.id
-       ), '[]') AS refunds,
-       coalesce(shipments.tracking, '') AS tracking
-FROM orders
-LEFT JOIN wharf.sagas AS saga ON saga.tenant = orders.tenant AND saga.saga = 'orders.fulfilment'
-    AND saga.key = 'order:' || orders.id
-LEFT JOIN payments ON payments.tenant = orders.tenant AND payments.order_id = orders.id
-LEFT JOIN shipments ON shipments.tenant = orders.tenant AND shipments.order_id = orders.id
-ORDER BY orders.id, payments.intent"#;
-
-/// The refund of a return, as the shop has it on record.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Refund {
-    key: String,
-    amount: i64,
-    currency: String,
-    is_made: bool,
-}
-
-impl Refund {
-    /// All of an order's; each of its claims has the same.
-    fn of(claims: &[Claim]) -> sqlx::Result<Vec<Self>> {
-        let refunds = claims.first().map_or("[]", |claim| claim.refunds.as_str());
-        let refunds: Vec<(String, i64, String, bool)> =
-            serde_json::from_str(refunds).map_err(|error| sqlx::Error::Decode(error.into()))?;
-        let read = |(key, amount, currency, is_made)| Self { key, amount, currency, is_made };
-        Ok(refunds.into_iter().map(read).collect())
-    }
-
-    fn is(&self, deed: &Deed) -> bool {
-        self.key == deed.key && self.amount == deed.amount && self.currency == deed.currency
-    }
-}
 
 /// Compares every order with everything that was done under its number.
 pub(super) async fn compare(
     shop: &mut Snapshot,
-    mut books: Option<Statement>,
+    books: Option<Statement>,
     marks: Marks,
     findings: &mut Findings,
 ) -> sqlx::Result<()> {
-    let deeds = books.as_mut().map_or_else(|| Box::pin(stream::empty()) as BoxStream<'_, _>, Statement::deeds);
-    let mut deeds = Walk::new(deeds, |deed: &Deed| deed.order_id);
-    let mut claims = Walk::new(shop.rows(CLAIMS), |claim: &Claim| claim.order_id);
-    loop {
-        let order = match (claims.at().await?, deeds.at().await?) {
-            (Some(claimed), Some(done)) => claimed.min(done),
-            (Some(order), None) | (None, Some(order)) => order,
-            (None, None) => return Ok(()),
-        };
-        let (claims, deeds) = (claims.step(order).await?, deeds.step(order).await?);
-        let case = Case { refunds: Refund::of(&claims)?, claims, deeds, marks };
+    each_case(shop, books, marks, |case| {
         for rule in RULES {
-            findings.checked(rule.invariant, (rule.rows)(&case) as u64);
-            if let Some(detail) = (rule.broken)(&case) {
-                findings.add(rule.invariant, format!("order:{order}"), || detail);
+            findings.checked(rule.invariant, (rule.rows)(case) as u64);
+            if let Some(detail) = (rule.broken)(case) {
+                findings.add(rule.invariant, format!("order:{}", case.order), || detail);
             }
         }
-    }
-}
-
-/// Everything about one order, from both sides.
-struct Case {
-    /// Empty when the shop did not know the order.
-    claims: Vec<Claim>,
-    /// Of its returns, as the shop has them on record.
-    refunds: Vec<Refund>,
-    deeds: Vec<Deed>,
-    /// How far the books went before the shop was looked at.
-    marks: Marks,
+    })
+    .await
 }
 
 /// What must hold of a case.
@@ -256,60 +170,5 @@ fn shipments_disagree(case: &Case) -> Option<String> {
             .done(DeedKind::Parcel)
             .find(|parcel| case.marks.cover(parcel))
             .map(|parcel| format!("is {}, and the carrier has {}", status.unwrap_or("unknown"), parcel.name)),
-    }
-}
-
-impl Case {
-    fn status(&self) -> Option<&str> {
-        self.claims.first().map(|claim| claim.status.as_str())
-    }
-
-    fn tracking(&self) -> Option<&str> {
-        self.claims.first().map(|claim| claim.tracking.as_str()).filter(|tracking| !tracking.is_empty())
-    }
-
-    fn payments(&self) -> impl Iterator<Item = &Claim> {
-        self.claims.iter().filter(|claim| !claim.key.is_empty())
-    }
-
-    fn done(&self, kind: DeedKind) -> impl Iterator<Item = &Deed> {
-        self.deeds.iter().filter(move |deed| deed.kind == kind)
-    }
-
-    fn sum(&self, kind: DeedKind) -> i64 {
-        self.done(kind).map(|deed| deed.amount).sum()
-    }
-}
-
-/// Rows in the order of orders, taken one order at a time.
-struct Walk<'a, R> {
-    rows: BoxStream<'a, sqlx::Result<R>>,
-    order_of: fn(&R) -> i64,
-    next: Option<R>,
-    has_begun: bool,
-}
-
-impl<'a, R> Walk<'a, R> {
-    fn new(rows: BoxStream<'a, sqlx::Result<R>>, order_of: fn(&R) -> i64) -> Self {
-        Self { rows, order_of, next: None, has_begun: false }
-    }
-
-    /// The order that comes next.
-    async fn at(&mut self) -> sqlx::Result<Option<i64>> {
-        if !self.has_begun {
-            self.has_begun = true;
-            self.next = self.rows.try_next().await?;
-        }
-        Ok(self.next.as_ref().map(self.order_of))
-    }
-
-    /// Its rows, if it is this one.
-    async fn step(&mut self, order: i64) -> sqlx::Result<Vec<R>> {
-        let mut taken = Vec::new();
-        while self.at().await? == Some(order) {
-            taken.extend(self.next.take());
-            self.next = self.rows.try_next().await?;
-        }
-        Ok(taken)
     }
 }

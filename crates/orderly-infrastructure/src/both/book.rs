@@ -68,8 +68,11 @@ const APPLY: &str = sql!("
 UPDATE orders SET status = $4, step = step + 1, detail = $5, cancel_reason = $6, updated_at = " now "
 WHERE tenant = $2 AND id = $3 AND status IN (SELECT value ->> 0 FROM json_each($7))");
 
-const CALL_ATTENTION: &str = "
-UPDATE orders SET attention = $3 WHERE tenant = $1 AND id = $2";
+/// Called again for another reason, it has waited all the same.
+const CALL_ATTENTION: &str = sql!("
+UPDATE orders SET attention = $4,
+                  attention_since = CASE WHEN $4 IS NULL THEN NULL ELSE coalesce(attention_since, " now ") END
+WHERE tenant = $2 AND id = $3");
 
 const STATUS: &str = "
 SELECT status FROM orders WHERE tenant = $1 AND id = $2";
@@ -81,6 +84,10 @@ const STALE: &str = sql!("
 SELECT id FROM orders
 WHERE tenant = $2 AND status IN ('Validated', 'PaymentProcessing') AND updated_at <= " now " - $3
 ORDER BY updated_at, id LIMIT $4");
+
+const COUNT_STALE: &str = sql!("
+SELECT count(*) FROM orders
+WHERE tenant = $2 AND status IN ('Validated', 'PaymentProcessing') AND updated_at <= " now " - $3");
 
 #[async_trait]
 impl Book for Adapters {
@@ -132,7 +139,8 @@ impl Book for Adapters {
         let step = match history::entry(change) {
             Entry::Step(step) => step,
             Entry::Attention(reason) => {
-                let query = sqlx::query(CALL_ATTENTION).bind(tenant.as_str()).bind(order.0).bind(reason);
+                let query = sqlx::query(CALL_ATTENTION).bind(self.now());
+                let query = query.bind(tenant.as_str()).bind(order.0).bind(reason);
                 return match query.execute(connection).await?.rows_affected() {
                     1 => Ok(()),
                     _ => Err(Failure::dead_letter(format!("there is no order {order}"))),
@@ -174,6 +182,13 @@ impl Book for Adapters {
             .bind(i64::from(limit));
         let stale: Vec<i64> = query.fetch_all(connection(tx).await?).await?;
         Ok(stale.into_iter().map(OrderId).collect())
+    }
+
+    async fn count_stale(&self, tx: &mut Tx, age: Duration) -> Result<u64> {
+        let tenant = tx.tenant();
+        let query = sqlx::query_scalar(COUNT_STALE).bind(self.now()).bind(tenant.as_str()).bind(wharf::micros(age));
+        let orders: i64 = query.fetch_one(connection(tx).await?).await?;
+        Ok(orders.try_into()?)
     }
 }
 

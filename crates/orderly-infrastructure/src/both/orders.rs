@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use orderly_contracts::{Currency, CustomerId, Money, OrderId, ProductId, Quantity, Tenant};
 use orderly_orders::{
-    OrderFilter, OrderStep, OrderView, Orders,
+    Attention, OrderFilter, OrderStep, OrderView, Orders,
     domain::{OrderLine, SoldLine},
 };
 use sqlx::FromRow;
@@ -14,7 +14,8 @@ use super::Adapters;
 /// What [`OrderView`] is made of.
 macro_rules! order_view {
     () => {
-        "id, customer_id, reference, status, cancel_reason, attention, total_minor, currency, created_at, updated_at, (
+        "id, customer_id, reference, status, cancel_reason, attention, attention_since, total_minor, currency, created_at,
+         updated_at, (
            SELECT '[' || string_agg('[' || line || ',' || product_id || ',' || quantity || ',' || unit_minor || ',' || (
                                       SELECT coalesce(sum(units), 0) FROM order_return_lines AS back
                                       WHERE back.tenant = orders.tenant AND back.order_id = orders.id
@@ -33,6 +34,7 @@ struct OrderRow {
     status: String,
     cancel_reason: Option<String>,
     attention: Option<String>,
+    attention_since: Option<i64>,
     total_minor: i64,
     currency: String,
     created_at: i64,
@@ -100,7 +102,9 @@ impl OrderRow {
             reference: self.reference,
             status: self.status.parse()?,
             cancel_reason: self.cancel_reason.map(|reason| reason.parse()).transpose()?,
-            attention: self.attention,
+            attention: self
+                .attention
+                .map(|reason| Attention { reason, since: self.attention_since.map(Timestamp::from_micros) }),
             total: Money::new(self.total_minor, currency),
             lines: lines.into_iter().map(line).collect(),
             created_at: Timestamp::from_micros(self.created_at),

@@ -1,11 +1,12 @@
 //! How all orders stand together.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use async_trait::async_trait;
 use orderly_contracts::{OrderId, Tenant};
-use orderly_orders::{Overview, Pace, Totals, domain::OrderStatus};
-use wharf::{Result, Timestamp};
+use orderly_orders::{Overview, Pace, Stall, Stalled, Totals, domain::OrderStatus};
+use sqlx::FromRow;
+use wharf::{Failure, Result, Timestamp};
 
 use super::Adapters;
 use crate::rows::rows;
@@ -43,6 +44,37 @@ SELECT reference, id FROM orders WHERE tenant = $1 AND reference IN (SELECT valu
 const EFFECTIVE_CANCELLATIONS: &str = "
 SELECT cancel_reference FROM orders
 WHERE tenant = $1 AND status = 'Cancelled' AND cancel_reason = 'customer' AND cancel_reference IS NOT NULL";
+
+#[derive(FromRow)]
+struct StalledRow {
+    tenant: String,
+    id: i64,
+    why: String,
+    since: i64,
+}
+
+/// Who needs attention says so in the words of the index `orders_for_attention`. What was given up about an order matters
+/// until its saga has ended. An order that still waits to be validated has no timer, and the sweep does not take it.
+const STALLED: &str = sql!("
+SELECT tenant, id, why, since FROM (
+    SELECT tenant, id, 'needs-attention' AS why, coalesce(attention_since, updated_at) AS since FROM orders WHERE attention IS NOT NULL
+    UNION ALL
+    SELECT orders.tenant, orders.id, 'given-up', given_up.since
+    FROM (
+        SELECT tenant, key, min(died_at) AS since FROM " dead_letters " WHERE key LIKE 'order:%' GROUP BY tenant, key
+    ) AS given_up
+    JOIN orders ON orders.tenant = given_up.tenant AND orders.id = CAST(substr(given_up.key, 7) AS BIGINT)
+    LEFT JOIN " sagas " AS saga
+        ON saga.tenant = given_up.tenant AND saga.saga = 'orders.fulfilment' AND saga.key = given_up.key
+    WHERE saga.finished_at IS NULL
+    UNION ALL
+    SELECT tenant, CAST(substr(key, 7) AS BIGINT), 'overdue', min(due_at) FROM " timers "
+    WHERE saga = 'orders.fulfilment' AND due_at < " now " - $3 GROUP BY tenant, key
+    UNION ALL
+    SELECT tenant, id, 'overdue', updated_at FROM orders
+    WHERE status IN ('Pending', 'Validated', 'PaymentProcessing') AND updated_at < " now " - $2
+) AS stalled
+ORDER BY since, tenant, id LIMIT $4");
 
 const ENDED_UNDER: &str = "
 SELECT reference, id, status FROM orders
@@ -114,6 +146,38 @@ impl Overview for Adapters {
 
     async fn returns(&self, tenant: &Tenant) -> Result<Vec<String>> {
         Ok(sqlx::query_scalar(RETURNS).bind(tenant.as_str()).fetch_all(&self.pool).await?)
+    }
+
+    async fn stalled(&self, patience: Duration, grace: Duration, limit: u32) -> Result<Vec<Stalled>> {
+        let rows = sqlx::query_as(STALLED)
+            .bind(self.now())
+            .bind(wharf::micros(patience))
+            .bind(wharf::micros(grace))
+            .bind(i64::from(limit));
+        let rows: Vec<StalledRow> = rows.fetch_all(&self.pool).await?;
+        let mut stalled: BTreeMap<(String, i64), Stalled> = BTreeMap::new();
+        for row in rows {
+            let found = row.read()?;
+            let known = stalled.entry((row.tenant, row.id)).or_insert_with(|| found.clone());
+            if found.why < known.why {
+                *known = found;
+            }
+        }
+        let mut stalled: Vec<_> = stalled.into_values().collect();
+        stalled.sort_by_key(|stalled| stalled.since);
+        Ok(stalled)
+    }
+}
+
+impl StalledRow {
+    fn read(&self) -> Result<Stalled> {
+        let why = Stall::ALL.into_iter().find(|why| why.as_str() == self.why);
+        Ok(Stalled {
+            tenant: Tenant::new(self.tenant.as_str()),
+            order: OrderId(self.id),
+            why: why.ok_or_else(|| Failure::retry(format!("`{}` is no reason to stall", self.why)))?,
+            since: Timestamp::from_micros(self.since),
+        })
     }
 }
 

@@ -29,6 +29,20 @@ macro_rules! sagas {
     };
 }
 
+/// Where wharf keeps their timers.
+macro_rules! timers {
+    () => {
+        "wharf.timers"
+    };
+}
+
+/// Where wharf keeps what was given up.
+macro_rules! dead_letters {
+    () => {
+        "wharf.dead_letters"
+    };
+}
+
 /// As [`locked`], for the stock in a join.
 macro_rules! stock_locked {
     () => {
@@ -124,5 +138,7 @@ const MIGRATIONS: Migrations = Migrations::of(
         ("identity", include_str!("../../migrations/postgres/0008_identity.sql")),
         ("orders under way", include_str!("../../migrations/postgres/0009_orders_under_way.sql")),
         ("returns", include_str!("../../migrations/postgres/0010_returns.sql")),
+        ("order saga", include_str!("../../migrations/postgres/0011_order_saga.sql")),
+        ("attention", include_str!("../../migrations/postgres/0012_attention.sql")),
     ],
 );

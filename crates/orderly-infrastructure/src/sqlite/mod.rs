@@ -28,6 +28,20 @@ macro_rules! sagas {
     };
 }
 
+/// Where wharf keeps their timers.
+macro_rules! timers {
+    () => {
+        "wharf_timers"
+    };
+}
+
+/// Where wharf keeps what was given up.
+macro_rules! dead_letters {
+    () => {
+        "wharf_dead_letters"
+    };
+}
+
 /// As [`locked`], for the stock in a join.
 macro_rules! stock_locked {
     () => {
@@ -115,5 +129,7 @@ const MIGRATIONS: Migrations = Migrations::of(
         ("identity", include_str!("../../migrations/sqlite/0007_identity.sql")),
         ("orders under way", include_str!("../../migrations/sqlite/0008_orders_under_way.sql")),
         ("returns", include_str!("../../migrations/sqlite/0009_returns.sql")),
+        ("order saga", include_str!("../../migrations/sqlite/0010_order_saga.sql")),
+        ("attention", include_str!("../../migrations/sqlite/0011_attention.sql")),
     ],
 );

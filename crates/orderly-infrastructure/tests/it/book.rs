@@ -7,7 +7,7 @@ use orderly_contracts::{
     CaptureId, Currency, CustomerId, Money, OrderId, ProductId, Quantity, TrackingNumber, orders::Line,
 };
 use orderly_orders::{
-    OrderChange, StoredOrder,
+    Attention, OrderChange, StoredOrder,
     domain::{CancelReason, Draft, DraftLine, NewOrder, OrderLimits, OrderStatus, Pricing, check_history},
 };
 use wharf::Verdict;
@@ -222,7 +222,13 @@ pub(crate) async fn a_halted_order_says_so_until_it_goes_on_and_does_not_move(st
     let reason = "the payment cannot be given back".to_owned();
     apply(stage, id, &OrderChange::Halted { reason: reason.clone() }).await;
     let halted = stage.ports.orders.order(&tenant(), id).await.unwrap().unwrap();
-    assert_eq!(halted, orderly_orders::OrderView { attention: Some(reason), ..before.clone() });
+    let attention = |reason| Some(Attention { reason, since: Some(stage.now()) });
+    assert_eq!(halted, orderly_orders::OrderView { attention: attention(reason), ..before.clone() });
+    let since = stage.now();
+    stage.wind(Duration::from_secs(3600)).await;
+    apply(stage, id, &OrderChange::Halted { reason: "something else".to_owned() }).await;
+    let halted = stage.ports.orders.order(&tenant(), id).await.unwrap().unwrap().attention.unwrap();
+    assert_eq!((halted.reason.as_str(), halted.since), ("something else", Some(since)), "it has waited all the same");
     apply(stage, id, &OrderChange::GoesOn).await;
     assert_eq!(stage.ports.orders.order(&tenant(), id).await.unwrap(), Some(before));
 

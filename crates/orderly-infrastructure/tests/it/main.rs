@@ -8,15 +8,21 @@ mod catalog;
 mod connecting;
 mod hot_products;
 mod ledger;
+mod log;
+mod logging;
 mod notifications;
+mod order_saga;
 mod orders;
+mod outage;
 mod overview;
 mod pipeline;
+mod reconciliation;
 mod returns;
 mod shipments;
 mod simulators;
 mod stage;
 mod stockroom;
+mod sweeps;
 mod tenants;
 mod users;
 mod warehouse;
@@ -52,6 +58,25 @@ on_every_engine! {
         o33_a_refused_parcel_cancels_the_order_and_gives_everything_back,
         o34_a_silent_carrier_is_asked_for_a_quarter_of_an_hour_and_the_parcel_called_back,
         o35_a_paid_order_is_cancelled_as_long_as_no_carrier_has_it,
+    }
+    sweeps {
+        o39_a_sweep_expires_no_more_than_its_batch_and_raises_an_alarm,
+        o12_an_order_whose_message_was_given_up_is_listed_as_stalled,
+        orders_that_do_not_get_on_are_listed_with_their_reason,
+    }
+    order_saga {
+        the_view_shows_where_each_order_stands,
+    }
+    logging {
+        the_log_tells_of_creation_status_payment_and_shipping,
+        the_log_tells_of_declined_payments_shortages_and_time_outs,
+    }
+    outage {
+        o29_an_hour_without_the_provider_costs_no_attempts_and_then_payments_go_on,
+        a_stockroom_that_fails_is_left_in_peace_and_nothing_is_given_up,
+    }
+    reconciliation {
+        the_task_tells_each_difference_once,
     }
     returns {
         what_comes_back_lies_on_the_shelf_or_is_written_off_and_is_paid_back,

@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use orderly_catalog::{NewProduct, domain::Sku};
 use orderly_contracts::{CaptureId, Currency, CustomerId, Money, OrderId, ProductId};
 use orderly_infrastructure::{Settings, Simulators, audit::audit, simulators};
+use orderly_inventory::Stockroom;
 use orderly_orders::{
     OrderView, PlaceOrder, cancel_order,
     domain::{CancelReason, Draft, DraftLine, OrderStatus},
@@ -26,7 +27,7 @@ use crate::stage::Stage;
 pub(crate) const MINUTE: Duration = Duration::from_secs(60);
 
 /// Every module on the stage's database, in a harness.
-async fn open(stage: &Stage) -> (Harness, orderly_orders::Ports, ProductId) {
+pub(crate) async fn open(stage: &Stage) -> (Harness, orderly_orders::Ports, ProductId) {
     open_with(stage, stage.settings.simulators.clone()).await
 }
 
@@ -43,18 +44,29 @@ pub(crate) async fn open_between(
     gateway: Arc<dyn PaymentGateway>,
     carrier: Arc<dyn Carrier>,
 ) -> (Harness, orderly_orders::Ports, ProductId) {
+    open_over(stage, orderly_orders::Settings::default(), stage.ports.stockroom.clone(), gateway, carrier).await
+}
+
+/// The same over any stockroom, with other settings for orders.
+pub(crate) async fn open_over(
+    stage: &Stage,
+    settings: orderly_orders::Settings,
+    stockroom: Arc<dyn Stockroom>,
+    gateway: Arc<dyn PaymentGateway>,
+    carrier: Arc<dyn Carrier>,
+) -> (Harness, orderly_orders::Ports, ProductId) {
     let ports = stage.ports.clone();
     let orders = orderly_orders::Ports {
         book: ports.book.clone(),
         returns: ports.returns.clone(),
         catalog: ports.catalog.clone(),
-        settings: orderly_orders::Settings::default(),
+        settings,
     };
     let worker = ports
         .worker()
         .module(orderly_orders::module(orders.clone()))
         .module(orderly_inventory::module(orderly_inventory::Ports {
-            stockroom: ports.stockroom.clone(),
+            stockroom,
             warehouse: ports.warehouse.clone(),
             settings: orderly_inventory::Settings::default(),
         }))
@@ -87,7 +99,7 @@ pub(crate) async fn place(app: &Harness, ports: &orderly_orders::Ports, product:
     placed.order.placed.order_id
 }
 
-async fn status(stage: &Stage, order: OrderId) -> OrderStatus {
+pub(crate) async fn status(stage: &Stage, order: OrderId) -> OrderStatus {
     stage.ports.orders.order(&Tenant::default(), order).await.unwrap().unwrap().status
 }
 
@@ -279,7 +291,7 @@ pub(crate) async fn o31_a_refund_that_takes_hours_is_an_alarm_until_it_is_done(s
     assert_eq!(view(stage, order).await.attention, None);
     app.wind(2 * 60 * MINUTE).await;
     let waiting = view(stage, order).await;
-    assert_eq!(waiting.attention.as_deref(), Some("the payment cannot be given back"));
+    assert_eq!(waiting.attention.unwrap().reason, "the payment cannot be given back");
     assert_eq!(waiting.cancel_reason, Some(CancelReason::ShippingFailed));
     let report = audit(&stage.settings).await.unwrap();
     assert!(report.holds(), "{report}");

@@ -123,6 +123,30 @@ impl Stage {
         }
     }
 
+    /// Writes past the adapters, as only a mistake does.
+    pub(crate) async fn write(&self, sql: impl sqlx::SqlSafeStr + Send) {
+        match &self.settings.database {
+            Database::Sqlite { path } => {
+                let mut file = SqliteConnectOptions::new().filename(path).connect().await.unwrap();
+                sqlx::raw_sql(sql).execute(&mut file).await.unwrap();
+                file.close().await.unwrap();
+            }
+            Database::Postgres { .. } => match &self.database {
+                Side::Server(server) => drop(sqlx::raw_sql(sql).execute(server.pool()).await.unwrap()),
+                Side::File(_) => unreachable!("a server is no file"),
+            },
+        }
+    }
+
+    /// The same in wharf's tables; `{timers}` is where timers are.
+    pub(crate) async fn write_to_wharf(&self, sql: &str) {
+        let prefix = match &self.settings.database {
+            Database::Sqlite { .. } => "wharf_",
+            Database::Postgres { .. } => "wharf.",
+        };
+        self.write(AssertSqlSafe(sql.replace("{timers}", &format!("{prefix}timers")))).await;
+    }
+
     /// Does to the migration table what a newer version of the program would.
     pub(crate) async fn come_from_the_future(&self) {
         match &self.settings.database {

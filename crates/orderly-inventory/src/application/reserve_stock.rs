@@ -36,6 +36,9 @@ pub(super) async fn reserve_stock(
         Err(short) => {
             // The saga gives the order up on this answer: asked again, with more on the shelves, nothing may be held.
             ports.stockroom.leave_tombstone(&mut tx, order).await?;
+            let products =
+                short.as_slice().iter().map(|short| short.product.to_string()).collect::<Vec<_>>().join(", ");
+            tracing::warn!(%order, products, "stock is short");
             bus.publish(InventoryReservationFailed { order, shortages: told(&short) });
         }
     }

@@ -6,9 +6,6 @@ use wharf::{Bus, Key, Kind, Message, Msg, Result, State, Tx};
 
 use super::Ports;
 
-/// What one sweep expires at most; the next sweep takes the rest.
-const BATCH_MAX_ORDERS: u32 = 1_000;
-
 /// Look for stale orders.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ExpireStaleOrders {}
@@ -22,16 +19,23 @@ impl Message for ExpireStaleOrders {
     }
 }
 
-/// Tells the saga of each stale order. Telling it twice does no harm: it only acts on an order that still waits.
+/// Tells the saga of each stale order, of so many at most: when a clock has jumped, or much stood still, they are not all
+/// given up at once, and somebody hears of it first. The next sweep takes the rest. Telling the saga twice does no harm: it
+/// only acts on an order that still waits.
 pub(super) async fn expire_stale_orders(
     Msg(ExpireStaleOrders {}): Msg<ExpireStaleOrders>,
     State(ports): State<Ports>,
     mut tx: Tx,
     bus: Bus,
 ) -> Result {
-    let stale = ports.book.stale(&mut tx, ports.settings.stale_after, BATCH_MAX_ORDERS).await?;
-    if stale.len() == BATCH_MAX_ORDERS as usize {
-        tracing::warn!(orders = stale.len(), "more orders are stale than one sweep expires; has the clock jumped?");
+    let (age, batch_max) = (ports.settings.stale_after, ports.settings.expiry_batch_max_orders);
+    let stale = ports.book.stale(&mut tx, age, batch_max).await?;
+    if stale.len() == batch_max as usize {
+        let all = ports.book.count_stale(&mut tx, age).await?;
+        if all > u64::from(batch_max) {
+            let (expired, left) = (stale.len(), all - u64::from(batch_max));
+            tracing::error!(expired, left, "more orders are stale than one sweep expires; has the clock jumped?");
+        }
     }
     for order_id in stale {
         bus.publish(OrderTimeoutEvent { order_id });

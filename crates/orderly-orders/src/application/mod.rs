@@ -13,9 +13,9 @@ mod validate_order;
 pub use cancel_order::{CancelError, CancelOutcome, cancel_order};
 pub use expire_stale_orders::ExpireStaleOrders;
 pub use fulfilment::{Deadlines, Ending, Event, Fulfilment, OrderChange, State, Timer, Undoing};
-pub use overview::{Overview, Pace, Totals};
+pub use overview::{Overview, Pace, Stall, Stalled, Totals};
 pub use place_order::{PlaceOrder, Placed, PlacementError, place_order};
-pub use ports::{Book, OrderFilter, OrderStep, OrderView, Orders, Ports, Returns, Settings, StoredOrder};
+pub use ports::{Attention, Book, OrderFilter, OrderStep, OrderView, Orders, Ports, Returns, Settings, StoredOrder};
 pub use return_items::{ReturnError, ReturnItems, Returned, StoredReturn, return_items};
 
 use std::time::Duration;

@@ -32,6 +32,47 @@ pub trait Overview: Send + Sync {
 
     /// The callers' references of all returns.
     async fn returns(&self, tenant: &Tenant) -> Result<Vec<String>>;
+
+    /// Orders that do not get on, of every tenant, those first that have stood longest; at most `limit`. One before payment
+    /// is overdue after `patience` without an update, and so is one whose timer should have fired `grace` ago.
+    async fn stalled(&self, patience: Duration, grace: Duration, limit: u32) -> Result<Vec<Stalled>>;
+}
+
+/// An order that does not get on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stalled {
+    /// Whose it is.
+    pub tenant: Tenant,
+    /// Which.
+    pub order: OrderId,
+    /// Why.
+    pub why: Stall,
+    /// Since when.
+    pub since: Timestamp,
+}
+
+/// Why an order does not get on; of several reasons the first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Stall {
+    /// A person has to see to it, and was called.
+    NeedsAttention,
+    /// A message about it was given up.
+    GivenUp,
+    /// What should have happened to it has not, and nobody was called.
+    Overdue,
+}
+
+impl Stall {
+    pub const ALL: [Self; 3] = [Self::NeedsAttention, Self::GivenUp, Self::Overdue];
+
+    /// As it is told.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::NeedsAttention => "needs-attention",
+            Self::GivenUp => "given-up",
+            Self::Overdue => "overdue",
+        }
+    }
 }
 
 /// All orders of a tenant, each in one place: `orders = under_way + delivered + cancelled + expired + needs_attention`.

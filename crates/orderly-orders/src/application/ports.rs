@@ -35,6 +35,8 @@ pub struct Settings {
     pub stale_after: Duration,
     /// How often stale orders are looked for.
     pub expiry_sweep_period: Duration,
+    /// What one sweep expires at most.
+    pub expiry_batch_max_orders: u32,
     /// After its start a worker leaves that alone for so long.
     pub expiry_start_delay: Duration,
 }
@@ -47,6 +49,7 @@ impl Default for Settings {
             deadlines: Deadlines::default(),
             stale_after: Duration::from_secs(600),
             expiry_sweep_period: Duration::from_secs(60),
+            expiry_batch_max_orders: 1_000,
             expiry_start_delay: Duration::from_secs(5),
         }
     }
@@ -74,6 +77,9 @@ pub trait Book: Send + Sync {
     /// Up to `limit` orders that were validated and not yet paid and have not been updated for `age`, longest first. One
     /// that still waits to be validated has no saga that could expire it.
     async fn stale(&self, tx: &mut Tx, age: Duration, limit: u32) -> Result<Vec<OrderId>>;
+
+    /// How many such orders there are.
+    async fn count_stale(&self, tx: &mut Tx, age: Duration) -> Result<u64>;
 }
 
 /// Where returns are written. Whoever writes one has taken its order with [`Book::find`] before, in this transaction.
@@ -138,7 +144,7 @@ pub struct OrderView {
     /// Why it was cancelled.
     pub cancel_reason: Option<CancelReason>,
     /// Why a person has to see to it, while one has to.
-    pub attention: Option<String>,
+    pub attention: Option<Attention>,
     /// What it costs.
     pub total: Money,
     /// What was bought, and what of it came back.
@@ -147,6 +153,15 @@ pub struct OrderView {
     pub created_at: Timestamp,
     /// When it last moved.
     pub updated_at: Timestamp,
+}
+
+/// What a person has to see to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attention {
+    /// Why, in one sentence.
+    pub reason: String,
+    /// Since when; unknown of what was called before that was noted.
+    pub since: Option<Timestamp>,
 }
 
 /// One step of an order's history.

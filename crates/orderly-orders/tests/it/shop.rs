@@ -92,6 +92,10 @@ impl Book for FakeBook {
     async fn stale(&self, _: &mut Tx, _: Duration, _: u32) -> Result<Vec<OrderId>> {
         Ok(std::mem::take(&mut *self.stale.lock().unwrap()))
     }
+
+    async fn count_stale(&self, _: &mut Tx, _: Duration) -> Result<u64> {
+        Ok(self.stale.lock().unwrap().len() as u64)
+    }
 }
 
 /// Every line costs 129.99 USD a unit.

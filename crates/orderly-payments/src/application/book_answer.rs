@@ -29,6 +29,7 @@ async fn book_capture(ports: &Ports, tx: &mut Tx, bus: &Bus, intent: &mut Intent
     let order = intent.key().order;
     match intent.capture(capture.id.clone(), capture.amount) {
         Ok(Change::Moved) => {
+            tracing::info!(%order, capture = %capture.id, amount = %capture.amount, "payment approved");
             bus.publish(PaymentApproved { order, capture: capture.id, amount: capture.amount });
             Ok(Change::Moved)
         }
@@ -50,6 +51,7 @@ async fn book_decline(ports: &Ports, tx: &mut Tx, bus: &Bus, intent: &mut Intent
     let order = intent.key().order;
     match intent.decline(reason.as_str()) {
         Ok(Change::Moved) => {
+            tracing::warn!(%order, reason, "payment declined");
             bus.publish(PaymentDeclined { order, reason });
             Ok(Change::Moved)
         }

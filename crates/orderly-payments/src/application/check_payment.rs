@@ -13,7 +13,7 @@ pub(super) async fn check_payment(
     bus: Bus,
 ) -> Result {
     let Some(intent) = ports.ledger.look_up(&envelope.tenant, order).await? else { return Ok(()) };
-    if !intent.is_open() {
+    if !intent.is_open() || ports.gateway.rests_for().is_some() {
         return Ok(());
     }
     match outside(ports.gateway.inquire(intent.key())).await? {

@@ -4,12 +4,19 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use orderly_contracts::{CaptureId, Money};
+use wharf::{Result as Handled, snooze};
 
 use crate::domain::{PaymentKey, RefundKey};
 
 /// A payment provider. Every call names the payment's key; a repeated key repeats its answer and takes nothing twice.
 #[async_trait]
 pub trait PaymentGateway: Send + Sync {
+    /// For how long nobody should call, since it does not answer. Who is told `None` calls at once: after a rest only one
+    /// caller is told so, who finds out for all.
+    fn rests_for(&self) -> Option<Duration> {
+        None
+    }
+
     /// Takes the money.
     async fn submit(&self, key: PaymentKey, amount: Money) -> Result<Answer, GatewayError>;
 
@@ -31,6 +38,14 @@ pub trait PaymentGateway: Send + Sync {
 
     /// Says what was given back under the key of a refund, if anything was.
     async fn inquire_refund(&self, refund: RefundKey) -> Result<Option<Money>, GatewayError>;
+}
+
+/// Puts a delivery that needs the provider off while it rests, which costs no attempt.
+pub(super) fn come_when_it_answers(gateway: &dyn PaymentGateway) -> Handled {
+    match gateway.rests_for() {
+        Some(wait) => Err(snooze(wait)),
+        None => Ok(()),
+    }
 }
 
 /// What the provider says to a payment.

@@ -4,7 +4,7 @@ use orderly_contracts::OrderId;
 use serde::{Deserialize, Serialize};
 use wharf::{Bus, Envelope, Key, Kind, Message, Msg, Result, State, Tx, outside};
 
-use super::{Answer, Inquiry, Ports, book_answer::book_answer};
+use super::{Answer, Inquiry, Ports, book_answer::book_answer, gateway::come_when_it_answers};
 use crate::domain::{AttemptState, IntentState};
 
 /// Ask what became of an order's payment.
@@ -36,6 +36,7 @@ pub(super) async fn inquire_payment(
     if *intent.state() != IntentState::Accepted {
         return Ok(());
     }
+    come_when_it_answers(&*ports.gateway)?;
     match outside(ports.gateway.inquire(intent.key())).await? {
         Ok(Inquiry::Known(answer)) => book_and_ask_again(&ports, &mut tx, &bus, inquiry, answer).await,
         Ok(Inquiry::Unknown) => {

@@ -4,7 +4,7 @@ use orderly_contracts::{CaptureId, OrderId};
 use serde::{Deserialize, Serialize};
 use wharf::{Bus, Key, Kind, Message, Msg, Result, State, Tx, outside};
 
-use super::Ports;
+use super::{Ports, gateway::come_when_it_answers};
 use crate::domain::{IntentNumber, PaymentKey};
 
 /// Give back one capture of an order, and no other.
@@ -33,6 +33,7 @@ pub(super) async fn refund_capture(
 ) -> Result {
     let RefundCapture { order, capture } = &refund;
     let key = PaymentKey { order: *order, intent: IntentNumber::FIRST };
+    come_when_it_answers(&*ports.gateway)?;
     match outside(ports.gateway.refund_capture(key, capture)).await? {
         Ok(()) => ports.ledger.stray_is_refunded(&mut tx, *order, capture).await,
         Err(error) => {

@@ -21,6 +21,6 @@ pub(super) async fn start_payment(
     ports.ledger.save(&mut tx, &intent).await?;
     ports.ledger.note_attempt(&mut tx, order, 1, AttemptState::Submitted).await?;
     bus.publish(PaymentStarted { order });
-    bus.send(SubmitPayment { order, attempt: 1 });
+    bus.send(SubmitPayment::new(order, 1));
     Ok(())
 }

@@ -5,7 +5,7 @@ use orderly_contracts::{OrderId, ReturnNumber};
 use serde::{Deserialize, Serialize};
 use wharf::{Attempt, Bus, Envelope, Key, Kind, Message, Msg, Result, State, Tx, outside};
 
-use super::{GatewayError, Ports};
+use super::{GatewayError, Ports, gateway::come_when_it_answers};
 use crate::domain::{AttemptState, IntentNumber, PaymentKey, Refund, RefundKey};
 
 /// Ask the provider for the refund of a return.
@@ -49,6 +49,7 @@ pub(super) async fn submit_refund(
     if refund.is_made() {
         return Ok(());
     }
+    come_when_it_answers(&*ports.gateway)?;
     let is_repeat = attempt > 1 || delivery.is_repeat();
     match outside(ask(&ports, &refund, is_repeat)).await? {
         Ok(before) => {

@@ -7,7 +7,7 @@ use orderly_contracts::{
 };
 use wharf::{Attempt, Bus, Msg, Permanent, Result, State, Tx, outside};
 
-use super::{GatewayError, Ports, Voided, book_answer::dispute};
+use super::{GatewayError, Ports, Voided, book_answer::dispute, gateway::come_when_it_answers};
 use crate::domain::{Intent, IntentNumber, IntentState, PaymentKey};
 
 pub(super) async fn void_payment(
@@ -19,14 +19,19 @@ pub(super) async fn void_payment(
 ) -> Result<Option<PaymentVoided>> {
     let order = request.order;
     let key = PaymentKey { order, intent: IntentNumber::FIRST };
+    come_when_it_answers(&*ports.gateway)?;
     let taken_back = match outside(take_back(&ports, key)).await? {
         Ok(taken_back) => taken_back,
-        // The saga raises the alarm, and asks again.
-        Err(error) if attempt.number as usize > ports.settings.retry_delays.len() => {
+        Err(error) => {
+            // In an outage it is not this payment's turn to be given up.
+            come_when_it_answers(&*ports.gateway)?;
+            if attempt.number as usize <= ports.settings.retry_delays.len() {
+                return Err(error.into());
+            }
+            // The saga raises the alarm, and asks again.
             tracing::warn!(%order, %error, "the payment is not given back yet");
             return Ok(None);
         }
-        Err(error) => return Err(error.into()),
     };
 
     let found = ports.ledger.find(&mut tx, order).await?;

@@ -13,7 +13,7 @@ pub(super) async fn cancel_shipment(
     mut tx: Tx,
     bus: Bus,
 ) -> Result {
-    let order = request.order;
+    let ShipmentCancelRequested { order, has_left } = request;
     let answer = outside(call_back(&ports, ShipmentKey { order }, attempt)).await??;
 
     let found = ports.shipments.find(&mut tx, order).await?;
@@ -22,7 +22,7 @@ pub(super) async fn cancel_shipment(
     let change = match answer {
         Recall::Stopped => {
             let change = shipment.cancel().permanent()?;
-            bus.publish(ShipmentCancelled { order });
+            bus.publish(ShipmentCancelled { order, has_left });
             change
         }
         Recall::TooLate { tracking, ask_again_after } => {

@@ -29,6 +29,7 @@ pub(super) async fn ship_order(
         Consignment::Refused { reason } => {
             let change = shipment.refuse(reason.as_str()).permanent()?;
             if change == Change::Moved {
+                tracing::warn!(%order, reason, "parcel refused");
                 bus.publish(ShippingFailed { order, reason });
             }
             change

@@ -22,6 +22,7 @@ pub(super) fn taken(
         tracing::error!(%order, %tracking, "the carrier took a parcel after it had said that it would not");
     }
     if change == Change::Moved {
+        tracing::info!(%order, %tracking, "parcel handed over");
         bus.publish(OrderShipped { order, tracking });
         bus.send_after(ask_again_after, TrackShipment { order });
     }

@@ -37,6 +37,7 @@ pub(super) async fn track_shipment(
             let Some(mut shipment) = ports.shipments.find(&mut tx, order).await? else { return Ok(()) };
             if shipment.deliver(tracking.clone()).permanent()? == Change::Moved {
                 ports.shipments.save(&mut tx, &shipment).await?;
+                tracing::info!(%order, %tracking, "parcel delivered");
                 bus.publish(OrderDelivered { order, tracking });
             }
         }

@@ -180,7 +180,7 @@ async fn o32_asked_again_by_the_saga_the_carrier_is_first_asked_what_it_has() {
 }
 
 fn call_back() -> ShipmentCancelRequested {
-    ShipmentCancelRequested { order: ORDER }
+    ShipmentCancelRequested { order: ORDER, has_left: false }
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use super::{
     Config,
     reader::Reader,
     setting::Setting,
-    values::{positive, retries, seconds, some_seconds, three},
+    values::{batch, positive, retries, seconds, some_seconds, three},
 };
 
 const ALLOWED: &str = "a duration from 1ms to 8760h, such as 300ms, 5m or 2h";
@@ -32,6 +32,7 @@ pub(crate) struct Expiry {
     pub(crate) interval: Duration,
     pub(crate) start_delay: Duration,
     pub(crate) stale_after: Duration,
+    pub(crate) batch_max: u32,
 }
 
 /// When the payment provider is turned to again, and when the simulated one wants to be.
@@ -111,6 +112,11 @@ impl Expiry {
                 Setting::new("expiry.stale_after_seconds", "1 to 86400", seconds)
                     .meaning("How long an unpaid order may go without an update."),
                 "600",
+            ),
+            batch_max: read.or(
+                Setting::new("expiry.batch_max", "1 to 10000", batch)
+                    .meaning("How many orders expire at once at most; more raise an alarm, and expire next time."),
+                "1000",
             ),
         }
     }
@@ -217,7 +223,7 @@ impl Config {
     pub(crate) fn hasten(&mut self, times: f64) {
         let Fulfilment { overall, payment_inquiry, shipping_inquiry, delivery, undoing, attention_period, .. } =
             &mut self.fulfilment;
-        let Expiry { interval, start_delay, stale_after } = &mut self.expiry;
+        let Expiry { interval, start_delay, stale_after, batch_max: _ } = &mut self.expiry;
         let PaymentWaits { retry_delays, inquiry_period, refund_period, ask_again_min, ask_again_max } =
             &mut self.payments.waits;
         let [first, second, third] = retry_delays;

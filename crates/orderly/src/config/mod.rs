@@ -52,6 +52,7 @@ pub(crate) struct Config {
     pub(crate) fulfilment: Fulfilment,
     pub(crate) expiry: Expiry,
     pub(crate) inventory: Inventory,
+    pub(crate) reconciliation: Reconciliation,
     pub(crate) payments: Payments,
     pub(crate) shipping: Shipping,
     pub(crate) carrier: Carrier,
@@ -102,6 +103,11 @@ pub(crate) struct Orders {
 #[derive(Debug)]
 pub(crate) struct Inventory {
     pub(crate) monitoring_period: Duration,
+}
+
+#[derive(Debug)]
+pub(crate) struct Reconciliation {
+    pub(crate) period: Duration,
 }
 
 #[derive(Debug)]
@@ -233,6 +239,14 @@ impl Config {
                     Setting::new("inventory.monitoring_interval_seconds", "1 to 86400", seconds)
                         .meaning("How often products at or below their reorder level are told of in the log."),
                     "300",
+                ),
+            },
+            reconciliation: Reconciliation {
+                period: read.or(
+                    Setting::new("reconciliation.interval_seconds", "1 to 86400", seconds).meaning(
+                        "How often providers, ledger, stock, orders and sagas are compared; see `orderly reconcile`.",
+                    ),
+                    "3600",
                 ),
             },
             payments: read_payments(read),

@@ -79,6 +79,10 @@ pub(super) fn count(text: &str) -> Option<usize> {
     text.parse().ok().filter(|lines| (1..=LINES_MAX).contains(lines))
 }
 
+pub(super) fn batch(text: &str) -> Option<u32> {
+    text.parse().ok().filter(|orders| (1..=10_000).contains(orders))
+}
+
 pub(super) fn quantity(text: &str) -> Option<i64> {
     text.parse().ok().filter(|units| (1..=i64::from(u32::MAX)).contains(units))
 }

@@ -28,7 +28,7 @@ use axum::{
     routing::{get, post},
 };
 use orderly_contracts::Currency;
-use orderly_infrastructure::Infrastructure;
+use orderly_infrastructure::{Infrastructure, reconciliation::Reconciler};
 use orderly_security::Tokens;
 use tokio::sync::Semaphore;
 use wharf::Client;
@@ -44,6 +44,7 @@ struct Shop {
     infrastructure: Infrastructure,
     orders: orderly_orders::Ports,
     inventory: orderly_inventory::Ports,
+    reconciler: Reconciler,
     tokens: Arc<Tokens>,
     /// One permit for each log-in that may be hashing.
     log_ins: Arc<Semaphore>,
@@ -62,6 +63,7 @@ pub(crate) fn router(app: &App, tokens: Tokens, currency: Currency, stop: Stop) 
         infrastructure: app.infrastructure.clone(),
         orders: app.order_ports.clone(),
         inventory: app.inventory_ports.clone(),
+        reconciler: app.reconciler.clone(),
         tokens: Arc::new(tokens),
         log_ins: Arc::new(Semaphore::new(limits::LOG_INS_AT_ONCE_MAX)),
         waits: Arc::new(Semaphore::new(limits::WAITS_AT_ONCE_MAX)),

@@ -48,3 +48,17 @@ impl Books {
         })
     }
 }
+
+/// Writes into the books what the shop never asked for.
+pub(crate) fn write(data: &Path, sql: &'static str) {
+    write_into(&data.join("providers.db"), sql);
+}
+
+/// The same in any file of SQLite's.
+pub(crate) fn write_into(file: &Path, sql: &'static str) {
+    block_on(async {
+        let mut file = SqliteConnectOptions::new().filename(file).connect().await.unwrap();
+        sqlx::raw_sql(sql).execute(&mut file).await.unwrap();
+        file.close().await.unwrap();
+    });
+}

@@ -53,6 +53,47 @@ fn check(orderly: &Orderly) {
     assert_nothing_doubled(orderly, &report);
 }
 
+#[test]
+fn o38_a_sweep_that_is_killed_mid_batch_expires_each_order_once_on_sqlite() {
+    expire_under_kills(&Orderly::on_sqlite());
+}
+
+#[test]
+fn o38_a_sweep_that_is_killed_mid_batch_expires_each_order_once_on_postgresql() {
+    expire_under_kills(&Orderly::on_postgres());
+}
+
+/// Nothing is ever decided about a payment, so every order expires, ten in a batch.
+fn expire_under_kills(orderly: &Orderly) {
+    const SWEEPS: [&str; 10] = [
+        "--set",
+        "expiry.interval_seconds=1",
+        "--set",
+        "expiry.stale_after_seconds=1",
+        "--set",
+        "expiry.batch_max=10",
+        "--set",
+        "worker.lease=2s",
+        "--set",
+        "log=error",
+    ];
+    const UNDECIDED: [&str; 4] = ["--approval-rate", "0", "--pending-rate", "1"];
+
+    let mut random = SplitMix(seed());
+    let file = OrderFile::generate(random.next(), 60);
+    let path = orderly.store_orders(&file);
+    let orders = file.orders.len() as u64;
+    let args = [&SWEEPS[..], &UNDECIDED].concat();
+    kill_and_restart(orderly, &path, &args, orders, 4, &mut random);
+
+    let report = orderly.replay(&path, &args).expect_code(0).json();
+    assert_adds_up(&report, &file);
+    assert_eq!((&report["orders"], &report["delivered"]), (&orders.into(), &0.into()), "{report}");
+    assert!(report["expired"].as_u64().is_some_and(|expired| expired > orders / 2), "{report}");
+    // Among what it proves: each was told once, has one step for each change, and holds and keeps nothing.
+    assert_nothing_doubled(orderly, &report);
+}
+
 /// Run with `ORDERLY_ORDER_FILE=… cargo xtask test` or
 /// `ORDERLY_ORDER_FILE=… cargo test --release -p orderly --test it real_file -- --ignored --nocapture`.
 #[test]

@@ -9,6 +9,7 @@ mod mistakes;
 mod order_file;
 mod ordering;
 mod program;
+mod reconcile;
 mod replay;
 mod returning;
 mod running;

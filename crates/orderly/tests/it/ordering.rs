@@ -4,6 +4,7 @@ use insta::assert_snapshot;
 use serde_json::json;
 
 use crate::{
+    books,
     program::Orderly,
     shop::{Shop, User},
 };
@@ -192,7 +193,26 @@ fn health_tells_what_lives_and_every_answer_carries_a_correlation_id() {
     shop.story(&customer, order);
     assert_eq!(shop.get("", "/health/ready").expect(200).json(), json!({"status": "healthy", "reasons": []}));
     let health = shop.get("", "/health").expect(200).json();
-    for check in ["database", "order-saga", "payment", "shipping", "wharf.timers"] {
+    for check in ["database", "order-saga", "payment", "shipping", "wharf.timers", "orders", "payment-provider"] {
         assert_eq!(health["checks"][check]["status"], "healthy", "{health:#}");
     }
+}
+
+#[test]
+fn an_order_that_a_person_has_to_see_to_says_why_and_since_when_and_health_counts_it() {
+    let orderly = Orderly::on_sqlite();
+    let shop = Shop::open(&orderly);
+    let customer = shop.token(User::Customer);
+    let order = shop.order(&customer, &json!({"productId": 3, "unitPrice": 9.99}));
+    shop.story(&customer, order);
+    let path = format!("/api/orders/{order}");
+    assert_eq!(shop.get(&customer, &path).expect(200).json()["attention"], json!(null));
+    books::write_into(
+        &orderly.data().join("orderly.db"),
+        "UPDATE orders SET attention = 'the parcel is lost', attention_since = 1790000000000000",
+    );
+    let attention = json!({"reason": "the parcel is lost", "since": "2026-09-21T14:13:20Z"});
+    assert_eq!(shop.get(&customer, &path).expect(200).json()["attention"], attention);
+    let ready = shop.get("", "/health/ready").expect(200).json();
+    assert_eq!(ready, json!({"status": "degraded", "reasons": ["orders: stalled are 1 needs-attention"]}));
 }

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use orderly_catalog::{NewProduct, domain::Sku};
 use orderly_contracts::{Currency, CustomerId, Money, OrderId, ProductId, ReturnFate};
-use orderly_infrastructure::{Infrastructure, Simulators, audit::audit};
+use orderly_infrastructure::{Infrastructure, Simulators, audit::audit, reconciliation::reconcile};
 use orderly_orders::{
     OrderFilter, OrderView, PlaceOrder, ReturnItems, cancel_order,
     domain::{Draft, DraftLine, OrderStatus, ReturnDraft, ReturnDraftLine, SoldLine},
@@ -72,6 +72,8 @@ async fn a_shop_at_work_raises_no_false_alarm(engine: Engine) {
         loop {
             let report = audit(shop.settings()).await.unwrap();
             assert!(report.holds(), "audit {audits} on {engine:?}\n{report}");
+            let report = reconcile(shop.settings()).await.unwrap();
+            assert!(report.agrees(), "reconciliation {audits} on {engine:?}\n{report}");
             audits += 1;
             let statuses = statuses(&ports).await;
             let over: usize = statuses.iter().filter(|(status, _)| is_final(status)).map(|(_, orders)| orders).sum();

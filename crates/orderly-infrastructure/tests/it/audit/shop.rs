@@ -81,8 +81,13 @@ impl Shop {
 
     /// Takes a table's constraints and triggers away, as a migration may that went wrong.
     pub(crate) async fn unguard(&self, table: &str) {
+        // On PostgreSQL a table that a view shows is dropped with the view only.
+        let with_views = match self.engine {
+            Engine::Sqlite => "",
+            Engine::Postgres => "CASCADE",
+        };
         self.run(&format!(
-            "CREATE TABLE unguarded AS SELECT * FROM {table}; DROP TABLE {table};
+            "CREATE TABLE unguarded AS SELECT * FROM {table}; DROP TABLE {table} {with_views};
              CREATE TABLE {table} AS SELECT * FROM unguarded; DROP TABLE unguarded;"
         ))
         .await;

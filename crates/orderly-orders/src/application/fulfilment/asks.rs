@@ -54,7 +54,8 @@ pub(super) fn cancelled(order: &PlacedOrder, reason: CancelReason, detail: Strin
 pub(super) fn ask_to_undo(order: &PlacedOrder, undoing: Undoing, step: Next) -> Next {
     let order = order.order_id;
     match undoing {
-        Undoing::Shipment | Undoing::Recall => step.send(ShipmentCancelRequested { order }),
+        Undoing::Shipment => step.send(ShipmentCancelRequested { order, has_left: false }),
+        Undoing::Recall => step.send(ShipmentCancelRequested { order, has_left: true }),
         Undoing::Payment => step.send(PaymentVoidRequested { order }),
         Undoing::Stock => step.send(InventoryReleaseRequested { order }),
     }

@@ -63,7 +63,9 @@ pub(super) fn calling_back(case: Case<'_>, ending: Ending, event: Event) -> Next
 pub(super) fn recalling(case: Case<'_>, ending: Ending, event: Event) -> Next {
     match event {
         // What was given back before is not given back twice.
-        Event::ShipmentCancelled(_) => begin(case, ending, Undoing::Payment),
+        Event::ShipmentCancelled(answer) if answer.has_left => begin(case, ending, Undoing::Payment),
+        // That none would leave was said before it left.
+        Event::ShipmentCancelled(_) => stay(),
         Event::TimedOut(Timer::Undoing) => exhausted(case, ending, Undoing::Recall, LEFT_AFTER_ALL),
         Event::Shipped(_)
         | Event::Delivered(_)

@@ -32,8 +32,14 @@ struct Shop {
     calls_a_person: bool,
     /// What a module refused for good: a dead letter.
     refused: Option<&'static str>,
+    /// Whether the saga is waiting for a parcel that left after all.
+    awaits_recall: bool,
     /// A stockroom that does not remember what it refused.
     forgets_refusals: bool,
+    /// A carrier that takes parcels which it has said it would not take.
+    lies: bool,
+    /// A shipping module whose answers do not tell whether they are about a parcel that left.
+    blurs_answers: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -71,6 +77,10 @@ enum Parcel {
     },
     /// It never leaves.
     CalledBack,
+    /// It left, though the carrier had said that it would not.
+    LeftAfterAll,
+    /// And it came back.
+    CameBack,
 }
 
 impl Shop {
@@ -84,7 +94,10 @@ impl Shop {
             completed_events: 0,
             calls_a_person: false,
             refused: None,
+            awaits_recall: false,
             forgets_refusals: false,
+            lies: false,
+            blurs_answers: false,
         }
     }
 
@@ -189,18 +202,34 @@ impl Shop {
                 self.parcel = Parcel::HandedOver { told: true };
                 chance.pick([vec![shipped(), delivered()], vec![shipped()]])
             }
-            Parcel::NeverAsked | Parcel::Refused | Parcel::CalledBack | Parcel::HandedOver { told: true } => vec![],
+            Parcel::CalledBack if self.lies => {
+                self.parcel = Parcel::LeftAfterAll;
+                vec![shipped()]
+            }
+            Parcel::NeverAsked
+            | Parcel::Refused
+            | Parcel::CalledBack
+            | Parcel::LeftAfterAll
+            | Parcel::CameBack
+            | Parcel::HandedOver { told: true } => vec![],
         }
     }
 
-    fn call_back(&mut self, chance: &mut Chance) -> Vec<Event> {
+    fn call_back(&mut self, request: &ShipmentCancelRequested, chance: &mut Chance) -> Vec<Event> {
+        let answer = if request.has_left || self.blurs_answers { came_back } else { called_back };
         match self.parcel {
+            // It has it now, and gives it back to who knows that.
+            Parcel::LeftAfterAll if !request.has_left => vec![shipped()],
+            Parcel::LeftAfterAll | Parcel::CameBack => {
+                self.parcel = Parcel::CameBack;
+                vec![answer()]
+            }
             Parcel::NeverAsked | Parcel::Refused | Parcel::CalledBack => {
                 self.parcel = Parcel::CalledBack;
                 if chance.crash() {
                     return vec![];
                 }
-                vec![called_back()]
+                vec![answer()]
             }
             Parcel::HandedOver { .. } => {
                 self.parcel = Parcel::HandedOver { told: true };
@@ -222,7 +251,9 @@ impl Environment for Shop {
             PaymentInquiryRequested::NAME => self.inquire(chance),
             PaymentVoidRequested::NAME => self.void(chance),
             OrderShippingRequested::NAME => self.ship(chance),
-            ShipmentCancelRequested::NAME => self.call_back(chance),
+            ShipmentCancelRequested::NAME => {
+                self.call_back(&serde_json::from_str(message.body.as_ref().unwrap()).unwrap(), chance)
+            }
             unheard => panic!("nobody here listens to {unheard}"),
         }
     }
@@ -244,6 +275,11 @@ impl Environment for Shop {
                 OrderChange::Expired => OrderStatus::Expired,
                 OrderChange::Halted { .. } | OrderChange::GoesOn => {
                     self.calls_a_person = matches!(change, OrderChange::Halted { .. });
+                    if self.awaits_recall && *change == OrderChange::GoesOn && self.parcel == Parcel::LeftAfterAll {
+                        self.refused = Some("to give more back while the parcel is out");
+                    }
+                    self.awaits_recall =
+                        matches!(change, OrderChange::Halted { reason } if reason.contains("left after all"));
                     continue;
                 }
             };
@@ -277,7 +313,7 @@ fn fulfilment_in(shop: Shop, first: Event) -> Check<Shop> {
         })
         .invariant("an order is shipped once the carrier has it, and not before", |world| {
             let is_shipped = matches!(world.environment.status, OrderStatus::Shipped | OrderStatus::Delivered);
-            !is_shipped || matches!(world.environment.parcel, Parcel::HandedOver { .. })
+            !is_shipped || matches!(world.environment.parcel, Parcel::HandedOver { .. } | Parcel::LeftAfterAll)
         })
         .invariant("a cancelled order with money taken is giving it back", move |world| {
             let has_money = gone(world.environment) && world.environment.money == Money::Taken;
@@ -312,7 +348,8 @@ fn is_lost_on_the_way(world: &World<'_, Shop>) -> bool {
 
 fn gives_back(state: &State) -> bool {
     match state {
-        State::Compensating { undoing, .. } => *undoing == Undoing::Payment,
+        // Of a parcel that is being recalled, once it is back.
+        State::Compensating { undoing, .. } => matches!(undoing, Undoing::Payment | Undoing::Recall),
         State::NeedsAttention { halted, .. } => gives_back(halted),
         State::Created
         | State::InventoryReserved
@@ -349,6 +386,25 @@ fn every_rule_holds_beside_a_provider_that_contradicts_itself() {
 fn every_rule_holds_for_an_order_that_is_invalid() {
     let report = fulfilment(invalid()).duplicates(2).losses(1).crashes(1).reordering().run();
     assert!(report.holds(), "{report}");
+}
+
+fn beside_a_liar(blurs_answers: bool) -> Check<Shop> {
+    let shop = Shop { lies: true, blurs_answers, ..Shop::new() };
+    fulfilment_in(shop, validated()).duplicates(1).reordering()
+}
+
+#[test]
+fn every_rule_holds_beside_a_carrier_that_takes_what_it_had_refused_to_take() {
+    let report = beside_a_liar(false).run();
+    assert!(report.holds(), "{report}");
+}
+
+/// It used to be so: that no parcel would leave, said before it left, ended the wait for the one that did.
+#[test]
+fn an_answer_that_does_not_tell_which_parcel_it_is_about_is_found() {
+    let report = beside_a_liar(true).run();
+    assert_eq!(report.broken(), Some("no module refuses what the saga asks"));
+    assert!(report.history().last().unwrap().contains("GoesOn"), "{report}");
 }
 
 /// Otherwise the rules would hold for want of anything to break them.

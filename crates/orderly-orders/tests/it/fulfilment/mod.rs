@@ -93,7 +93,11 @@ fn refused() -> Event {
 }
 
 fn called_back() -> Event {
-    Event::ShipmentCancelled(ShipmentCancelled { order: ORDER })
+    Event::ShipmentCancelled(ShipmentCancelled { order: ORDER, has_left: false })
+}
+
+fn came_back() -> Event {
+    Event::ShipmentCancelled(ShipmentCancelled { order: ORDER, has_left: true })
 }
 
 fn cancel() -> Event {

@@ -284,12 +284,13 @@ fn what_was_shipped_while_it_was_called_back_is_not_cancelled_even_if_it_is_deli
 
 #[test]
 fn a_parcel_that_leaves_after_all_calls_a_person_and_is_recalled_before_anything_more_is_given_back() {
-    check_from_paid([cancel(), called_back(), shipped(), voided(), late(Timer::Undoing), delivered(), called_back(), voided(), released()], "CancelRequested: → Compensating { ending: Withdrawn, undoing: Shipment }, shipping.cancel-requested, ⏲ Undoing 600s, ⏲ no Overall, ⏲ no Shipping
+    check_from_paid([cancel(), called_back(), shipped(), voided(), late(Timer::Undoing), delivered(), called_back(), came_back(), voided(), released()], "CancelRequested: → Compensating { ending: Withdrawn, undoing: Shipment }, shipping.cancel-requested, ⏲ Undoing 600s, ⏲ no Overall, ⏲ no Shipping
          ShipmentCancelled: → Compensating { ending: Withdrawn, undoing: Payment }, ✎ Cancelled, payments.void-requested, notifications.requested, ⏲ Undoing 600s
          Shipped: → NeedsAttention { reason: \"the parcel left after all, and is being recalled\", halted: Compensating { ending: Withdrawn, undoing: Recall } }, ✎ Halted, shipping.cancel-requested, ⏲ Undoing 3600s
          PaymentVoided: nothing
          TimedOut: → NeedsAttention { reason: \"the parcel left after all, and is being recalled\", halted: Compensating { ending: Withdrawn, undoing: Recall } }, ✎ Halted, shipping.cancel-requested, ⏲ Undoing 3600s
          Delivered: nothing
+         ShipmentCancelled: nothing
          ShipmentCancelled: → Compensating { ending: Withdrawn, undoing: Payment }, ✎ GoesOn, payments.void-requested, ⏲ Undoing 600s
          PaymentVoided: → Compensating { ending: Withdrawn, undoing: Stock }, inventory.release-requested, ⏲ Undoing 600s
          InventoryReleased: ⇥ Failed");

@@ -18,11 +18,20 @@ pub(in crate::http) struct OrderBody {
     /// The coarse view of the status: pending, processing, completed, cancelled, expired.
     phase: &'static str,
     cancel_reason: Option<&'static str>,
+    /// While a person has to see to it.
+    attention: Option<AttentionBody>,
     total: Amount,
     currency: String,
     items: Vec<ItemBody>,
     created_at: Moment,
     updated_at: Moment,
+}
+
+#[derive(Serialize)]
+struct AttentionBody {
+    /// Why, in one sentence.
+    reason: String,
+    since: Option<Moment>,
 }
 
 #[derive(Serialize)]
@@ -54,6 +63,9 @@ impl From<OrderView> for OrderBody {
             status: order.status.as_str(),
             phase: order.status.phase().as_str(),
             cancel_reason: order.cancel_reason.map(|reason| reason.as_str()),
+            attention: order
+                .attention
+                .map(|attention| AttentionBody { reason: attention.reason, since: attention.since.map(Moment) }),
             total: Amount(order.total),
             currency: order.total.currency.to_string(),
             items: order.lines.into_iter().map(|sold| ItemBody::of(sold, order.status)).collect(),

@@ -1,5 +1,7 @@
 //! `/health`: live when the runtime turns; ready when the database answers and the worker does its work; degraded when
-//! that holds, but something is late or stumbled lately.
+//! that holds, but something is late or stumbled lately, or the shop's own records say that people have to see to it.
+
+mod business;
 
 use std::collections::BTreeMap;
 
@@ -12,6 +14,7 @@ use axum::{
 use serde::Serialize;
 use wharf::WorkerState;
 
+use self::business::Finding;
 use super::{Shop, moment::Moment};
 
 /// How the service is, worst last.
@@ -19,7 +22,7 @@ use super::{Shop, moment::Moment};
 #[serde(rename_all = "lowercase")]
 enum Status {
     Healthy,
-    /// It works, but something is late or stumbled lately.
+    /// It works, but something is late, stumbled lately, or is for people to see to.
     Degraded,
     Unhealthy,
 }
@@ -80,7 +83,14 @@ async fn examine(shop: &Shop) -> Health {
         reasons.push("the worker has not started yet".to_owned());
         status = Status::Unhealthy;
     }
-    let checks = health.checks.into_iter().map(|check| (check.name.clone(), Check::from(check))).collect();
+    let mut checks: BTreeMap<_, _> =
+        health.checks.into_iter().map(|check| (check.name.clone(), Check::from(check))).collect();
+    for Finding { name, reason } in business::findings(shop).await {
+        let found = if reason.is_some() { Status::Degraded } else { Status::Healthy };
+        checks.insert(name.to_owned(), Check { status: found, looked_at: None, stumbled_at: None, settled: None });
+        status = status.max(found);
+        reasons.extend(reason);
+    }
     Health { status, reasons, dead_letters: health.dead_letters, checks }
 }
 

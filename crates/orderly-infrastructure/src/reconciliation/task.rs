@@ -1,0 +1,95 @@
+//! `reconciliation`: every so often, the records are compared, and each difference is told once.
+
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use serde::{Deserialize, Serialize};
+use wharf::{Key, Kind, Message, Module, Msg, Result, State, outside};
+
+use super::{Reconciliation, reconcile};
+use crate::Settings;
+
+/// Compare the records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReconcileRecords {}
+
+impl Message for ReconcileRecords {
+    const NAME: &'static str = "reconciliation.run";
+    const KIND: Kind = Kind::Command;
+
+    fn key(&self) -> Key {
+        Key::new("sweep", "reconciliation")
+    }
+}
+
+/// Who compares the records for this process, and remembers what it last found. Clones share what they remember.
+#[derive(Debug, Clone)]
+pub struct Reconciler {
+    settings: Settings,
+    last: Arc<Mutex<Option<Arc<Reconciliation>>>>,
+}
+
+/// The module, as a worker runs it.
+pub fn module(reconciler: Reconciler, period: Duration) -> Module<Reconciler> {
+    Module::new("reconciliation", reconciler)
+        .consume("reconciliation", reconcile_records)
+        .every(period, ReconcileRecords {})
+}
+
+async fn reconcile_records(
+    Msg(ReconcileRecords {}): Msg<ReconcileRecords>,
+    State(reconciler): State<Reconciler>,
+) -> Result {
+    let report = outside(reconcile(&reconciler.settings)).await??;
+    reconciler.tell(report);
+    Ok(())
+}
+
+impl Reconciler {
+    /// Compares what these settings connect to.
+    pub fn new(settings: Settings) -> Self {
+        Self { settings, last: Arc::default() }
+    }
+
+    /// What was found when this process last compared; `None` before that.
+    pub fn last(&self) -> Option<Arc<Reconciliation>> {
+        self.remembered().clone()
+    }
+
+    /// A difference is told when it is new, not as long as it stands.
+    fn tell(&self, report: Reconciliation) {
+        let mut last = self.remembered();
+        let before = last.take();
+        let known: BTreeSet<_> = before.iter().flat_map(|before| before.differences.iter().map(identity)).collect();
+        for difference in &report.differences {
+            if !known.contains(&identity(difference)) {
+                let [one, other] = &difference.sides;
+                tracing::error!(
+                    code = difference.code,
+                    subject = difference.subject,
+                    one = format!("{} {}", one.record, one.says),
+                    other = format!("{} {}", other.record, other.says),
+                    "two records do not agree"
+                );
+            }
+        }
+        let gone = known.len().saturating_sub(report.differences.len());
+        if report.agrees() && gone > 0 {
+            tracing::info!(differences = gone, "all records agree again");
+        }
+        *last = Some(Arc::new(report));
+    }
+
+    fn remembered(&self) -> MutexGuard<'_, Option<Arc<Reconciliation>>> {
+        // What is remembered is replaced whole, so a panic elsewhere leaves it as good as it was.
+        self.last.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Two differences of one subject and one code are one, whatever its figures are meanwhile.
+fn identity(difference: &super::Difference) -> (&'static str, String) {
+    (difference.code, difference.subject.clone())
+}
