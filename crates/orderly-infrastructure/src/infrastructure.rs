@@ -11,10 +11,11 @@ use orderly_orders::{Book, Orders, Overview, Returns};
 use orderly_payments::{Ledger, PaymentGateway, Payments, Refunds};
 use orderly_shipping::{Carrier, Shipments};
 use wharf_postgres::Postgres;
+use wharf_rabbitmq::RabbitMq;
 use wharf_sqlite::Sqlite;
 
 use crate::{
-    Database, Settings, postgres,
+    Broker, Database, Settings, postgres,
     simulators::{self, Providers},
     sqlite,
 };
@@ -41,10 +42,11 @@ pub struct Infrastructure {
     pub notifications: Arc<dyn Notifications>,
     pub users: Arc<dyn Users>,
     engine: Engine,
+    broker: Option<RabbitMq>,
     providers: Providers,
 }
 
-/// What carries messages and keeps state.
+/// What keeps state, and carries messages where no broker does.
 #[derive(Clone)]
 enum Engine {
     Sqlite(Sqlite),
@@ -63,23 +65,25 @@ impl From<wharf::Error> for ConnectError {
 }
 
 impl Infrastructure {
-    /// Opens the database and the providers' books, and brings their tables up to date.
+    /// Opens the database and the providers' books, and brings their tables up to date; connects the broker if there is
+    /// one.
     ///
     /// # Errors
     /// When one of them cannot be opened, or a newer version of the program has migrated it.
     pub async fn connect(settings: &Settings) -> Result<Self, ConnectError> {
+        let broker = connect_broker(settings).await?;
         let providers = simulators::open(settings).await?;
         let clock = &settings.clock;
         match &settings.database {
             Database::Sqlite { path } => {
                 let engine = sqlite::open(path, clock).await?;
                 let adapters = sqlite::Adapters::new(&engine, Arc::clone(clock));
-                Ok(Self::of(adapters, providers, Engine::Sqlite(engine)))
+                Ok(Self::of(adapters, providers, Engine::Sqlite(engine), broker))
             }
             Database::Postgres { url } => {
                 let engine = postgres::connect(url, clock).await?;
                 let adapters = postgres::Adapters::new(&engine, Arc::clone(clock));
-                Ok(Self::of(adapters, providers, Engine::Postgres(engine)))
+                Ok(Self::of(adapters, providers, Engine::Postgres(engine), broker))
             }
         }
     }
@@ -93,11 +97,15 @@ impl Infrastructure {
         Ok(())
     }
 
-    /// A worker on this database, without modules yet.
+    /// A worker on this database and this broker, without modules yet.
     pub fn worker(&self) -> wharf::Worker {
-        match &self.engine {
+        let worker = match &self.engine {
             Engine::Sqlite(engine) => wharf::Worker::new(engine.clone()),
             Engine::Postgres(engine) => wharf::Worker::new(engine.clone()),
+        };
+        match &self.broker {
+            Some(broker) => worker.via(broker.clone()),
+            None => worker,
         }
     }
 
@@ -112,6 +120,9 @@ impl Infrastructure {
     /// Waits for what is under way and closes every connection. What comes later, from this handle or a clone, is
     /// refused.
     pub async fn close(&self) {
+        if let Some(broker) = &self.broker {
+            broker.close().await;
+        }
         match &self.engine {
             Engine::Sqlite(engine) => engine.close().await,
             Engine::Postgres(engine) => engine.close().await,
@@ -119,7 +130,7 @@ impl Infrastructure {
         self.providers.close().await;
     }
 
-    fn of<A>(adapters: A, providers: Providers, engine: Engine) -> Self
+    fn of<A>(adapters: A, providers: Providers, engine: Engine, broker: Option<RabbitMq>) -> Self
     where
         A: Book + Returns + Orders + Overview + Catalog + Products + Stockroom + Warehouse + StockLevels,
         A: Ledger + Payments + Refunds + Shipments + Outbox + Notifications + Users + 'static,
@@ -145,9 +156,15 @@ impl Infrastructure {
             notifications: adapters.clone(),
             users: adapters,
             engine,
+            broker,
             providers,
         }
     }
+}
+
+async fn connect_broker(settings: &Settings) -> Result<Option<RabbitMq>, ConnectError> {
+    let Some(Broker { url, prefix }) = &settings.broker else { return Ok(None) };
+    Ok(Some(RabbitMq::options(url)?.prefix(prefix).clock(Arc::clone(&settings.clock)).connect().await?))
 }
 
 impl std::fmt::Debug for Infrastructure {

@@ -3,7 +3,7 @@
 use std::{future::Future, sync::Arc};
 
 use anyhow::{Context, anyhow};
-use orderly_infrastructure::{Database, Infrastructure, Settings, Simulators};
+use orderly_infrastructure::{Broker, Database, Infrastructure, Settings, Simulators};
 use orderly_orders::{Deadlines, domain::OrderLimits};
 use tokio::sync::oneshot;
 use wharf::{Client, Ended, Limits, ReadyWorker, SystemClock};
@@ -105,8 +105,14 @@ pub(crate) fn settings(config: &Config) -> Settings {
         Some(url) => Database::Postgres { url: url.reveal().to_owned() },
         None => Database::Sqlite { path: config.data_dir.join("orderly.db") },
     };
+    let broker = config
+        .broker
+        .url
+        .as_ref()
+        .map(|url| Broker { url: url.reveal().to_owned(), prefix: config.broker.prefix.clone() });
     Settings {
         database,
+        broker,
         data_dir: config.data_dir.clone(),
         simulators: Simulators {
             seed: config.payments.seed,

@@ -56,7 +56,7 @@ on_every_engine! {
     returns {
         what_comes_back_lies_on_the_shelf_or_is_written_off_and_is_paid_back,
         when_every_answer_is_lost_a_return_is_paid_back_once,
-        a_refund_of_a_return_that_takes_hours_is_made_in_the_end,
+        o31_a_refund_of_a_return_that_takes_hours_is_made_in_the_end,
         a_return_is_found_under_its_reference_as_it_was_made,
         of_many_who_return_the_last_unit_at_once_one_is_believed,
         many_who_return_under_one_reference_at_once_make_one_return,

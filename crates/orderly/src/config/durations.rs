@@ -134,7 +134,7 @@ impl PaymentWaits {
             ),
             refund_period: wait(
                 "payments.refund_period",
-                "How often a payment provider that does not answer is asked to give back what it took too much.",
+                "How often a payment provider that does not answer is asked to give back what is owed.",
                 "5m",
             ),
             ask_again_min: wait(

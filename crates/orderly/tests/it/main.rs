@@ -10,6 +10,7 @@ mod order_file;
 mod ordering;
 mod program;
 mod replay;
+mod returning;
 mod running;
 mod shop;
 mod stock;
