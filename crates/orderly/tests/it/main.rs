@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 mod books;
+mod broker_faults;
 mod database;
 mod database_faults;
 mod demo;
@@ -10,6 +11,9 @@ mod mistakes;
 mod order_file;
 mod ordering;
 mod program;
+#[expect(dead_code, reason = "the tests of wharf-rabbitmq use more of it")]
+#[path = "../../../wharf-rabbitmq/tests/it/proxy.rs"]
+mod proxy;
 mod reconcile;
 mod replay;
 mod returning;

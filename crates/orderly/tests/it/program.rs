@@ -47,6 +47,21 @@ impl Orderly {
         Self { broker: Some((url, prefix)), ..Self::on_postgres() }
     }
 
+    /// The host and port of the broker.
+    pub(crate) fn broker_address(&self) -> String {
+        let (url, _) = self.broker.as_ref().expect("it works with a broker");
+        let (_, address) = url.rsplit_once('@').expect("the address of a broker names a user");
+        address.split_once('/').map_or(address, |(address, _)| address).to_owned()
+    }
+
+    /// Goes to the broker by another way.
+    pub(crate) fn reach_broker_at(&mut self, address: &str) {
+        let there = self.broker_address();
+        if let Some((url, _)) = &mut self.broker {
+            *url = url.replace(&there, address);
+        }
+    }
+
     /// The server lives on, but has never heard of our database.
     pub(crate) fn lose_database(&mut self) {
         self.database = None;
