@@ -32,6 +32,7 @@ enum Layer {
 const CRATES: &[(&str, Layer)] = &[
     ("wharf", Layer::Sdk),
     ("wharf-postgres", Layer::Engine),
+    ("wharf-rabbitmq", Layer::Engine),
     ("wharf-sqlite", Layer::Engine),
     ("orderly-contracts", Layer::Contracts),
     ("orderly-security", Layer::Security),

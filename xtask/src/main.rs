@@ -5,12 +5,15 @@
 
 mod api;
 mod bench;
+mod debian;
 mod faults;
 mod gate;
 mod guard;
 mod layers;
 mod ledger;
+mod machine;
 mod postgres;
+mod rabbitmq;
 mod requirements;
 mod standalone;
 mod test;
@@ -37,7 +40,7 @@ enum Xtask {
         #[arg(long)]
         durable: bool,
     },
-    /// Keep a private PostgreSQL running until Ctrl-C, and print its DATABASE_URL.
+    /// Keep a private PostgreSQL and RabbitMQ running until Ctrl-C, and print their DATABASE_URL and AMQP_URL.
     Up {
         /// Let the server wait for its disk, as a production server would.
         #[arg(long)]

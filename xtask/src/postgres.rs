@@ -1,21 +1,19 @@
 //! A PostgreSQL for tests and benchmarks: the one that was given, or a private one that ends with us.
 
-mod debian;
 mod docker;
 mod local;
 mod pooler;
 
-use std::{
-    env, fs,
-    os::unix::process::CommandExt,
-    path::{Path, PathBuf},
-    process::{Command, Stdio},
-};
+use std::{env, os::unix::process::CommandExt, path::Path, process::Command};
 
 use anyhow::{Context, Result, bail};
 
 pub(crate) use self::pooler::{TEST_PGBOUNCER, find_or_install};
 use self::{docker::Container, local::LocalServer};
+use crate::{
+    debian,
+    machine::{id, is_root, log_path},
+};
 
 /// The variable that brings the server's address to tests and benchmarks, and that may give one from outside.
 pub(crate) const TEST_POSTGRES_URL: &str = "TEST_POSTGRES_URL";
@@ -85,7 +83,7 @@ impl Server {
     }
 
     fn start_local(root: &Path, binaries: &Path, durability: Durability) -> Result<Self> {
-        let log = log_path(root)?;
+        let log = log_path(root, "postgres")?;
         let server = LocalServer::start(binaries, &log, durability)
             .with_context(|| format!("PostgreSQL did not start; its log is {}", log.display()))?;
         println!("PostgreSQL: a private server from {}, log in {}", binaries.display(), log.display());
@@ -115,14 +113,6 @@ impl Server {
     }
 }
 
-/// The last run's log stays, so that a failure can be read afterwards.
-fn log_path(root: &Path) -> Result<PathBuf> {
-    let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
-    let folder = target.join("xtask");
-    fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
-    Ok(folder.join("postgres.log"))
-}
-
 /// An account of this machine that a server runs as.
 #[derive(Clone, Copy)]
 pub(crate) struct Account {
@@ -145,23 +135,4 @@ impl Account {
     pub(crate) fn apply(self, command: &mut Command) {
         command.uid(self.uid).gid(self.gid);
     }
-}
-
-fn is_root() -> Result<bool> {
-    Ok(id(&["-u"])? == 0)
-}
-
-fn id(args: &[&str]) -> Result<u32> {
-    let output = Command::new("id").args(args).stderr(Stdio::null()).output().context("cannot run id")?;
-    let text = String::from_utf8_lossy(&output.stdout);
-    text.trim().parse().with_context(|| format!("id {} did not answer with a number", args.join(" ")))
-}
-
-fn is_on_path(program: &str) -> bool {
-    folders_on_path().any(|folder| folder.join(program).is_file())
-}
-
-fn folders_on_path() -> impl Iterator<Item = PathBuf> {
-    let path = env::var_os("PATH").unwrap_or_default();
-    env::split_paths(&path).collect::<Vec<_>>().into_iter()
 }

@@ -13,6 +13,7 @@ use crate::{
     cargo,
     gate::{GATES, Outcome, seconds},
     postgres::{self, Durability, Server, TEST_PGBOUNCER, TEST_POSTGRES_URL},
+    rabbitmq::{Broker, TEST_RABBITMQ_URL},
 };
 
 /// Runs everything even after a failure, so that one run shows all there is to mend.
@@ -38,6 +39,10 @@ pub(crate) fn run(root: &Path, durability: Durability) -> Result<ExitCode> {
             None
         }
     };
+    let broker = Broker::find_or_start(root).map_err(|error| {
+        println!("{error:#}");
+        failures.push("rabbitmq");
+    });
     let pooler = postgres::find_or_install().unwrap_or_else(|error| {
         println!("{error:#}");
         None
@@ -46,7 +51,7 @@ pub(crate) fn run(root: &Path, durability: Durability) -> Result<ExitCode> {
         println!("pgbouncer: SKIPPED, it is not installed; nothing is tested behind a pooler");
         skipped.push("pgbouncer");
     }
-    let tally = match run_tests(root, server.as_ref(), pooler.as_deref()) {
+    let tally = match run_tests(root, server.as_ref(), broker.as_ref().ok(), pooler.as_deref()) {
         Ok((tally, all_passed)) => {
             if !all_passed || tally.passed == 0 {
                 failures.push("tests"); // a run in which nothing passed proves nothing
@@ -59,7 +64,7 @@ pub(crate) fn run(root: &Path, durability: Durability) -> Result<ExitCode> {
             Tally::default()
         }
     };
-    drop(server);
+    drop((server, broker));
     println!("tests: ran for {}", seconds(tests_begun.elapsed()));
 
     println!("\n{} passed, {} failed, {} skipped", tally.passed, tally.failed, tally.ignored);
@@ -78,11 +83,19 @@ fn verdict(failures: &[&str], skipped: &[&str], took: &str) -> String {
 }
 
 /// Shows the tests' output as it comes, and counts.
-fn run_tests(root: &Path, server: Option<&Server>, pooler: Option<&Path>) -> Result<(Tally, bool)> {
+fn run_tests(
+    root: &Path,
+    server: Option<&Server>,
+    broker: Option<&Broker>,
+    pooler: Option<&Path>,
+) -> Result<(Tally, bool)> {
     let mut command = cargo(root);
     command.args(["test", "--workspace", "--no-fail-fast"]).stdout(Stdio::piped());
     if let Some(server) = server {
         command.env(TEST_POSTGRES_URL, server.url());
+    }
+    if let Some(broker) = broker {
+        command.env(TEST_RABBITMQ_URL, broker.url());
     }
     if let Some(pooler) = pooler {
         command.env(TEST_PGBOUNCER, pooler);

@@ -1,18 +1,24 @@
-//! `cargo xtask up`: a private PostgreSQL for development, in the foreground.
+//! `cargo xtask up`: a private PostgreSQL and a private RabbitMQ for development, in the foreground.
 
 use std::{path::Path, process::ExitCode};
 
 use anyhow::Result;
 
-use crate::postgres::{Durability, Server};
+use crate::{
+    postgres::{Durability, Server},
+    rabbitmq::Broker,
+};
 
-/// Its data ends with it. Ctrl-C ends it, as any end of this process does.
+/// Their data end with them. Ctrl-C ends them, as any end of this process does.
 pub(crate) fn run(root: &Path, durability: Durability) -> Result<ExitCode> {
     let mut server = Server::find_or_start(root, durability)?;
     println!("DATABASE_URL={}", server.url());
-    if server.is_private() {
-        println!("Ctrl-C stops it and removes its data.");
+    let mut broker = Broker::find_or_start(root)?;
+    println!("AMQP_URL={}", broker.url());
+    if server.is_private() || broker.is_private() {
+        println!("Ctrl-C stops what is private and removes its data.");
         server.wait()?;
+        broker.wait()?;
     }
     Ok(ExitCode::SUCCESS)
 }

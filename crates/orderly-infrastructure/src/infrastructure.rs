@@ -8,14 +8,15 @@ use orderly_identity::Users;
 use orderly_inventory::{Stockroom, Warehouse};
 use orderly_notifications::{Notifications, Outbox};
 use orderly_orders::{Book, Orders, Overview, Returns};
-use orderly_payments::{Ledger, Refunds};
+use orderly_payments::{Ledger, Payments, Refunds};
 use orderly_shipping::{Carrier, Shipments};
 use wharf::Clock;
 use wharf_postgres::Postgres;
+use wharf_rabbitmq::RabbitMq;
 use wharf_sqlite::Sqlite;
 
 use crate::{
-    Database, Settings,
+    Broker, Database, Settings,
     breaker::{GuardedGateway, GuardedStockroom},
     postgres,
     simulators::{self, Providers},
@@ -35,6 +36,7 @@ pub struct Infrastructure {
     pub warehouse: Arc<dyn Warehouse>,
     pub stock_levels: Arc<dyn StockLevels>,
     pub ledger: Arc<dyn Ledger>,
+    pub payments: Arc<dyn Payments>,
     pub refunds: Arc<dyn Refunds>,
     pub gateway: Arc<GuardedGateway>,
     pub shipments: Arc<dyn Shipments>,
@@ -43,10 +45,11 @@ pub struct Infrastructure {
     pub notifications: Arc<dyn Notifications>,
     pub users: Arc<dyn Users>,
     engine: Engine,
+    broker: Option<RabbitMq>,
     providers: Providers,
 }
 
-/// What carries messages and keeps state.
+/// What keeps state, and carries messages where no broker does.
 #[derive(Clone)]
 enum Engine {
     Sqlite(Sqlite),
@@ -65,23 +68,25 @@ impl From<wharf::Error> for ConnectError {
 }
 
 impl Infrastructure {
-    /// Opens the database and the providers' books, and brings their tables up to date.
+    /// Opens the database and the providers' books, and brings their tables up to date; connects the broker if there is
+    /// one.
     ///
     /// # Errors
     /// When one of them cannot be opened, or a newer version of the program has migrated it.
     pub async fn connect(settings: &Settings) -> Result<Self, ConnectError> {
+        let broker = connect_broker(settings).await?;
         let providers = simulators::open(settings).await?;
         let clock = &settings.clock;
         match &settings.database {
             Database::Sqlite { path } => {
                 let engine = sqlite::open(path, clock).await?;
                 let adapters = sqlite::Adapters::new(&engine, Arc::clone(clock));
-                Ok(Self::of(adapters, providers, Engine::Sqlite(engine), clock))
+                Ok(Self::of(adapters, providers, Engine::Sqlite(engine), broker, clock))
             }
             Database::Postgres { url } => {
                 let engine = postgres::connect(url, clock).await?;
                 let adapters = postgres::Adapters::new(&engine, Arc::clone(clock));
-                Ok(Self::of(adapters, providers, Engine::Postgres(engine), clock))
+                Ok(Self::of(adapters, providers, Engine::Postgres(engine), broker, clock))
             }
         }
     }
@@ -95,11 +100,15 @@ impl Infrastructure {
         Ok(())
     }
 
-    /// A worker on this database, without modules yet.
+    /// A worker on this database and this broker, without modules yet.
     pub fn worker(&self) -> wharf::Worker {
-        match &self.engine {
+        let worker = match &self.engine {
             Engine::Sqlite(engine) => wharf::Worker::new(engine.clone()),
             Engine::Postgres(engine) => wharf::Worker::new(engine.clone()),
+        };
+        match &self.broker {
+            Some(broker) => worker.via(broker.clone()),
+            None => worker,
         }
     }
 
@@ -114,6 +123,9 @@ impl Infrastructure {
     /// Waits for what is under way and closes every connection. What comes later, from this handle or a clone, is
     /// refused.
     pub async fn close(&self) {
+        if let Some(broker) = &self.broker {
+            broker.close().await;
+        }
         match &self.engine {
             Engine::Sqlite(engine) => engine.close().await,
             Engine::Postgres(engine) => engine.close().await,
@@ -121,10 +133,16 @@ impl Infrastructure {
         self.providers.close().await;
     }
 
-    fn of<A>(adapters: A, providers: Providers, engine: Engine, clock: &Arc<dyn Clock>) -> Self
+    fn of<A>(
+        adapters: A,
+        providers: Providers,
+        engine: Engine,
+        broker: Option<RabbitMq>,
+        clock: &Arc<dyn Clock>,
+    ) -> Self
     where
         A: Book + Returns + Orders + Overview + Catalog + Products + Stockroom + Warehouse + StockLevels,
-        A: Ledger + Refunds + Shipments + Outbox + Notifications + Users + 'static,
+        A: Ledger + Payments + Refunds + Shipments + Outbox + Notifications + Users + 'static,
     {
         let adapters = Arc::new(adapters);
         Self {
@@ -138,6 +156,7 @@ impl Infrastructure {
             warehouse: adapters.clone(),
             stock_levels: adapters.clone(),
             ledger: adapters.clone(),
+            payments: adapters.clone(),
             refunds: adapters.clone(),
             gateway: Arc::new(GuardedGateway::new(Arc::clone(&providers.gateway), Arc::clone(clock))),
             shipments: adapters.clone(),
@@ -146,9 +165,15 @@ impl Infrastructure {
             notifications: adapters.clone(),
             users: adapters,
             engine,
+            broker,
             providers,
         }
     }
+}
+
+async fn connect_broker(settings: &Settings) -> Result<Option<RabbitMq>, ConnectError> {
+    let Some(Broker { url, prefix }) = &settings.broker else { return Ok(None) };
+    Ok(Some(RabbitMq::options(url)?.prefix(prefix).clock(Arc::clone(&settings.clock)).connect().await?))
 }
 
 impl std::fmt::Debug for Infrastructure {

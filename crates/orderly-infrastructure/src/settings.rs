@@ -9,6 +9,8 @@ use wharf::{Clock, SystemClock};
 pub struct Settings {
     /// Where orders, and wharf's own tables, are kept.
     pub database: Database,
+    /// What carries messages; without it the database does.
+    pub broker: Option<Broker>,
     /// Where the simulated providers keep their books.
     pub data_dir: PathBuf,
     /// How they behave.
@@ -30,6 +32,15 @@ pub enum Database {
         /// `postgres://user:password@host:port/database`. Never logged.
         url: String,
     },
+}
+
+/// A RabbitMQ.
+#[derive(Clone)]
+pub struct Broker {
+    /// `amqp://user:password@host:port/vhost`. Never logged.
+    pub url: String,
+    /// What the names of its queues and exchanges begin with.
+    pub prefix: String,
 }
 
 /// How the simulated payment provider and carrier behave. Every outcome is drawn from the seed and the call's key, so a
@@ -86,6 +97,7 @@ impl Settings {
         let data_dir = data_dir.into();
         Self {
             database: Database::Sqlite { path: data_dir.join("orderly.db") },
+            broker: None,
             data_dir,
             simulators: Simulators::default(),
             clock: Arc::new(SystemClock),
@@ -99,5 +111,11 @@ impl std::fmt::Debug for Database {
             Self::Sqlite { path } => f.debug_struct("Sqlite").field("path", path).finish(),
             Self::Postgres { .. } => f.write_str("Postgres { url: … }"),
         }
+    }
+}
+
+impl std::fmt::Debug for Broker {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Broker").field("prefix", &self.prefix).finish_non_exhaustive()
     }
 }

@@ -4,6 +4,6 @@ mod application;
 pub mod domain;
 
 pub use application::{
-    Answer, Capture, GatewayError, InquirePayment, Inquiry, Ledger, PaymentGateway, PaymentNews, PaymentNotice, Ports,
-    RefundCapture, Refunds, Settings, SubmitPayment, SubmitRefund, Voided, module,
+    Answer, Capture, GatewayError, InquirePayment, Inquiry, Ledger, PaymentGateway, PaymentNews, PaymentNotice,
+    PaymentTotals, Payments, Ports, RefundCapture, Refunds, Settings, SubmitPayment, SubmitRefund, Voided, module,
 };

@@ -2,12 +2,13 @@
 
 use std::{future::Future, sync::Arc};
 
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use orderly_infrastructure::{
-    Database, Infrastructure, Settings, Simulators,
+    Broker, Database, Infrastructure, Settings, Simulators,
     reconciliation::{self, Reconciler},
 };
 use orderly_orders::{Deadlines, domain::OrderLimits};
+use tokio::sync::oneshot;
 use wharf::{Client, Ended, Limits, ReadyWorker, SystemClock};
 
 use crate::config::{Config, PaymentWaits};
@@ -71,6 +72,22 @@ impl App {
         Ok(Self { client, infrastructure, order_ports, inventory_ports, reconciler, worker })
     }
 
+    /// Works while `task` does, and then lets go of the database. That the work ends first is an error.
+    pub(crate) async fn work_while<T>(self, task: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+        let (stop_working, told_to_stop) = oneshot::channel::<()>();
+        let mut worker = tokio::spawn(self.run_until(async { drop(told_to_stop.await) }));
+        let done = tokio::select! {
+            done = task => done,
+            ended = &mut worker => {
+                let why = ended.map_or_else(anyhow::Error::new, |()| anyhow!("it stopped by itself"));
+                return Err(why.context("the worker ended"));
+            }
+        };
+        drop(stop_working);
+        worker.await.context("the worker ended")?;
+        done
+    }
+
     /// Works until `stop` resolves and what is under way is settled or returned; then lets go of the database.
     pub(crate) async fn run_until(self, stop: impl Future<Output = ()>) {
         self.run_until_or_abort(stop, std::future::pending()).await;
@@ -96,8 +113,14 @@ pub(crate) fn settings(config: &Config) -> Settings {
         Some(url) => Database::Postgres { url: url.reveal().to_owned() },
         None => Database::Sqlite { path: config.data_dir.join("orderly.db") },
     };
+    let broker = config
+        .broker
+        .url
+        .as_ref()
+        .map(|url| Broker { url: url.reveal().to_owned(), prefix: config.broker.prefix.clone() });
     Settings {
         database,
+        broker,
         data_dir: config.data_dir.clone(),
         simulators: Simulators {
             seed: config.payments.seed,

@@ -41,6 +41,8 @@ pub(crate) enum Command {
     Migrate,
     /// Validate the configuration without starting anything
     Check(CheckArgs),
+    /// Run generated orders of every kind through the whole pipeline
+    Demo(DemoArgs),
     /// Run a real order file through the whole pipeline
     Replay(ReplayArgs),
     /// Prove the invariants over what is in the database
@@ -61,6 +63,22 @@ pub(crate) struct CheckArgs {
     /// Print every setting with its meaning and default, as an .env file
     #[arg(long)]
     pub(crate) example: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DemoArgs {
+    /// Place so many orders
+    #[arg(long, value_name = "N", default_value = "500")]
+    pub(crate) orders: std::num::NonZeroU64,
+    /// Let the shop's time pass so many times faster: every wait, and every delay of the simulated providers
+    #[arg(long, value_name = "X", default_value = "60", value_parser = time_scale)]
+    pub(crate) time_scale: f64,
+    /// What the orders, and what becomes of them, are drawn from
+    #[arg(long, value_name = "S", default_value = "1")]
+    seed: String,
+    /// Print one JSON object instead of a table
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, Args)]
@@ -117,6 +135,24 @@ impl CommandLine {
         }
         match &self.command {
             Some(Command::Up(UpArgs { listen: Some(listen) })) => flag("--listen", "http.listen", listen.to_string()),
+            Some(Command::Demo(demo)) => {
+                flag("--seed", "payments.seed", demo.seed.clone());
+                // Something of everything.
+                for (rate, share) in [
+                    ("payments.approval_rate", "0.85"),
+                    ("payments.pending_rate", "0.05"),
+                    ("payments.lost_rate", "0.05"),
+                    ("carrier.refusal_rate", "0.03"),
+                    ("carrier.silence_rate", "0.02"),
+                    ("carrier.lost_rate", "0.05"),
+                ] {
+                    flag("demo", rate, share.to_owned());
+                }
+                // So that an order may name a product that there is not.
+                flag("demo", "pricing.trust_client", true.to_string());
+                // Thousands of letters to customers, and of lost answers, would hide how far it has come.
+                flag("demo", "log", "error".to_owned());
+            }
             Some(Command::Replay(replay)) => {
                 flag("--payment-delay", "payments.delay", replay.payment_delay.clone());
                 flag("--approval-rate", "payments.approval_rate", replay.approval_rate.clone());
@@ -143,6 +179,14 @@ impl CommandLine {
         }
         Sources::of_this_process(self.config.clone(), flags)
     }
+}
+
+/// Beyond it, waits are shorter than what a computer needs for its work.
+const TIME_SCALE_MAX: f64 = 1_000.0;
+
+fn time_scale(text: &str) -> Result<f64, String> {
+    let scale = text.parse().ok().filter(|scale| (1.0..=TIME_SCALE_MAX).contains(scale));
+    scale.ok_or_else(|| format!("write a number from 1 to {TIME_SCALE_MAX}"))
 }
 
 fn assignment(text: &str) -> Result<(String, String), String> {

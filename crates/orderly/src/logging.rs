@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal, Write, stderr};
 use anyhow::Context;
 use tracing_subscriber::{EnvFilter, fmt};
 
-use crate::{config::Config, replay::without_bar};
+use crate::{config::Config, live::without_bar};
 
 /// Starts logging as `log` says.
 pub(crate) fn start(config: &Config) -> anyhow::Result<()> {

@@ -1,19 +1,24 @@
 //! orderly: takes orders, reserves stock, takes payment and ships, in one process or many.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests"))]
 
+mod answer;
 mod app;
 mod check;
 mod command_line;
 mod config;
+mod demo;
 mod exit;
 mod http;
+mod live;
 mod logging;
 mod migrate;
 mod reconcile;
 mod replay;
 mod seed;
+mod shop;
 mod signing_key;
 mod stop;
+mod table;
 mod up;
 mod verify;
 mod welcome;
@@ -48,6 +53,7 @@ async fn run(line: CommandLine) -> anyhow::Result<ExitCode> {
         Command::Up(_) => up::run(&config).await,
         Command::Migrate => migrate::run(&config).await,
         Command::Check(args) => Ok(check::run(&args, Ok(config))),
+        Command::Demo(args) => demo::run(&args, config).await,
         Command::Replay(args) => replay::run(&args, &config).await,
         Command::Verify(args) => verify::run(&args, &config).await,
         Command::Reconcile(args) => reconcile::run(&args, &config).await,

@@ -4,15 +4,10 @@ use std::process::ExitCode;
 
 use orderly_infrastructure::audit;
 
-use crate::{app, command_line::VerifyArgs, config::Config, exit::FOUND_WRONG};
+use crate::{answer::show, app, command_line::VerifyArgs, config::Config, exit::FOUND_WRONG};
 
-#[expect(clippy::print_stdout, reason = "this is the command's answer")]
 pub(crate) async fn run(args: &VerifyArgs, config: &Config) -> anyhow::Result<ExitCode> {
     let report = audit::audit(&app::settings(config)).await?;
-    if args.json {
-        println!("{}", serde_json::to_string(&report)?);
-    } else {
-        print!("{report}");
-    }
+    show(&report, args.json)?;
     Ok(if report.holds() { ExitCode::SUCCESS } else { ExitCode::from(FOUND_WRONG) })
 }

@@ -17,8 +17,12 @@ pub(crate) fn text(config: &Config, address: SocketAddr, laptop: Option<ProductI
         Some(_) => format!("PostgreSQL; the simulated providers' books in {data}"),
         None => format!("SQLite in {data}"),
     };
+    let carried = match config.broker.url {
+        Some(_) => "\n  broker  RabbitMQ",
+        None => "",
+    };
     let places = format!(
-        "orderly is ready.\n\n  API     {url}/api\n  health  {url}/health\n  data    {kept}\n  stop    Ctrl-C\n"
+        "orderly is ready.\n\n  API     {url}/api\n  health  {url}/health\n  data    {kept}{carried}\n  stop    Ctrl-C\n"
     );
     laptop.map_or_else(|| places.clone(), |laptop| format!("{places}{}", first_order(&url, laptop)))
 }

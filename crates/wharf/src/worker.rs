@@ -151,6 +151,9 @@ impl Worker {
         if !problems.is_empty() {
             return Err(Refused(problems));
         }
+        if let Some(transport) = &self.via {
+            transport.prepare(&declaration.subscriptions);
+        }
         let mut destinations: BTreeSet<Arc<str>> = routes.endpoints().map(Arc::clone).collect();
         destinations.extend(self.endpoints.iter().map(|endpoint| Arc::clone(&endpoint.name)));
         let post = PostOffice {

@@ -3,7 +3,6 @@
 use std::{
     env,
     fs::{self, DirBuilder, File},
-    net::TcpListener,
     os::unix::{
         fs::{DirBuilderExt, chown},
         process::CommandExt,
@@ -16,11 +15,13 @@ use std::{
 
 use anyhow::{Context, Result, bail, ensure};
 
-use super::{Account, CONNECTIONS_MAX, Durability, folders_on_path};
-use crate::guard::Guard;
+use super::{Account, CONNECTIONS_MAX, Durability};
+use crate::{
+    guard::Guard,
+    machine::{folders_on_path, free_port, tail},
+};
 
 const START_SECONDS_MAX: u64 = 60;
-const LOG_LINES_SHOWN_MAX: usize = 20;
 
 /// Where Debian keeps the server programs, one folder per major version.
 const DEBIAN_VERSIONS: &str = "/usr/lib/postgresql";
@@ -134,15 +135,4 @@ fn create_home(account: Option<Account>) -> Result<PathBuf> {
         chown(&home, Some(uid), Some(gid))?;
     }
     Ok(home)
-}
-
-/// Free a moment ago. Should somebody be quicker, the server does not start and says so.
-fn free_port() -> Result<u16> {
-    Ok(TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
-}
-
-fn tail(log: &Path) -> String {
-    let text = fs::read_to_string(log).unwrap_or_default();
-    let lines: Vec<&str> = text.lines().collect();
-    lines[lines.len().saturating_sub(LOG_LINES_SHOWN_MAX)..].join("\n")
 }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
-use super::{debian, folders_on_path};
+use crate::{debian, machine::folders_on_path};
 
 /// The variable that brings the program's path to the tests, which start it themselves.
 pub(crate) const TEST_PGBOUNCER: &str = "TEST_PGBOUNCER";

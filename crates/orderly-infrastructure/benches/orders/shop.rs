@@ -49,8 +49,8 @@ impl Shop {
         let ports = Infrastructure::connect(&settings).await.unwrap();
         let orders = orderly_orders::Ports {
             book: ports.book.clone(),
-            catalog: ports.catalog.clone(),
             returns: ports.returns.clone(),
+            catalog: ports.catalog.clone(),
             settings: orderly_orders::Settings::default(),
         };
         let worker = worker(&ports, &orders).await;

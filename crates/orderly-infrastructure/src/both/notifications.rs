@@ -34,6 +34,8 @@ SELECT id, order_id, type, message, metadata, created_at FROM notifications
 WHERE tenant = $1 AND id < $2 AND customer_id = $4
 ORDER BY id DESC LIMIT $3";
 
+const COUNT: &str = "SELECT count(*) FROM notifications WHERE tenant = $1";
+
 #[async_trait]
 impl Outbox for Adapters {
     async fn add(&self, tx: &mut Tx, customer: CustomerId, notification: &Notification) -> Result<bool> {
@@ -66,6 +68,11 @@ impl Notifications for Adapters {
             .bind(customer.map(|customer| customer.0));
         let page: Vec<NotificationRow> = query.fetch_all(&self.pool).await?;
         Ok(page.into_iter().map(NotificationRow::read).collect())
+    }
+
+    async fn count(&self, tenant: &Tenant) -> Result<u64> {
+        let told: i64 = sqlx::query_scalar(COUNT).bind(tenant.as_str()).fetch_one(&self.pool).await?;
+        Ok(told.try_into()?)
     }
 }
 

@@ -62,6 +62,8 @@ mod notifications;
 mod orders;
 #[path = "../both/overview.rs"]
 mod overview;
+#[path = "../both/payments.rs"]
+mod payments;
 #[path = "../both/refunds.rs"]
 mod refunds;
 #[path = "../both/returns.rs"]

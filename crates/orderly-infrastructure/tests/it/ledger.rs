@@ -1,8 +1,8 @@
 //! Payment intents and attempts.
 
-use orderly_contracts::{CaptureId, Currency, Money, OrderId};
+use orderly_contracts::{CaptureId, Currency, Money, OrderId, Tenant};
 use orderly_payments::{
-    Capture,
+    Capture, PaymentTotals,
     domain::{AttemptState, Intent, IntentNumber, IntentState, PaymentKey},
 };
 use wharf::Verdict;
@@ -47,6 +47,18 @@ pub(crate) async fn every_state_of_an_intent_is_read_as_it_was_written(stage: &S
         }
     }
     assert_eq!(stage.commit(async |tx| stage.ports.ledger.find(tx, OrderId(404)).await).await, None);
+}
+
+pub(crate) async fn payments_are_counted_by_what_became_of_them(stage: &Stage) {
+    for (order, state) in (1..).zip(every_state()) {
+        save(stage, &intent(order, state)).await;
+    }
+    let stray = Capture { id: CaptureId::new("cap_2"), amount: Money::new(900, Currency::GBP) };
+    stage.commit(async |tx| stage.ports.ledger.book_stray(tx, OrderId(1), &stray).await).await;
+    let totals = stage.ports.payments.totals(&tenant()).await.unwrap();
+    assert_eq!(totals, PaymentTotals { captures: 3, refunds: 1, voids: 1 });
+    let elsewhere = stage.ports.payments.totals(&Tenant::new("elsewhere")).await.unwrap();
+    assert_eq!(elsewhere, PaymentTotals::default());
 }
 
 pub(crate) async fn an_intent_is_looked_up_once_committed(stage: &Stage) {

@@ -81,7 +81,7 @@ on_every_engine! {
     returns {
         what_comes_back_lies_on_the_shelf_or_is_written_off_and_is_paid_back,
         when_every_answer_is_lost_a_return_is_paid_back_once,
-        a_refund_of_a_return_that_takes_hours_is_made_in_the_end,
+        o31_a_refund_of_a_return_that_takes_hours_is_made_in_the_end,
         a_return_is_found_under_its_reference_as_it_was_made,
         of_many_who_return_the_last_unit_at_once_one_is_believed,
         many_who_return_under_one_reference_at_once_make_one_return,
@@ -154,6 +154,7 @@ on_every_engine! {
     }
     ledger {
         every_state_of_an_intent_is_read_as_it_was_written,
+        payments_are_counted_by_what_became_of_them,
         an_intent_is_looked_up_once_committed,
         a_request_never_replaces_what_came_of_it,
         the_last_word_on_an_attempt_counts,

@@ -21,6 +21,8 @@ pub(crate) async fn a_customer_is_told_once_of_each_thing(stage: &Stage) {
     assert!(tell(stage, &tenant(), CUSTOMER, &Notification::cancelled(OrderId(1), CUSTOMER, "customer")).await);
     let told = stage.ports.notifications.notifications(&tenant(), None, None, 10).await.unwrap();
     assert_eq!(told.len(), 3);
+    assert_eq!(stage.ports.notifications.count(&tenant()).await.unwrap(), 3);
+    assert_eq!(stage.ports.notifications.count(&Tenant::new("elsewhere")).await.unwrap(), 0);
 }
 
 pub(crate) async fn notifications_come_newest_first_page_by_page(stage: &Stage) {

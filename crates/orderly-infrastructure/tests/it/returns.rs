@@ -121,7 +121,7 @@ pub(crate) async fn when_every_answer_is_lost_a_return_is_paid_back_once(stage: 
     app.finish().await;
 }
 
-pub(crate) async fn a_refund_of_a_return_that_takes_hours_is_made_in_the_end(stage: &Stage) {
+pub(crate) async fn o31_a_refund_of_a_return_that_takes_hours_is_made_in_the_end(stage: &Stage) {
     let settings = Settings { simulators: without_trouble(), ..stage.settings.clone() };
     let providers = simulators::open(&settings).await.unwrap();
     let opens_at = stage.now() + 3 * 60 * MINUTE;

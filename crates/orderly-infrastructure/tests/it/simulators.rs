@@ -2,14 +2,14 @@
 
 use std::{sync::Arc, time::Duration};
 
-use orderly_contracts::{CaptureId, Currency, Money, OrderId, ProductId, Quantity, orders::Line};
+use orderly_contracts::{CaptureId, Currency, Money, OrderId, ProductId, Quantity, ReturnNumber, orders::Line};
 use orderly_infrastructure::{
     Settings, Simulators,
     simulators::{BOOKS_FILE, Providers, open},
 };
 use orderly_payments::{
     Answer, Capture, Inquiry, PaymentGateway, Voided,
-    domain::{IntentNumber, PaymentKey},
+    domain::{IntentNumber, PaymentKey, RefundKey},
 };
 use orderly_shipping::{Carrier, Consignment, Progress, Recall, domain::ShipmentKey};
 use sqlx::{Connection, SqliteConnection, sqlite::SqliteConnectOptions};
@@ -59,10 +59,17 @@ impl World {
 
     /// Rows of a table, read as a stranger reads the file.
     async fn count(&self, table: &'static str) -> i64 {
+        self.number(format!("SELECT count(*) FROM {table}")).await
+    }
+
+    async fn sum(&self, table: &'static str) -> i64 {
+        self.number(format!("SELECT sum(amount) FROM {table}")).await
+    }
+
+    async fn number(&self, sql: String) -> i64 {
         let options = SqliteConnectOptions::new().filename(self.directory.path().join(BOOKS_FILE)).read_only(true);
         let mut file = SqliteConnection::connect_with(&options).await.unwrap();
-        let sql = sqlx::AssertSqlSafe(format!("SELECT count(*) FROM {table}"));
-        sqlx::query_scalar(sql).fetch_one(&mut file).await.unwrap()
+        sqlx::query_scalar(sqlx::AssertSqlSafe(sql)).fetch_one(&mut file).await.unwrap()
     }
 }
 
@@ -249,6 +256,36 @@ async fn one_capture_is_given_back_and_no_other() {
         world.gateway.refund_capture(pay(42), &capture.id).await.unwrap();
     }
     assert_eq!(world.count("refunds").await, 1);
+}
+
+#[tokio::test]
+async fn a_part_is_given_back_once_under_its_key_and_never_more_than_was_taken() {
+    let world = World::approving(Duration::ZERO).await;
+    let taken = capture(world.submit(42).await).amount;
+    let refund = |number| RefundKey { order: OrderId(42), number: ReturnNumber(number) };
+    let part = |minor| Money::new(minor, taken.currency);
+    assert_eq!(world.gateway.inquire_refund(refund(1)).await.unwrap(), None);
+    for _ in 0..2 {
+        world.gateway.refund_part(pay(42), refund(1), part(100)).await.unwrap();
+    }
+    assert_eq!(world.gateway.inquire_refund(refund(1)).await.unwrap(), Some(part(100)));
+    assert_eq!(world.count("refunds").await, 1);
+    for (number, amount) in [(1, part(99)), (2, part(taken.minor - 99)), (2, Money::new(1, Currency::USD))] {
+        world.gateway.refund_part(pay(42), refund(number), amount).await.unwrap_err();
+    }
+    world.gateway.refund_part(pay(43), refund(3), part(1)).await.unwrap_err();
+    world.gateway.refund_part(pay(42), refund(2), part(taken.minor - 100)).await.unwrap();
+    assert_eq!(world.count("refunds").await, 2);
+}
+
+#[tokio::test]
+async fn of_what_was_given_back_in_part_only_the_rest_is_given_back() {
+    let world = World::approving(Duration::ZERO).await;
+    let taken = capture(world.submit(42).await).amount;
+    let refund = RefundKey { order: OrderId(42), number: ReturnNumber(1) };
+    world.gateway.refund_part(pay(42), refund, Money::new(100, taken.currency)).await.unwrap();
+    world.gateway.refund(pay(42)).await.unwrap();
+    assert_eq!(world.sum("refunds").await, taken.minor);
 }
 
 async fn capture_of(world: &World, order: i64) -> CaptureId {

@@ -33,6 +33,9 @@ pub trait Notifications: Send + Sync {
         before: Option<NotificationId>,
         limit: u32,
     ) -> Result<Vec<NotificationView>>;
+
+    /// How many there are.
+    async fn count(&self, tenant: &Tenant) -> Result<u64>;
 }
 
 /// A notification, as people see it.

@@ -15,6 +15,7 @@ mod settings;
 mod start_payment;
 mod submit_payment;
 mod submit_refund;
+mod totals;
 mod void_payment;
 
 pub use gateway::{Answer, Capture, GatewayError, Inquiry, PaymentGateway, Voided};
@@ -25,6 +26,7 @@ pub use refund_capture::RefundCapture;
 pub use settings::Settings;
 pub use submit_payment::SubmitPayment;
 pub use submit_refund::SubmitRefund;
+pub use totals::{PaymentTotals, Payments};
 
 use wharf::{Module, Retry};
 

@@ -105,7 +105,7 @@ async fn a_refund_the_provider_never_heard_of_is_repeated_under_the_same_key() {
 }
 
 #[tokio::test]
-async fn a_provider_that_is_down_for_long_is_asked_again_and_again_and_nothing_is_lost() {
+async fn o31_a_provider_that_is_down_for_long_is_asked_again_and_again_and_no_refund_is_lost() {
     let (mut app, ledger, gateway) = open_paid().await;
     gateway.trouble.lock().unwrap().extend([Trouble::Down; 20]);
     app.publish(returned(1, 999)).await;

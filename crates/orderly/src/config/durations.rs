@@ -11,6 +11,9 @@ use super::{
 
 const ALLOWED: &str = "a duration from 1ms to 8760h, such as 300ms, 5m or 2h";
 
+/// No period is shorter, however fast time goes: a schedule of wharf's needs as much.
+const SHORTEST: Duration = Duration::from_millis(1);
+
 /// How long fulfilment waits for what.
 #[derive(Debug)]
 pub(crate) struct Fulfilment {
@@ -137,7 +140,7 @@ impl PaymentWaits {
             ),
             refund_period: wait(
                 "payments.refund_period",
-                "How often a payment provider that does not answer is asked to give back what it took too much.",
+                "How often a payment provider that does not answer is asked to give back what is owed.",
                 "5m",
             ),
             ask_again_min: wait(
@@ -214,5 +217,25 @@ impl Config {
                  {silence:?}, by fulfilment.shipping_inquiry and fulfilment.shipping_retries_max"
             ),
         );
+    }
+
+    /// Lets all of it pass so many times faster: whatever waits for others, and the others too.
+    pub(crate) fn hasten(&mut self, times: f64) {
+        let Fulfilment { overall, payment_inquiry, shipping_inquiry, delivery, undoing, attention_period, .. } =
+            &mut self.fulfilment;
+        let Expiry { interval, start_delay, stale_after, batch_max: _ } = &mut self.expiry;
+        let PaymentWaits { retry_delays, inquiry_period, refund_period, ask_again_min, ask_again_max } =
+            &mut self.payments.waits;
+        let [first, second, third] = retry_delays;
+        let Shipping { retry_delay_min, retry_delay_max } = &mut self.shipping;
+        let waits =
+            [overall, payment_inquiry, shipping_inquiry, delivery, undoing, attention_period, interval, stale_after];
+        let calls = [first, second, third, inquiry_period, refund_period, ask_again_min, ask_again_max];
+        for wait in waits.into_iter().chain(calls).chain([retry_delay_min, retry_delay_max]) {
+            *wait = wait.div_f64(times).max(SHORTEST);
+        }
+        for delay in [start_delay, &mut self.payments.delay, &mut self.carrier.delivery_delay] {
+            *delay = delay.div_f64(times);
+        }
     }
 }

@@ -29,7 +29,8 @@ use orderly_security::SigningSecret;
 use reader::Reader;
 use setting::Setting;
 use values::{
-    address, count, currency, directory, duration, filter, lease, name, postgres_url, quantity, rate, seconds, seed,
+    address, amqp_url, count, currency, directory, duration, filter, lease, name, postgres_url, prefix, quantity, rate,
+    seconds, seed,
 };
 use values::{signing_secret, yes_or_no};
 
@@ -43,6 +44,7 @@ pub(crate) struct Config {
     /// A filter of `tracing`, such as `info,wharf=debug`.
     pub(crate) log: String,
     pub(crate) database: Database,
+    pub(crate) broker: Broker,
     pub(crate) http: Http,
     pub(crate) jwt: Jwt,
     pub(crate) pricing: Pricing,
@@ -61,6 +63,14 @@ pub(crate) struct Config {
 pub(crate) struct Database {
     /// A PostgreSQL server; without it SQLite in the data directory is used.
     pub(crate) url: Option<Secret>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Broker {
+    /// A RabbitMQ that carries messages; without it the database does.
+    pub(crate) url: Option<Secret>,
+    /// What the names of its queues and exchanges begin with.
+    pub(crate) prefix: String,
 }
 
 #[derive(Debug)]
@@ -160,6 +170,19 @@ impl Config {
                     &Setting::new("database.url", "postgres://user:password@host:port/database", postgres_url)
                         .secret()
                         .meaning("PostgreSQL. In development SQLite in the data directory when not set."),
+                ),
+            },
+            broker: Broker {
+                url: read.needed_if(
+                    false,
+                    &Setting::new("broker.url", "amqp://user:password@host:port/vhost", amqp_url)
+                        .secret()
+                        .meaning("RabbitMQ, to carry messages between processes. The database does when not set."),
+                ),
+                prefix: read.or(
+                    Setting::new("broker.prefix", "letters, digits, dashes, dots and underscores, 64 at most", prefix)
+                        .meaning("What the names of queues and exchanges begin with, where others share them."),
+                    "",
                 ),
             },
             http: Http {

@@ -21,8 +21,9 @@ const DEFAULT_FILE: &str = "orderly.toml";
 const VARIABLE_PREFIX: &str = "ORDERLY_";
 const VARIABLE_POINT: &str = "__";
 /// Settings that the world knows under names of its own, which win.
-const VARIABLES: [(&str, &str); 4] = [
+const VARIABLES: [(&str, &str); 5] = [
     ("DATABASE_URL", "database.url"),
+    ("AMQP_URL", "broker.url"),
     ("JWT_KEY", "jwt.key"),
     ("JWT_ISSUER", "jwt.issuer"),
     ("JWT_AUDIENCE", "jwt.audience"),

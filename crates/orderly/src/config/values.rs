@@ -10,6 +10,7 @@ use super::Secret;
 const SECONDS_MAX: u64 = 86_400;
 const START_DELAY_SECONDS_MAX: u64 = 60;
 const LINES_MAX: usize = 10_000;
+const PREFIX_MAX_BYTES: usize = 64;
 const RETRIES_MAX: u8 = 10;
 /// A year; beyond it a wait is a mistake.
 const DURATION_MAX: Duration = Duration::from_secs(8_760 * 3_600);
@@ -49,6 +50,17 @@ pub(super) fn filter(text: &str) -> Option<String> {
 pub(super) fn postgres_url(text: &str) -> Option<Secret> {
     let rest = text.strip_prefix("postgres://").or_else(|| text.strip_prefix("postgresql://"))?;
     (!rest.is_empty()).then(|| Secret::new(text))
+}
+
+pub(super) fn amqp_url(text: &str) -> Option<Secret> {
+    let rest = text.strip_prefix("amqp://").or_else(|| text.strip_prefix("amqps://"))?;
+    (!rest.is_empty()).then(|| Secret::new(text))
+}
+
+/// What the names of queues may begin with; none is fine.
+pub(super) fn prefix(text: &str) -> Option<String> {
+    let fits = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    (text.len() <= PREFIX_MAX_BYTES && text.chars().all(fits)).then(|| text.to_owned())
 }
 
 pub(super) fn signing_secret(text: &str) -> Option<SigningSecret> {

@@ -46,6 +46,7 @@ pub(super) enum Kind {
     ReferenceTaken,
     BelowReserved,
     NoLongerCancellable,
+    NotReturnable,
     BodyTooLarge,
     NotJson,
     InvalidOrder,
@@ -75,6 +76,7 @@ impl Kind {
             Self::NoLongerCancellable => {
                 (StatusCode::CONFLICT, "no-longer-cancellable", "It is too late to cancel this order")
             }
+            Self::NotReturnable => (StatusCode::CONFLICT, "not-returnable", "Nothing of this order can come back"),
             Self::BodyTooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "body-too-large", "The body is too large"),
             Self::NotJson => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "not-json", "JSON is needed"),
             Self::InvalidOrder => (StatusCode::UNPROCESSABLE_ENTITY, "invalid-order", "The order breaks rules"),
@@ -166,6 +168,7 @@ impl IntoResponse for Problem {
             | Kind::ReferenceTaken
             | Kind::BelowReserved
             | Kind::NoLongerCancellable
+            | Kind::NotReturnable
             | Kind::BodyTooLarge
             | Kind::NotJson
             | Kind::InvalidOrder

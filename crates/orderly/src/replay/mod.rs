@@ -13,7 +13,6 @@ mod assembly;
 mod draft;
 mod file;
 mod line;
-mod live;
 mod opening;
 mod outline;
 mod past_orders;
@@ -32,5 +31,4 @@ mod order_file;
 #[cfg(test)]
 mod whole_file;
 
-pub(crate) use live::without_bar;
 pub(crate) use run::run;

@@ -7,11 +7,10 @@ use orderly_catalog::{
     NewProduct,
     domain::{NAME_LENGTH_MAX_CHARS, Sku},
 };
-use orderly_contracts::{Currency, Money, ProductId, Tenant};
-use orderly_infrastructure::Infrastructure;
-use wharf::Client;
+use orderly_contracts::{Currency, Money, ProductId};
 
 use super::survey::Product;
+use crate::shop::Shop;
 
 /// Products that are written in one commit.
 const CHUNK_MAX_ROWS: usize = 500;
@@ -20,22 +19,11 @@ const CHUNK_MAX_ROWS: usize = 500;
 pub(super) type ProductIds = HashMap<Arc<str>, ProductId>;
 
 /// Adds what is missing. What an earlier run wrote, of products and of stock, stays as it is.
-pub(super) async fn open(
-    client: &Client,
-    infrastructure: &Infrastructure,
-    tenant: &Tenant,
-    products: &[Product],
-) -> anyhow::Result<ProductIds> {
+pub(super) async fn open(shop: &Shop, products: &[Product]) -> anyhow::Result<ProductIds> {
     let mut ids = HashMap::with_capacity(products.len());
     for chunk in products.chunks(CHUNK_MAX_ROWS) {
-        let new = chunk.iter().map(new_product).collect::<anyhow::Result<Vec<_>>>()?;
-        let mut work = client.begin(tenant)?;
-        let added = infrastructure.products.add(&mut work.tx, &new).await;
-        let added = added.map_err(|failure| anyhow::anyhow!("cannot write the products: {failure}"))?;
-        let stock: Vec<_> = added.iter().copied().zip(chunk.iter().map(|product| product.opening_stock)).collect();
-        let opened = infrastructure.warehouse.open(&mut work.tx, &stock).await;
-        opened.map_err(|failure| anyhow::anyhow!("cannot write the opening stock: {failure}"))?;
-        work.commit().await.context("cannot write the products and their opening stock")?;
+        let goods = chunk.iter().map(|product| Ok((new_product(product)?, product.opening_stock)));
+        let added = shop.stock(&goods.collect::<anyhow::Result<Vec<_>>>()?).await?;
         ids.extend(chunk.iter().map(|product| Arc::clone(&product.sku)).zip(added));
     }
     Ok(ids)

@@ -8,28 +8,24 @@ use std::{
 };
 
 use anyhow::{Context, anyhow, bail};
-use orderly_contracts::{Currency, CustomerId, Money, OrderId, ReturnFate, Tenant};
-use orderly_infrastructure::Infrastructure;
+use orderly_contracts::{Currency, CustomerId, Money, OrderId, ReturnFate};
 use orderly_orders::{
-    CancelError, PlaceOrder, PlacementError, Ports, ReturnError, ReturnItems, cancel_order,
+    PlaceOrder, ReturnItems,
     domain::{Draft, DraftLine, ReturnDraft, ReturnDraftLine},
-    place_order, return_items,
 };
 use tokio::{
     sync::mpsc,
     task::{JoinError, JoinSet},
     time::MissedTickBehavior,
 };
-use wharf::Client;
 
 use super::{
     file::ReadError,
-    live::Live,
     opening::ProductIds,
     plan::{Cancellation, Invoice, Plan, Return, Step},
     waiting::{EndedOrders, Waiting},
 };
-use crate::stop::Stop;
+use crate::{live::Live, shop::Shop, stop::Stop};
 
 /// How often the database is asked how many orders are under way.
 const LOOK_PERIOD: Duration = Duration::from_millis(25);
@@ -38,19 +34,6 @@ const LOOK_PERIOD: Duration = Duration::from_millis(25);
 const WINDOW_PER_PLACEMENT: usize = 4;
 /// Steps that are read ahead of what is being placed, and looked up together.
 const STEPS_AHEAD_MAX: usize = 128;
-/// How often a step is tried whose failure may pass: a lost connection, a busy database.
-const ATTEMPTS_MAX: u32 = 5;
-/// Before the second attempt; doubled before each that follows.
-const RETRY_PAUSE: Duration = Duration::from_millis(100);
-
-/// What placing an order needs; shared by all that are being placed.
-pub(super) struct Shop {
-    pub(super) client: Client,
-    pub(super) infrastructure: Infrastructure,
-    pub(super) orders: Ports,
-    pub(super) tenant: Tenant,
-    pub(super) products: ProductIds,
-}
 
 /// How placing ended.
 #[derive(Debug, PartialEq, Eq)]
@@ -63,6 +46,7 @@ pub(super) enum Ended {
 
 pub(super) struct Placing {
     shop: Arc<Shop>,
+    products: Arc<ProductIds>,
     concurrency: usize,
     /// Read, and not yet begun.
     ahead: VecDeque<Step>,
@@ -83,9 +67,10 @@ pub(super) struct Placing {
 }
 
 impl Placing {
-    pub(super) fn new(shop: Shop, concurrency: usize) -> Self {
+    pub(super) fn new(shop: Shop, products: ProductIds, concurrency: usize) -> Self {
         Self {
             shop: Arc::new(shop),
+            products: Arc::new(products),
             concurrency,
             ahead: VecDeque::new(),
             waiting: Waiting::default(),
@@ -123,7 +108,7 @@ impl Placing {
                 _ = look.tick() => {
                     self.look().await?;
                     live.show(self.placed, self.under_way);
-                    if all_read && self.is_idle() && self.is_quiet().await? {
+                    if all_read && self.is_idle() && self.shop.is_quiet().await? {
                         return Ok(Ended::Done);
                     }
                 }
@@ -139,8 +124,11 @@ impl Placing {
     fn begin_what_fits(&mut self) {
         while self.running.len() < self.concurrency {
             if let Some((order, part)) = self.waiting.next_ready() {
-                let shop = Arc::clone(&self.shop);
-                self.running.spawn(async move { shop.take_back(order, part).await });
+                let (shop, products) = (Arc::clone(&self.shop), Arc::clone(&self.products));
+                self.running.spawn(async move {
+                    take_back(&shop, &products, order, &part).await?;
+                    Ok(part.number)
+                });
                 continue;
             }
             if !self.has_window() || self.waiting.is_full() {
@@ -157,9 +145,17 @@ impl Placing {
             match step {
                 Step::Place(invoice) => {
                     self.placing.insert(Arc::clone(&invoice.number));
-                    self.running.spawn(async move { shop.place(invoice).await });
+                    let products = Arc::clone(&self.products);
+                    self.running.spawn(async move {
+                        let doing = format!("placing the order of invoice {}", invoice.number);
+                        shop.place(&doing, &wanted(&invoice, &products)?).await?;
+                        Ok(invoice.number)
+                    });
                 }
-                Step::Cancel(cancellation) => drop(self.running.spawn(async move { shop.cancel(cancellation).await })),
+                Step::Cancel(cancellation) => drop(self.running.spawn(async move {
+                    cancel(&shop, &cancellation).await?;
+                    Ok(cancellation.number)
+                })),
                 Step::TakeBack(part) => self.waiting.push(part),
                 Step::Reject(_) => {}
             }
@@ -203,9 +199,7 @@ impl Placing {
     async fn look(&mut self) -> anyhow::Result<()> {
         // Counted anew from here on: what commits while the question is being answered may be counted twice, never not.
         self.placed_since = 0;
-        let shop = &self.shop;
-        let under_way = shop.infrastructure.overview.under_way(&shop.tenant).await;
-        self.under_way = under_way.map_err(|failure| anyhow!("cannot count the orders under way: {failure}"))?;
+        self.under_way = self.shop.under_way().await?;
         self.ask_about_waiting().await
     }
 
@@ -215,7 +209,7 @@ impl Placing {
         if invoices.is_empty() {
             return Ok(());
         }
-        let ended = self.shop.ended_under(&invoices).await?;
+        let ended = ended_under(&self.shop, &invoices).await?;
         // Every order that a return waits for was begun before the return, and none was begun since the last count.
         let any_under_way = self.under_way > 0 || !self.running.is_empty();
         self.waiting.hear(&ended, any_under_way);
@@ -228,13 +222,6 @@ impl Placing {
             && self.running.is_empty()
             && self.under_way + self.placed_since == 0
     }
-
-    /// Whether nothing waits at any endpoint: an order that has ended may still leave stock to book and a customer to
-    /// tell.
-    async fn is_quiet(&self) -> anyhow::Result<bool> {
-        let depth = self.shop.client.depth().await?;
-        Ok(depth.iter().all(|endpoint| endpoint.due + endpoint.delayed + endpoint.held == 0))
-    }
 }
 
 /// Hands out the steps of the plan until it ends or nobody takes them any more.
@@ -246,122 +233,43 @@ fn read(plan: Plan, feed: &mpsc::Sender<Result<Step, ReadError>>) {
     }
 }
 
-impl Shop {
-    async fn place(&self, invoice: Invoice) -> anyhow::Result<Arc<str>> {
-        let number = Arc::clone(&invoice.number);
-        let wanted = self.wanted(&invoice)?;
-        persist(&format!("placing the order of invoice {number}"), || async {
-            let mut work = self.client.begin(&self.tenant)?;
-            match place_order(&self.orders, &mut work, &wanted).await {
-                Ok(_) => Ok(work.commit().await?),
-                Err(PlacementError::Refused(problems)) => Err(Refusal::Final(anyhow!(problems))),
-                Err(PlacementError::Failed(failure)) => Err(Refusal::Passing(anyhow!("{failure}"))),
-            }
-        })
-        .await?;
-        Ok(number)
-    }
-
-    /// Asks for the cancellation, unless the order has gone too far: then the database will show that it took no effect.
-    /// Asking again for what an earlier run asked for does no harm.
-    async fn cancel(&self, cancellation: Cancellation) -> anyhow::Result<Arc<str>> {
-        let Cancellation { number, of, .. } = cancellation;
-        let known = self.placed_under(&[&of]).await?;
-        let Some(&(_, order)) = known.first() else { bail!("the order of invoice {of} is gone from the database") };
-        persist(&format!("cancelling the order of invoice {of}"), || async {
-            let mut work = self.client.begin(&self.tenant)?;
-            match cancel_order(&self.orders, &mut work, order, None, Some(&number)).await {
-                Ok(_) => Ok(work.commit().await?),
-                Err(CancelError::TooLate(_)) => Ok(work.rollback().await?),
-                Err(unknown @ CancelError::Unknown(_)) => Err(Refusal::Final(anyhow!(unknown))),
-                Err(CancelError::Failed(failure)) => Err(Refusal::Passing(anyhow!("{failure}"))),
-            }
-        })
-        .await?;
-        Ok(number)
-    }
-
-    /// Takes back a part of an order that is delivered. What comes back with a C line can be sold again: the file does not
-    /// say otherwise. Asking again for what was done changes nothing, since a return goes by its invoice and line.
-    async fn take_back(&self, order: OrderId, part: Return) -> anyhow::Result<Arc<str>> {
-        let product = self.products.get(&part.sku).with_context(|| format!("product {} is unknown", part.sku))?;
-        let line = ReturnDraftLine { product: *product, quantity: part.quantity, fate: ReturnFate::Restock };
-        let wanted = ReturnItems { order, reference: part.reference(), draft: ReturnDraft { lines: vec![line] } };
-        persist(&format!("taking back line {} of invoice {}", part.line_number, part.number), || async {
-            let mut work = self.client.begin(&self.tenant)?;
-            match return_items(&self.orders, &mut work, &wanted, None).await {
-                Ok(_) => Ok(work.commit().await?),
-                Err(
-                    refused @ (ReturnError::Unknown(_)
-                    | ReturnError::NotReturnable(_)
-                    | ReturnError::Refused(_)
-                    | ReturnError::ReferenceTaken { .. }),
-                ) => Err(Refusal::Final(anyhow!(refused))),
-                Err(ReturnError::Failed(failure)) => Err(Refusal::Passing(anyhow!("{failure}"))),
-            }
-        })
-        .await?;
-        Ok(part.number)
-    }
-
-    fn wanted(&self, invoice: &Invoice) -> anyhow::Result<PlaceOrder> {
-        let lines = invoice.lines.iter().map(|line| {
-            let product = self.products.get(&line.sku).with_context(|| format!("product {} is unknown", line.sku))?;
-            let unit_price = Some(Money::new(line.unit_price_minor, Currency::GBP));
-            Ok(DraftLine { product: *product, quantity: line.quantity, unit_price })
-        });
-        let draft = Draft {
-            customer: invoice.customer.map_or(CustomerId::WALK_IN, CustomerId),
-            currency: Currency::GBP,
-            status: None,
-            lines: lines.collect::<anyhow::Result<_>>()?,
-        };
-        Ok(PlaceOrder { draft, reference: Some(invoice.number.to_string()) })
-    }
-
-    async fn placed_under(&self, numbers: &[&str]) -> anyhow::Result<Vec<(String, OrderId)>> {
-        let placed = self.infrastructure.overview.placed_under(&self.tenant, numbers).await;
-        placed.map_err(|failure| anyhow!("cannot look up which invoices were placed: {failure}"))
-    }
-
-    async fn ended_under(&self, numbers: &[&str]) -> anyhow::Result<EndedOrders> {
-        let ended = self.infrastructure.overview.ended_under(&self.tenant, numbers).await;
-        let ended = ended.map_err(|failure| anyhow!("cannot look up which orders have ended: {failure}"))?;
-        Ok(ended.into_iter().map(|(number, order, status)| (number, (order, status))).collect())
-    }
+/// The order of an invoice, as it is asked for.
+fn wanted(invoice: &Invoice, products: &ProductIds) -> anyhow::Result<PlaceOrder> {
+    let lines = invoice.lines.iter().map(|line| {
+        let product = products.get(&line.sku).with_context(|| format!("product {} is unknown", line.sku))?;
+        let unit_price = Some(Money::new(line.unit_price_minor, Currency::GBP));
+        Ok(DraftLine { product: *product, quantity: line.quantity, unit_price })
+    });
+    let draft = Draft {
+        customer: invoice.customer.map_or(CustomerId::WALK_IN, CustomerId),
+        currency: Currency::GBP,
+        status: None,
+        lines: lines.collect::<anyhow::Result<_>>()?,
+    };
+    Ok(PlaceOrder { draft, reference: Some(invoice.number.to_string()) })
 }
 
-/// Why a step was not done.
-enum Refusal {
-    /// Trying again may help.
-    Passing(anyhow::Error),
-    /// It never will.
-    Final(anyhow::Error),
+/// Asks for the cancellation, unless the order has gone too far: then the database will show that it took no effect.
+/// Asking again for what an earlier run asked for does no harm.
+async fn cancel(shop: &Shop, cancellation: &Cancellation) -> anyhow::Result<()> {
+    let of = &cancellation.of;
+    let known = shop.placed_under(&[of]).await?;
+    let Some(&(_, order)) = known.first() else { bail!("the order of invoice {of} is gone from the database") };
+    let doing = format!("cancelling the order of invoice {of}");
+    shop.cancel(&doing, order, &cancellation.number).await
 }
 
-impl From<wharf::Error> for Refusal {
-    fn from(error: wharf::Error) -> Self {
-        Self::Passing(error.into())
-    }
+/// Takes back a part of an order that is delivered. What comes back with a C line can be sold again: the file does not say
+/// otherwise. Asking again for what was done changes nothing, since a return goes by its invoice and line.
+async fn take_back(shop: &Shop, products: &ProductIds, order: OrderId, part: &Return) -> anyhow::Result<()> {
+    let product = products.get(&part.sku).with_context(|| format!("product {} is unknown", part.sku))?;
+    let line = ReturnDraftLine { product: *product, quantity: part.quantity, fate: ReturnFate::Restock };
+    let wanted = ReturnItems { order, reference: part.reference(), draft: ReturnDraft { lines: vec![line] } };
+    shop.take_back(&format!("taking back line {} of invoice {}", part.line_number, part.number), &wanted).await
 }
 
-/// Tries a step until it is done, a little later each time. Orders and returns go by their references and a cancellation may
-/// be asked for twice, so repeating what did happen after all does no harm.
-async fn persist<F>(doing: &str, mut step: impl FnMut() -> F) -> anyhow::Result<()>
-where
-    F: Future<Output = Result<(), Refusal>>,
-{
-    let mut pause = RETRY_PAUSE;
-    for attempt in 1.. {
-        match step().await {
-            Ok(()) => break,
-            Err(Refusal::Passing(error)) if attempt < ATTEMPTS_MAX => {
-                tracing::warn!(doing, attempt, error = format!("{error:#}"), ?pause, "failed; trying again");
-                tokio::time::sleep(pause).await;
-                pause *= 2;
-            }
-            Err(Refusal::Passing(error) | Refusal::Final(error)) => return Err(error.context(doing.to_owned())),
-        }
-    }
-    Ok(())
+async fn ended_under(shop: &Shop, numbers: &[&str]) -> anyhow::Result<EndedOrders> {
+    let ended = shop.infrastructure.overview.ended_under(&shop.tenant, numbers).await;
+    let ended = ended.map_err(|failure| anyhow!("cannot look up which orders have ended: {failure}"))?;
+    Ok(ended.into_iter().map(|(number, order, status)| (number, (order, status))).collect())
 }

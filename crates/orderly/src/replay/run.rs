@@ -13,28 +13,28 @@ use std::{
 };
 
 use anyhow::{Context, anyhow};
-use orderly_contracts::Tenant;
 use orderly_infrastructure::audit;
-use orderly_orders::{Pace, Totals};
-use tokio::sync::oneshot;
-use wharf::{DeadLetterFilter, Timestamp};
+use wharf::Timestamp;
 
 use super::{
     file::{OrderFile, ReadError},
-    live::Live,
     opening,
     outline::Outline,
-    placing::{Ended, Placing, Shop},
+    placing::{Ended, Placing},
     plan::Plan,
-    report::{Report, peak_rss_mib},
+    report::Report,
     survey::Survey,
 };
 use crate::{
+    answer::{show, tell, tell_violations},
     app::{self, App},
     command_line::ReplayArgs,
     config::Config,
     exit::{FOUND_WRONG, Unusable},
+    live::Live,
+    shop::{Shop, Standing},
     stop::Stop,
+    table::{milliseconds, peak_rss_mib, thousandths},
 };
 
 /// Where rejected lines go, in the data directory, unless a flag says otherwise.
@@ -56,9 +56,7 @@ pub(crate) async fn run(args: &ReplayArgs, config: &Config) -> anyhow::Result<Ex
     let audited = audit::audit(&app::settings(config)).await.context("cannot check the invariants")?;
     let report = settle_accounts(input, &rejects, outcome, begun.elapsed(), audited.violations.len())?;
     show(&report, args.json)?;
-    for violation in &audited.violations {
-        tell(&format!("{} does not hold: {}", violation.invariant, violation.detail));
-    }
+    tell_violations(&audited);
     let broken = report.broken_sums();
     broken.iter().for_each(|sum| tell(sum));
     let is_good = broken.is_empty() && report.violations == 0;
@@ -104,13 +102,10 @@ fn rejects_path(args: &ReplayArgs, config: &Config, file: &OrderFile) -> Result<
 
 /// What the database and the worker tell once everything has come to its end.
 struct Outcome {
-    totals: Totals,
-    pace: Pace,
+    standing: Standing,
     effective_cancellations: HashSet<String>,
+    /// References of the returns that were made.
     returns: HashSet<String>,
-    dead_letters: u64,
-    messages: u64,
-    commits: u64,
 }
 
 /// Runs the worker and places all orders; `None` if a stop was asked for.
@@ -121,49 +116,33 @@ async fn carry_out(
     since: Timestamp,
     stop: Stop,
 ) -> anyhow::Result<Option<Outcome>> {
-    let (client, infrastructure, orders) = (app.client.clone(), app.infrastructure.clone(), app.order_ports.clone());
-    let tenant = Tenant::default();
-    let (stop_working, told_to_stop) = oneshot::channel::<()>();
-    let mut worker = tokio::spawn(app.run_until(async { drop(told_to_stop.await) }));
-
+    let shop = Shop::of(&app);
     let mut live = Live::new(input.outline.tally.orders)?;
-    let replay = async {
-        let products = opening::open(&client, &infrastructure, &tenant, input.survey.products()).await?;
-        let shop = Shop { client, infrastructure, orders, tenant, products };
-        let plan = Plan::new(&input.file, Arc::clone(&input.survey), args.limit)?;
-        let mut placing = Placing::new(shop, args.concurrency.get());
-        match placing.run(plan, stop, &mut live).await? {
-            Ended::Done => placing.shop().outcome(since).await.map(Some),
-            Ended::Stopped => Ok(None),
-        }
-    };
-    let replayed = tokio::select! {
-        replayed = replay => replayed,
-        ended = &mut worker => {
-            return Err(ended.map_or_else(anyhow::Error::new, |()| anyhow!("it stopped by itself")).context("the worker ended"));
-        }
-    };
+    let replayed = app
+        .work_while(async {
+            let products = opening::open(&shop, input.survey.products()).await?;
+            let plan = Plan::new(&input.file, Arc::clone(&input.survey), args.limit)?;
+            let mut placing = Placing::new(shop, products, args.concurrency.get());
+            match placing.run(plan, stop, &mut live).await? {
+                Ended::Done => outcome(placing.shop(), since).await.map(Some),
+                Ended::Stopped => Ok(None),
+            }
+        })
+        .await;
     live.clear();
-    drop(stop_working);
-    worker.await.context("the worker ended")?;
     replayed
 }
 
-impl Shop {
-    async fn outcome(&self, since: Timestamp) -> anyhow::Result<Outcome> {
-        let unread = |failure: wharf::Failure| anyhow!("cannot read what the orders came to: {failure}");
-        let overview = &self.infrastructure.overview;
-        let cancelled = overview.effective_cancellations(&self.tenant).await.map_err(unread)?;
-        Ok(Outcome {
-            totals: overview.totals(&self.tenant).await.map_err(unread)?,
-            pace: overview.pace(&self.tenant, since).await.map_err(unread)?,
-            effective_cancellations: cancelled.into_iter().collect(),
-            returns: overview.returns(&self.tenant).await.map_err(unread)?.into_iter().collect(),
-            dead_letters: self.client.dead_letters(&DeadLetterFilter::default()).await?.len() as u64,
-            messages: self.client.vitals().settled_total(),
-            commits: self.infrastructure.commits(),
-        })
-    }
+async fn outcome(shop: &Shop, since: Timestamp) -> anyhow::Result<Outcome> {
+    let unread = |failure: wharf::Failure| anyhow!("cannot read what the orders came to: {failure}");
+    let overview = &shop.infrastructure.overview;
+    let cancelled = overview.effective_cancellations(&shop.tenant).await.map_err(unread)?;
+    let returns = overview.returns(&shop.tenant).await.map_err(unread)?;
+    Ok(Outcome {
+        standing: shop.standing(since).await?,
+        effective_cancellations: cancelled.into_iter().collect(),
+        returns: returns.into_iter().collect(),
+    })
 }
 
 /// Brings file and database together, and writes the rejected lines.
@@ -192,7 +171,7 @@ fn settle_accounts(
         }
     }
     rejects.write(&input.file, rejects_path)?;
-    let Outcome { totals, pace, .. } = outcome;
+    let Standing { totals, pace, dead_letters, messages, commits } = outcome.standing;
     let seconds = took.as_secs_f64();
     Ok(Report {
         lines: tally.lines,
@@ -209,38 +188,14 @@ fn settle_accounts(
         cancel_reasons: totals.cancelled.iter().map(|(reason, orders)| (reason.to_string(), *orders)).collect(),
         expired: totals.expired,
         needs_attention: totals.needs_attention,
-        dead_letters: outcome.dead_letters,
+        dead_letters,
         seconds: thousandths(seconds),
         orders_per_second: thousandths(pace.ended as f64 / seconds),
         p50_ms: milliseconds(pace.median),
         p99_ms: milliseconds(pace.percentile_99),
-        messages: outcome.messages,
-        commits: outcome.commits,
+        messages,
+        commits,
         peak_rss_mib: peak_rss_mib(),
         violations: violations as u64,
     })
-}
-
-fn milliseconds(duration: Duration) -> f64 {
-    thousandths(duration.as_secs_f64() * 1000.0)
-}
-
-/// Three digits say all that a clock knows.
-fn thousandths(value: f64) -> f64 {
-    (value * 1000.0).round() / 1000.0
-}
-
-#[expect(clippy::print_stdout, reason = "this is the command's answer")]
-fn show(report: &Report, as_json: bool) -> anyhow::Result<()> {
-    if as_json {
-        println!("{}", serde_json::to_string(report)?);
-    } else {
-        print!("{report}");
-    }
-    Ok(())
-}
-
-#[expect(clippy::print_stderr, reason = "what is wrong is for people, beside the answer")]
-fn tell(sentence: &str) {
-    eprintln!("orderly: {sentence}");
 }

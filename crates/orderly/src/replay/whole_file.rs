@@ -8,12 +8,13 @@ use std::sync::Arc;
 use proptest::prelude::*;
 use tempfile::NamedTempFile;
 
+use crate::table::peak_rss_mib;
+
 use super::order_file::{self, HEADER};
 use super::{
     file::OrderFile,
     plan::{Plan, Step, Tally},
     rejects::{Rejects, WriteError},
-    report::peak_rss_mib,
     survey::Survey,
 };
 

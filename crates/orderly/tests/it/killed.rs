@@ -31,6 +31,11 @@ fn a_replay_that_is_killed_again_and_again_loses_and_doubles_nothing_on_postgres
     check(&Orderly::on_postgres());
 }
 
+#[test]
+fn a_replay_that_is_killed_again_and_again_loses_and_doubles_nothing_on_postgresql_and_rabbitmq() {
+    check(&Orderly::on_postgres_and_rabbitmq());
+}
+
 fn check(orderly: &Orderly) {
     let mut random = SplitMix(seed());
     let file = OrderFile::generate(random.next(), 100);

@@ -3,6 +3,7 @@
 
 mod books;
 mod database;
+mod demo;
 mod killed;
 mod mistakes;
 mod order_file;
@@ -10,6 +11,7 @@ mod ordering;
 mod program;
 mod reconcile;
 mod replay;
+mod returning;
 mod running;
 mod shop;
 mod stock;

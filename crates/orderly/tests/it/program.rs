@@ -1,6 +1,7 @@
 //! `orderly` itself, on data of its own.
 
 use std::{
+    env,
     io::{BufRead, BufReader, Read},
     path::{Path, PathBuf},
     process::{Child, ChildStderr, ChildStdout, Command, ExitStatus, Stdio},
@@ -8,6 +9,7 @@ use std::{
 
 use serde_json::Value;
 use tempfile::TempDir;
+use uuid::Uuid;
 
 use crate::{database::Database, order_file::OrderFile};
 
@@ -15,6 +17,8 @@ use crate::{database::Database, order_file::OrderFile};
 pub(crate) struct Orderly {
     data: TempDir,
     database: Option<Database>,
+    /// The address of a broker, and what is this program's alone there.
+    broker: Option<(String, String)>,
 }
 
 /// What a run of it said and answered.
@@ -27,11 +31,20 @@ pub(crate) struct Answer {
 
 impl Orderly {
     pub(crate) fn on_sqlite() -> Self {
-        Self { data: TempDir::new().unwrap(), database: None }
+        Self { data: TempDir::new().unwrap(), database: None, broker: None }
     }
 
     pub(crate) fn on_postgres() -> Self {
-        Self { data: TempDir::new().unwrap(), database: Some(Database::create()) }
+        Self { data: TempDir::new().unwrap(), database: Some(Database::create()), broker: None }
+    }
+
+    /// With RabbitMQ to carry the messages. Its queues stay until the broker goes.
+    pub(crate) fn on_postgres_and_rabbitmq() -> Self {
+        let url = env::var("TEST_RABBITMQ_URL").expect(
+            "TEST_RABBITMQ_URL is not set: run `cargo xtask test`, or point it at a RabbitMQ whose user may do anything",
+        );
+        let prefix = format!("test-{}.", Uuid::now_v7().simple());
+        Self { broker: Some((url, prefix)), ..Self::on_postgres() }
     }
 
     /// The server lives on, but has never heard of our database.
@@ -84,6 +97,9 @@ impl Orderly {
         command.env_clear().current_dir(self.data.path()).stdin(Stdio::null());
         if let Some(database) = &self.database {
             command.env("DATABASE_URL", database.url());
+        }
+        if let Some((url, prefix)) = &self.broker {
+            command.env("AMQP_URL", url).env("ORDERLY_BROKER__PREFIX", prefix);
         }
         command.args(args).arg("--data").arg(self.data());
         command

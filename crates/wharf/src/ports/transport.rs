@@ -4,7 +4,7 @@ use std::{fmt, time::Duration};
 
 use async_trait::async_trait;
 
-use super::{Claim, Claimed, Lease, Wakeups};
+use super::{Claim, Claimed, Lease, Subscription, Wakeups};
 use crate::{Code, Error, Outgoing};
 
 /// Carries messages to endpoints and hands each to one holder at a time.
@@ -28,6 +28,12 @@ pub trait Transport: fmt::Debug + Send + Sync + 'static {
 
     /// Sends a batch in one commit of its own.
     async fn send(&self, batch: &[Outgoing]) -> Result<(), Error>;
+
+    /// Hears what this process will consume, before its first claim, so that what must stand for that can be set up with
+    /// it. Asks nobody: a transport that is away keeps no worker from starting.
+    fn prepare(&self, consumed: &[Subscription]) {
+        let _ = consumed;
+    }
 
     /// How much waits, per endpoint.
     async fn depth(&self) -> Result<Vec<Depth>, Error>;

@@ -205,6 +205,10 @@ impl<E: Transport> Transport for Faulty<E> {
         self.inner.depth().await
     }
 
+    fn prepare(&self, consumed: &[Subscription]) {
+        self.inner.prepare(consumed);
+    }
+
     fn wakeups(&self) -> &Wakeups {
         self.inner.wakeups()
     }

@@ -15,7 +15,7 @@ use async_trait::async_trait;
 
 use crate::{
     Code, Depth, Error, Outgoing,
-    ports::{Claim, Claimed, Lease, Outcome, Settlement, Transport, Wakeups},
+    ports::{Claim, Claimed, Lease, Outcome, Settlement, Subscription, Transport, Wakeups},
 };
 
 /// A transport that keeps no more than any transport must. Clones are the same one.
@@ -166,6 +166,10 @@ impl<T: Transport> Transport for Unruly<T> {
     async fn depth(&self) -> Result<Vec<Depth>, Error> {
         self.answer()?;
         self.inner.depth().await
+    }
+
+    fn prepare(&self, consumed: &[Subscription]) {
+        self.inner.prepare(consumed);
     }
 
     fn wakeups(&self) -> &Wakeups {

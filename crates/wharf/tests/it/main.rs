@@ -10,6 +10,8 @@ mod explore;
 mod faults;
 mod harness;
 mod layers;
+#[path = "../shared/on_memory.rs"]
+mod on_memory;
 mod saga;
 mod verdicts;
 mod worker;

@@ -3,12 +3,12 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use orderly_catalog::{NewProduct, domain::Sku};
-use orderly_contracts::{Currency, CustomerId, Money, OrderId, ProductId};
+use orderly_contracts::{Currency, CustomerId, Money, OrderId, ProductId, ReturnFate};
 use orderly_infrastructure::{Infrastructure, Simulators, audit::audit, reconciliation::reconcile};
 use orderly_orders::{
-    OrderFilter, PlaceOrder, cancel_order,
-    domain::{Draft, DraftLine, OrderStatus},
-    place_order,
+    OrderFilter, OrderView, PlaceOrder, ReturnItems, cancel_order,
+    domain::{Draft, DraftLine, OrderStatus, ReturnDraft, ReturnDraftLine, SoldLine},
+    place_order, return_items,
 };
 use tokio::sync::oneshot;
 use wharf::{Client, ReadyWorker};
@@ -47,9 +47,24 @@ async fn a_shop_at_work_raises_no_false_alarm(engine: Engine) {
 
     let (stop, stopped) = oneshot::channel::<()>();
     let working = tokio::spawn(worker.run_until(async { drop(stopped.await) }));
+    let (returning_ports, returning_client, orders) = (order_ports.clone(), client.clone(), ports.orders.clone());
     let buying = tokio::spawn(async move {
         for number in 0..ORDERS {
             buy(&order_ports, &client, &products, number).await;
+        }
+    });
+    // Everything that is delivered comes back, piece by piece.
+    let returning = tokio::spawn(async move {
+        let mut returned = 0;
+        loop {
+            let filter = OrderFilter { limit: ORDERS as u32, ..OrderFilter::default() };
+            let seen = orders.orders(&tenant(), &filter).await.unwrap();
+            for order in seen.iter().filter(|order| order.status == OrderStatus::Delivered) {
+                returned += bring_back_one(&returning_ports, &returning_client, order).await;
+            }
+            if seen.len() == ORDERS as usize && seen.iter().all(|order| order.status.is_final()) {
+                return returned;
+            }
         }
     });
     let mut audits = 0;
@@ -69,6 +84,7 @@ async fn a_shop_at_work_raises_no_false_alarm(engine: Engine) {
     });
     let statuses = statuses.await.expect("the shop stands still");
     buying.await.unwrap();
+    assert!(returning.await.unwrap() > 0, "nothing came back");
     stop.send(()).unwrap();
     working.await.unwrap();
     ports.close().await;
@@ -162,6 +178,23 @@ async fn call_off(ports: &orderly_orders::Ports, client: &Client, order: OrderId
         Ok(_) => work.commit().await.unwrap(),
         Err(_) => work.rollback().await.unwrap(),
     }
+}
+
+/// One unit of the first line that has one left. How many came back: at most one.
+async fn bring_back_one(ports: &orderly_orders::Ports, client: &Client, order: &OrderView) -> u32 {
+    let left = order.lines.iter().find(|sold| sold.returned < sold.line.quantity.units());
+    let Some(SoldLine { line, returned, place }) = left.copied() else { return 0 };
+    let fate = if order.id.0 % 2 == 0 { ReturnFate::Restock } else { ReturnFate::WriteOff };
+    let line = ReturnDraftLine { product: line.product, quantity: 1, fate };
+    let wanted = ReturnItems {
+        order: order.id,
+        reference: format!("R-{place}-{returned}"),
+        draft: ReturnDraft { lines: vec![line] },
+    };
+    let mut work = client.begin(&tenant()).unwrap();
+    return_items(ports, &mut work, &wanted, None).await.unwrap();
+    work.commit().await.unwrap();
+    1
 }
 
 async fn statuses(ports: &Infrastructure) -> BTreeMap<&'static str, usize> {

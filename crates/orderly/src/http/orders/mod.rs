@@ -1,13 +1,15 @@
-//! `/api/orders`: placing, reading and cancelling. A customer sees only its own; admins and staff see all.
+//! `/api/orders`: placing, reading, cancelling and taking back. A customer sees only its own; admins and staff see all.
 
 mod answer;
 mod cancel;
 mod place;
 mod read;
+mod take_back;
 
 pub(super) use cancel::cancel;
 pub(super) use place::place;
 pub(super) use read::{events, list, one};
+pub(super) use take_back::take_back;
 
 use orderly_contracts::OrderId;
 use orderly_orders::OrderView;

@@ -24,7 +24,7 @@ use wharf::{
     },
 };
 
-use crate::conformance::plant;
+use crate::on_memory::plant;
 
 macro_rules! flaws {
     ($($flaw:ident,)*) => {

@@ -10,8 +10,10 @@ use std::{
 
 use anyhow::{Context, Result, ensure};
 
-use super::{is_on_path, is_root};
-use crate::guard::Guard;
+use crate::{
+    guard::Guard,
+    machine::{is_on_path, is_root},
+};
 
 /// Where packages ask whether they may start what they install; 101 means no.
 const POLICY: &str = "/usr/sbin/policy-rc.d";
@@ -21,11 +23,11 @@ const POLICY_FORBIDS: &str = "#!/bin/sh\nexit 101\n";
 const CLUSTER: &str = "/etc/postgresql-common/createcluster.conf";
 const CLUSTER_NONE: &str = "create_main_cluster = false\n";
 
-pub(super) fn can_install() -> Result<bool> {
+pub(crate) fn can_install() -> Result<bool> {
     Ok(is_on_path("apt-get") && is_root()?)
 }
 
-pub(super) fn install(package: &str) -> Result<()> {
+pub(crate) fn install(package: &str) -> Result<()> {
     println!("{package}: none here, installing Debian's package");
     let _policy = forbid_starting()?;
     if !Path::new(CLUSTER).exists() {

@@ -1,4 +1,4 @@
-//! Shows how far a replay has come: a bar for people who watch, a line for each percent where nobody does.
+//! Shows how far a replay or a demo has come: a bar for people who watch, a line for each percent where nobody does.
 
 use std::{io::IsTerminal as _, sync::OnceLock};
 
@@ -19,7 +19,7 @@ pub(crate) fn without_bar<T>(write: impl FnOnce() -> T) -> T {
 
 /// On stderr, so that stdout holds the result alone.
 #[derive(Debug)]
-pub(super) struct Live {
+pub(crate) struct Live {
     orders: u64,
     shown: Shown,
 }
@@ -35,7 +35,7 @@ enum Shown {
 
 impl Live {
     /// Of a plan of so many orders.
-    pub(super) fn new(orders: u64) -> anyhow::Result<Self> {
+    pub(crate) fn new(orders: u64) -> anyhow::Result<Self> {
         let shown = if std::io::stderr().is_terminal() {
             let bar = ProgressBar::new(orders).with_style(ProgressStyle::with_template(BAR)?);
             Shown::Bar(BAR_ON_SCREEN.get_or_init(|| bar).clone())
@@ -46,7 +46,7 @@ impl Live {
     }
 
     /// So many orders of the plan are placed, and so many are under way.
-    pub(super) fn show(&mut self, placed: u64, under_way: u64) {
+    pub(crate) fn show(&mut self, placed: u64, under_way: u64) {
         let ended = placed.saturating_sub(under_way);
         match &mut self.shown {
             Shown::Bar(bar) => {
@@ -63,7 +63,7 @@ impl Live {
     }
 
     /// Leaves the terminal to what follows.
-    pub(super) fn clear(&self) {
+    pub(crate) fn clear(&self) {
         match &self.shown {
             Shown::Bar(bar) => bar.finish_and_clear(),
             Shown::Lines { .. } => {}

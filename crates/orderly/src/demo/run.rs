@@ -1,0 +1,113 @@
+//! The demo command: opens the shop, plays the script, waits for the end, proves the invariants, and tells what it came to.
+
+use std::{
+    process::ExitCode,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, anyhow};
+use orderly_infrastructure::audit;
+use orderly_payments::PaymentTotals;
+use wharf::Timestamp;
+
+use super::{
+    report::Report,
+    script::Script,
+    staging::{Ended, Staging},
+};
+use crate::{
+    answer::{show, tell, tell_violations},
+    app::{self, App},
+    command_line::DemoArgs,
+    config::Config,
+    exit::FOUND_WRONG,
+    live::Live,
+    shop::{Shop, Standing},
+    stop::Stop,
+    table::{milliseconds, peak_rss_mib, thousandths},
+};
+
+pub(crate) async fn run(args: &DemoArgs, mut config: Config) -> anyhow::Result<ExitCode> {
+    let begun = Instant::now();
+    let stop = Stop::on_signals()?;
+    stop.at_once_if_asked_again();
+    config.hasten(args.time_scale);
+
+    let app = App::start(&config).await?;
+    let Some(outcome) = play(app, args, config.payments.seed, stop).await? else {
+        tell("stopped; the same command goes on where this run was");
+        return Ok(ExitCode::from(FOUND_WRONG));
+    };
+    let audited = audit::audit(&app::settings(&config)).await.context("cannot check the invariants")?;
+    let report = report(args, &config, outcome, begun.elapsed(), audited.violations.len());
+    show(&report, args.json)?;
+    tell_violations(&audited);
+    if report.needs_attention > 0 {
+        tell(&format!("orders that only a person can go on with: {}", report.needs_attention));
+    }
+    Ok(if audited.holds() { ExitCode::SUCCESS } else { ExitCode::from(FOUND_WRONG) })
+}
+
+/// Runs the worker while the script is played; `None` if a stop was asked for.
+async fn play(app: App, args: &DemoArgs, seed: u64, stop: Stop) -> anyhow::Result<Option<Outcome>> {
+    let (shop, since) = (Shop::of(&app), app.client.now());
+    let orders = args.orders.get();
+    let mut live = Live::new(orders)?;
+    let played = app
+        .work_while(async {
+            let mut staging = Staging::new(shop, Script::new(seed), orders, args.time_scale).await?;
+            match staging.play(stop, &mut live).await? {
+                Ended::Done => outcome(staging.shop(), since).await.map(Some),
+                Ended::Stopped => Ok(None),
+            }
+        })
+        .await;
+    live.clear();
+    played
+}
+
+/// What the database and the worker tell once everything has come to its end.
+struct Outcome {
+    standing: Standing,
+    payments: PaymentTotals,
+    notifications: u64,
+}
+
+async fn outcome(shop: &Shop, since: Timestamp) -> anyhow::Result<Outcome> {
+    let unread = |failure: wharf::Failure| anyhow!("cannot read what the demo came to: {failure}");
+    let Shop { infrastructure, tenant, .. } = shop;
+    Ok(Outcome {
+        standing: shop.standing(since).await?,
+        payments: infrastructure.payments.totals(tenant).await.map_err(unread)?,
+        notifications: infrastructure.notifications.count(tenant).await.map_err(unread)?,
+    })
+}
+
+fn report(args: &DemoArgs, config: &Config, outcome: Outcome, took: Duration, violations: usize) -> Report {
+    let Outcome { standing: Standing { totals, pace, dead_letters, messages, commits }, payments, notifications } =
+        outcome;
+    let seconds = took.as_secs_f64();
+    Report {
+        seed: config.payments.seed,
+        time_scale: args.time_scale,
+        orders: totals.orders,
+        delivered: totals.delivered,
+        cancelled: totals.cancelled.iter().map(|(_, orders)| orders).sum(),
+        cancel_reasons: totals.cancelled.iter().map(|(reason, orders)| (reason.to_string(), *orders)).collect(),
+        expired: totals.expired,
+        needs_attention: totals.needs_attention,
+        captures: payments.captures,
+        refunds: payments.refunds,
+        voids: payments.voids,
+        notifications,
+        dead_letters,
+        seconds: thousandths(seconds),
+        orders_per_second: thousandths(pace.ended as f64 / seconds),
+        p50_ms: milliseconds(pace.median),
+        p99_ms: milliseconds(pace.percentile_99),
+        messages,
+        commits,
+        peak_rss_mib: peak_rss_mib(),
+        violations: violations as u64,
+    }
+}

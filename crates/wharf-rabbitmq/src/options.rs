@@ -1,0 +1,91 @@
+//! How a broker is connected.
+
+use std::{fmt, sync::Arc};
+
+use lapin::uri::AMQPUri;
+use wharf::{Clock, Code, Error, SystemClock};
+
+use crate::RabbitMq;
+
+/// How a broker is connected: [`RabbitMq::options`], then [`connect`](RabbitMqOptions::connect).
+#[must_use = "options do nothing until they connect"]
+pub struct RabbitMqOptions {
+    pub(crate) uri: AMQPUri,
+    pub(crate) prefix: String,
+    pub(crate) prefetch: u16,
+    pub(crate) delivery_limit: u32,
+    pub(crate) quorum_group_size: Option<u32>,
+    pub(crate) clock: Arc<dyn Clock>,
+}
+
+impl RabbitMqOptions {
+    pub(crate) fn new(url: &str) -> Result<Self, Error> {
+        let uri = url.parse::<AMQPUri>().map_err(|error| {
+            let message = format!("cannot read the address of RabbitMQ, amqp://user:password@host:5672/vhost: {error}");
+            Error::new(Code::ENGINE_UNREACHABLE, message)
+        })?;
+        Ok(Self {
+            uri,
+            prefix: String::new(),
+            prefetch: 256,
+            delivery_limit: 20,
+            quorum_group_size: None,
+            clock: Arc::new(SystemClock),
+        })
+    }
+
+    /// What the names of all queues and exchanges begin with, for applications that share a virtual host. Default
+    /// nothing.
+    pub fn prefix(mut self, prefix: &str) -> Self {
+        prefix.clone_into(&mut self.prefix);
+        self
+    }
+
+    /// How many messages of each endpoint the broker hands out ahead of their acknowledgement. Default 256.
+    pub fn prefetch(mut self, messages: u16) -> Self {
+        self.prefetch = messages;
+        self
+    }
+
+    /// How often a message comes back without an acknowledgement before the broker sets it aside in the endpoint's
+    /// `_error` queue. Default 20. Connections that break count too, so it is no place to be thrifty.
+    pub fn delivery_limit(mut self, deliveries: u32) -> Self {
+        self.delivery_limit = deliveries;
+        self
+    }
+
+    /// On how many nodes a queue is kept. Default: what the broker decides, three where there are as many.
+    pub fn quorum_group_size(mut self, nodes: u32) -> Self {
+        self.quorum_group_size = Some(nodes);
+        self
+    }
+
+    /// The clock that tells when a lease ends within this process.
+    pub fn clock(mut self, clock: impl Clock) -> Self {
+        self.clock = Arc::new(clock);
+        self
+    }
+
+    /// Connects.
+    ///
+    /// # Errors
+    /// `W0017` when the broker cannot be reached or does not let us in, `W0027` when a limit makes no sense.
+    pub async fn connect(self) -> Result<RabbitMq, Error> {
+        if self.prefetch == 0 || self.delivery_limit == 0 || self.quorum_group_size == Some(0) {
+            let message = "prefetch, delivery_limit and quorum_group_size: at least 1";
+            return Err(Error::new(Code::LIMIT_INVALID, message));
+        }
+        RabbitMq::open(self).await
+    }
+}
+
+impl fmt::Debug for RabbitMqOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RabbitMqOptions")
+            .field("host", &self.uri.authority.host)
+            .field("port", &self.uri.authority.port)
+            .field("vhost", &self.uri.vhost)
+            .field("prefix", &self.prefix)
+            .finish_non_exhaustive()
+    }
+}

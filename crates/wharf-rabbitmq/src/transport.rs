@@ -1,0 +1,172 @@
+//! The transport itself: what wharf asks, and who here answers it.
+
+use std::{collections::HashMap, fmt, sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use futures_util::future::join_all;
+use lapin::{
+    options::{BasicAckOptions, QueueDeclareOptions},
+    types::FieldTable,
+};
+use tokio::sync::Mutex;
+use wharf::{
+    Clock, Error, Outgoing,
+    ports::{Claim, Claimed, Depth, Lease, Outcome, Settlement, Subscription, Transport, Wakeups},
+};
+
+use crate::{
+    RabbitMqOptions,
+    error::failed,
+    held::Shelves,
+    intake::{Intake, Place},
+    link::Links,
+    publish::publish,
+    topology::Topology,
+};
+
+/// RabbitMQ as a transport. Cheap to clone; clones share their connection.
+#[derive(Clone)]
+pub struct RabbitMq(Arc<Broker>);
+
+struct Broker {
+    links: Links,
+    topology: Topology,
+    shelves: Arc<Shelves>,
+    wakeups: Arc<Wakeups>,
+    clock: Arc<dyn Clock>,
+    intakes: Mutex<HashMap<String, Arc<Intake>>>,
+    prefetch: u16,
+}
+
+impl RabbitMq {
+    /// Begins to connect: `amqp://user:password@host:5672/vhost`.
+    ///
+    /// # Errors
+    /// `W0017` when it is no address. What it says never holds the password.
+    pub fn options(url: &str) -> Result<RabbitMqOptions, Error> {
+        RabbitMqOptions::new(url)
+    }
+
+    pub(crate) async fn open(options: RabbitMqOptions) -> Result<Self, Error> {
+        let broker = Broker {
+            topology: Topology::new(&options),
+            shelves: Arc::default(),
+            wakeups: Arc::default(),
+            intakes: Mutex::default(),
+            prefetch: options.prefetch,
+            clock: options.clock,
+            links: Links::new(options.uri),
+        };
+        broker.links.get().await?;
+        Ok(Self(Arc::new(broker)))
+    }
+
+    /// Ends the connection. What was not acknowledged goes back to its queue.
+    pub async fn close(&self) {
+        self.0.intakes.lock().await.clear();
+        self.0.links.close().await;
+    }
+}
+
+#[cfg(feature = "testing")]
+impl RabbitMq {
+    /// Removes every queue and exchange that this process has declared, and ends the connection.
+    ///
+    /// # Errors
+    /// When the broker does not do it.
+    pub async fn remove(&self) -> Result<(), Error> {
+        self.0.intakes.lock().await.clear();
+        let link = self.0.links.get().await?;
+        self.0.topology.remove(&link).await?;
+        self.close().await;
+        Ok(())
+    }
+}
+
+impl Broker {
+    /// The consumer of an endpoint; a new one where there is none that works.
+    async fn intake(&self, endpoint: &str) -> Result<Arc<Intake>, Error> {
+        let mut intakes = self.intakes.lock().await;
+        if let Some(intake) = intakes.get(endpoint).filter(|intake| intake.works()) {
+            return Ok(Arc::clone(intake));
+        }
+        if intakes.remove(endpoint).is_some() {
+            // Whatever ended it may have taken the queue along.
+            self.topology.forget();
+        }
+        let link = self.links.get().await?;
+        let (shelves, wakeups, clock) = (Arc::clone(&self.shelves), Arc::clone(&self.wakeups), Arc::clone(&self.clock));
+        let place = Place { shelves, wakeups, clock, prefetch: self.prefetch };
+        let intake = Arc::new(Intake::start(&link, &self.topology, endpoint, place).await?);
+        intakes.insert(endpoint.to_owned(), Arc::clone(&intake));
+        Ok(intake)
+    }
+}
+
+#[async_trait]
+impl Transport for RabbitMq {
+    async fn claim(&self, claim: &Claim<'_>) -> Result<Claimed, Error> {
+        let intake = self.0.intake(claim.endpoint).await?;
+        if self.0.shelves.count(claim.endpoint).0 < claim.max {
+            intake.look().await?;
+        }
+        Ok(self.0.shelves.take(claim, self.0.clock.now()))
+    }
+
+    async fn settle(&self, batch: &[Settlement]) -> Result<Vec<bool>, Error> {
+        let settled = batch.iter().map(async |settlement| match settlement.outcome {
+            // What comes again later was put back into the outbox; what comes again at once waits here.
+            Outcome::Return { .. } | Outcome::Retry { .. } | Outcome::Unknown { .. } => {
+                self.0.shelves.give_back(settlement.lease)
+            }
+            Outcome::Done | Outcome::DeadLetter { .. } => match self.0.shelves.let_go(settlement.lease) {
+                Some(acker) => acker.ack(BasicAckOptions::default()).await.unwrap_or(false),
+                None => false,
+            },
+        });
+        Ok(join_all(settled).await)
+    }
+
+    async fn renew(&self, leases: &[Lease], length: Duration) -> Result<Vec<Lease>, Error> {
+        Ok(self.0.shelves.renew(leases, self.0.clock.now() + length))
+    }
+
+    async fn send(&self, batch: &[Outgoing]) -> Result<(), Error> {
+        let link = self.0.links.get().await?;
+        publish(&link, &self.0.topology, batch).await
+    }
+
+    async fn depth(&self) -> Result<Vec<Depth>, Error> {
+        let link = self.0.links.get().await?;
+        let mut depths = Vec::new();
+        for endpoint in self.0.topology.endpoints() {
+            let queue = self.0.topology.queue(&endpoint)?;
+            let options = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::durable() };
+            let channel = link.channel().await?;
+            let told = channel.queue_declare(queue.clone(), options, FieldTable::default()).await;
+            let waiting =
+                told.map_err(|error| failed(&format!("ask for the depth of \"{queue}\""), error))?.message_count();
+            let _ = channel.close(200, "done".into()).await;
+            let (ready, held) = self.0.shelves.count(&endpoint);
+            let (due, held) = (u64::from(waiting) + ready as u64, held as u64);
+            if due + held > 0 {
+                depths.push(Depth { endpoint, due, delayed: 0, held, oldest: None });
+            }
+        }
+        Ok(depths)
+    }
+
+    fn prepare(&self, consumed: &[Subscription]) {
+        self.0.topology.bind_later(consumed);
+    }
+
+    fn wakeups(&self) -> &Wakeups {
+        &self.0.wakeups
+    }
+}
+
+impl fmt::Debug for RabbitMq {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RabbitMq").field("topology", &self.0.topology).finish_non_exhaustive()
+    }
+}

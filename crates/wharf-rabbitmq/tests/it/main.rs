@@ -1,0 +1,12 @@
+//! The transport on a real broker, the one of `TEST_RABBITMQ_URL`.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
+mod broker;
+mod conformance;
+mod connecting;
+mod foreign;
+#[path = "../../../wharf/tests/shared/on_memory.rs"]
+mod on_memory;
+mod proxy;
+mod set_aside;
+mod torn;
