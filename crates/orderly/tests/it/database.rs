@@ -30,6 +30,16 @@ impl Database {
         &self.url
     }
 
+    /// Runs statements in it, past the program.
+    pub(crate) fn run(&self, sql: &'static str) {
+        let options = PgConnectOptions::from_str(&self.url).unwrap();
+        block_on(async {
+            let mut connection = options.connect().await.unwrap();
+            connection.execute(sql).await.unwrap();
+            connection.close().await.unwrap();
+        });
+    }
+
     fn on_server(&self, what: &str, how: &str) {
         let statement = AssertSqlSafe(format!("{what} {} {how}", self.name));
         block_on(async {

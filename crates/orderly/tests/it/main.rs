@@ -3,6 +3,7 @@
 
 mod books;
 mod database;
+mod database_faults;
 mod demo;
 mod killed;
 mod mistakes;

@@ -52,6 +52,19 @@ impl Orderly {
         self.database = None;
     }
 
+    /// Runs statements in the database, past the program.
+    pub(crate) fn run_sql(&self, sql: &'static str) {
+        self.database.as_ref().expect("it works on PostgreSQL").run(sql);
+    }
+
+    /// Ends every connection to the database.
+    pub(crate) fn cut_connections(&self) {
+        self.run_sql(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+             WHERE datname = current_database() AND pid <> pg_backend_pid()",
+        );
+    }
+
     pub(crate) fn data(&self) -> PathBuf {
         self.data.path().join("data")
     }
