@@ -182,7 +182,7 @@ fn time_that_passes_faster_shortens_every_wait_and_every_delay() {
     let mut config = Config::load(&Sources::default()).unwrap();
     config.hasten(60.0);
     let told = format!("{:?}", (&config.fulfilment, &config.expiry, &config.payments.waits, &config.shipping));
-    assert_snapshot!(told, @"(Fulfilment { overall: 30s, payment_inquiry: 2s, shipping_inquiry: 5s, shipping_retries_max: 2, delivery: 20160s, undoing: 10s, attention_period: 60s }, Expiry { interval: 1s, start_delay: 83.333333ms, stale_after: 10s }, PaymentWaits { retry_delays: [16.666667ms, 50ms, 116.666667ms], inquiry_period: 250ms, refund_period: 5s, ask_again_min: 83.333333ms, ask_again_max: 1s }, Shipping { retry_delay_min: 16.666667ms, retry_delay_max: 1s })");
+    assert_snapshot!(told, @"(Fulfilment { overall: 30s, payment_inquiry: 2s, shipping_inquiry: 5s, shipping_retries_max: 2, delivery: 20160s, undoing: 10s, attention_period: 60s }, Expiry { interval: 1s, start_delay: 83.333333ms, stale_after: 10s, batch_max: 1000 }, PaymentWaits { retry_delays: [16.666667ms, 50ms, 116.666667ms], inquiry_period: 250ms, refund_period: 5s, ask_again_min: 83.333333ms, ask_again_max: 1s }, Shipping { retry_delay_min: 16.666667ms, retry_delay_max: 1s })");
     assert_snapshot!(format!("{:?} {:?}", config.payments.delay, config.carrier.delivery_delay), @"83.333333ms 33.333333ms");
     config.hasten(1e9);
     assert_eq!((config.expiry.interval, config.expiry.start_delay), (Duration::from_millis(1), Duration::ZERO));
