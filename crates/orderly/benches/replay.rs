@@ -5,6 +5,7 @@
 //! a generated one. PostgreSQL is the server of `TEST_POSTGRES_URL`; the task starts a durable one.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, reason = "a benchmark")]
 
+#[allow(dead_code, reason = "the tests use more of it")]
 #[path = "../tests/it/database.rs"]
 mod database;
 #[allow(dead_code, reason = "the tests use more of it")]

@@ -11,7 +11,6 @@ mod mistakes;
 mod order_file;
 mod ordering;
 mod program;
-#[expect(dead_code, reason = "the tests of wharf-rabbitmq use more of it")]
 #[path = "../../../wharf-rabbitmq/tests/it/proxy.rs"]
 mod proxy;
 mod reconcile;
