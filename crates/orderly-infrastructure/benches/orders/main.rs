@@ -11,6 +11,8 @@
     reason = "a benchmark prints, and stops at the first error"
 )]
 
+#[path = "../../tests/it/modules.rs"]
+mod modules;
 #[path = "../../../wharf-postgres/benches/deliveries/resident.rs"]
 mod resident;
 mod shop;

@@ -15,6 +15,8 @@ use tempfile::TempDir;
 use tokio::{sync::oneshot, task::JoinHandle};
 use wharf::{Client, Tenant};
 
+use crate::modules;
+
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Engine {
     Sqlite,
@@ -47,13 +49,8 @@ impl Shop {
             ..Simulators::default()
         };
         let ports = Infrastructure::connect(&settings).await.unwrap();
-        let orders = orderly_orders::Ports {
-            book: ports.book.clone(),
-            returns: ports.returns.clone(),
-            catalog: ports.catalog.clone(),
-            settings: orderly_orders::Settings::default(),
-        };
-        let worker = worker(&ports, &orders).await;
+        let orders = modules::order_ports(&ports);
+        let worker = modules::worker(&ports, &orders).await;
         let client = worker.client("bench");
         let (stop, stopped) = oneshot::channel::<()>();
         let working = tokio::spawn(worker.run_until(async { drop(stopped.await) }));
@@ -127,33 +124,6 @@ impl Door {
         place_order(&self.orders, &mut work, &PlaceOrder { draft, reference: None }).await.unwrap();
         work.commit().await.unwrap();
     }
-}
-
-async fn worker(ports: &Infrastructure, orders: &orderly_orders::Ports) -> wharf::ReadyWorker {
-    let ports = ports.clone();
-    ports
-        .worker()
-        .module(orderly_orders::module(orders.clone()))
-        .module(orderly_inventory::module(orderly_inventory::Ports {
-            stockroom: ports.stockroom,
-            warehouse: ports.warehouse,
-            settings: orderly_inventory::Settings::default(),
-        }))
-        .module(orderly_payments::module(orderly_payments::Ports {
-            ledger: ports.ledger,
-            refunds: ports.refunds,
-            gateway: ports.gateway,
-            settings: orderly_payments::Settings::default(),
-        }))
-        .module(orderly_shipping::module(orderly_shipping::Ports {
-            shipments: ports.shipments,
-            carrier: ports.carrier,
-            settings: orderly_shipping::Settings::default(),
-        }))
-        .module(orderly_notifications::module(orderly_notifications::Ports { outbox: ports.outbox }))
-        .ready()
-        .await
-        .unwrap()
 }
 
 async fn new_database() -> String {

@@ -15,7 +15,8 @@ use tokio::sync::oneshot;
 use wharf::Client;
 
 use crate::{
-    audit::{live, shop::Shop},
+    audit::shop::Shop,
+    modules,
     stage::{self, Engine, Stage, tenant},
     stockroom::{hold, hold_in},
     warehouse,
@@ -50,8 +51,8 @@ impl Rush {
             ..Simulators::default()
         };
         let ports = Infrastructure::connect(&shop.settings).await.unwrap();
-        let order_ports = live::order_ports(&ports);
-        let worker = live::worker(&ports, &order_ports).await;
+        let order_ports = modules::order_ports(&ports);
+        let worker = modules::worker(&ports, &order_ports).await;
         let client = worker.client("a test");
         let products = open(&ports, &client, units).await;
         let (stop, stopped) = oneshot::channel::<()>();

@@ -9,25 +9,22 @@ use std::{
 };
 
 use async_trait::async_trait;
-use orderly_contracts::{CaptureId, Money, OrderId, ProductId, ReturnNumber};
+use orderly_contracts::{CaptureId, Money};
 use orderly_infrastructure::{
     Settings, Simulators,
     audit::audit,
     breaker::{GuardedGateway, GuardedStockroom},
     simulators,
 };
-use orderly_inventory::{
-    Stockroom,
-    domain::{Held, ReservationState, Stock, TakenBack},
-};
 use orderly_orders::domain::OrderStatus;
 use orderly_payments::{
     Answer, GatewayError, Inquiry, PaymentGateway, Voided,
     domain::{PaymentKey, RefundKey},
 };
-use wharf::{Failure, Result, Tx};
+use wharf::Result;
 
 use crate::{
+    failing_stockroom::FailingStockroom,
     log::Log,
     pipeline::{MINUTE, open_over, place, status},
     stage::Stage,
@@ -143,58 +140,11 @@ pub(crate) async fn o29_an_hour_without_the_provider_costs_no_attempts_and_then_
     app.finish().await;
 }
 
-/// A stockroom whose tables can be taken away.
-struct Shelves {
-    inner: Arc<dyn Stockroom>,
-    is_shut: AtomicBool,
-    /// Calls while it was shut.
-    lost: AtomicU32,
-}
-
-#[async_trait]
-impl Stockroom for Shelves {
-    async fn reservation(&self, tx: &mut Tx, order: OrderId) -> Result<Option<ReservationState>> {
-        if self.is_shut.load(Relaxed) {
-            self.lost.fetch_add(1, Relaxed);
-            return Err(Failure::retry("the table is locked"));
-        }
-        self.inner.reservation(tx, order).await
-    }
-
-    async fn stock(&self, tx: &mut Tx, products: &[ProductId]) -> Result<BTreeMap<ProductId, Stock>> {
-        self.inner.stock(tx, products).await
-    }
-
-    async fn hold(&self, tx: &mut Tx, order: OrderId, held: &[Held]) -> Result {
-        self.inner.hold(tx, order, held).await
-    }
-
-    async fn give_back(&self, tx: &mut Tx, order: OrderId) -> Result {
-        self.inner.give_back(tx, order).await
-    }
-
-    async fn leave_tombstone(&self, tx: &mut Tx, order: OrderId) -> Result {
-        self.inner.leave_tombstone(tx, order).await
-    }
-
-    async fn take_out(&self, tx: &mut Tx, order: OrderId) -> Result {
-        self.inner.take_out(tx, order).await
-    }
-
-    async fn take_back(&self, tx: &mut Tx, order: OrderId, number: ReturnNumber, back: &[TakenBack]) -> Result {
-        self.inner.take_back(tx, order, number, back).await
-    }
-}
-
 /// At once and again at once, then the breaker opens and what wants stock waits.
 pub(crate) async fn a_stockroom_that_fails_is_left_in_peace_and_nothing_is_given_up(stage: &Stage) {
     let approving = Simulators { approval_rate: 1.0, pending_rate: 0.0, ..Simulators::default() };
     let providers = simulators::open(&Settings { simulators: approving, ..stage.settings.clone() }).await.unwrap();
-    let shelves = Arc::new(Shelves {
-        inner: stage.ports.stockroom.clone(),
-        is_shut: AtomicBool::new(true),
-        lost: AtomicU32::new(0),
-    });
+    let shelves = Arc::new(FailingStockroom::new(stage.ports.stockroom.clone(), |_| true));
     let stockroom = Arc::new(GuardedStockroom::new(shelves.clone(), Arc::new(stage.clock())));
     let (mut app, ports, mug) =
         open_over(stage, orderly_orders::Settings::default(), stockroom, providers.gateway, providers.carrier).await;
@@ -203,13 +153,13 @@ pub(crate) async fn a_stockroom_that_fails_is_left_in_peace_and_nothing_is_given
         orders.push(place(&app, &ports, mug).await);
     }
     app.settle().await;
-    assert_eq!(shelves.lost.load(Relaxed), 5, "immediate retries, until it is open");
+    assert_eq!(shelves.lost(), 5, "immediate retries, until it is open");
     app.wind(4 * MINUTE).await;
-    let lost = shelves.lost.load(Relaxed);
+    let lost = shelves.lost();
     assert!(lost <= 5 + 4, "{lost} calls");
     assert_eq!(app.dead_letters().await.len(), 0, "without the breaker each would be given up after eleven seconds");
 
-    shelves.is_shut.store(false, Relaxed);
+    shelves.mend();
     app.wind(2 * MINUTE).await;
     for order in orders {
         assert_eq!(status(stage, order).await, OrderStatus::Delivered, "order {order}");

@@ -1,19 +1,15 @@
 //! Orders that do not get on: they expire in batches, and whoever cannot is listed.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
-use async_trait::async_trait;
-use orderly_contracts::{OrderId, ProductId, ReturnNumber};
+use orderly_contracts::OrderId;
 use orderly_infrastructure::{Settings, Simulators, audit::audit, simulators};
-use orderly_inventory::{
-    Stockroom,
-    domain::{Held, ReservationState, Stock, TakenBack},
-};
 use orderly_orders::{OrderChange, Stall, domain::OrderStatus};
-use wharf::{Failure, Result, Tenant, Tx};
+use wharf::Tenant;
 
 use crate::{
     book::{apply, order_in},
+    failing_stockroom::FailingStockroom,
     log::Log,
     pipeline::{MINUTE, open_over, place, status},
     stage::Stage,
@@ -65,50 +61,10 @@ pub(crate) async fn o39_a_sweep_expires_no_more_than_its_batch_and_raises_an_ala
     app.finish().await;
 }
 
-/// A stockroom that cannot be read for one order.
-struct Damaged {
-    inner: Arc<dyn Stockroom>,
-    order: OrderId,
-}
-
-#[async_trait]
-impl Stockroom for Damaged {
-    async fn reservation(&self, tx: &mut Tx, order: OrderId) -> Result<Option<ReservationState>> {
-        if order == self.order {
-            return Err(Failure::retry("the row is damaged"));
-        }
-        self.inner.reservation(tx, order).await
-    }
-
-    async fn stock(&self, tx: &mut Tx, products: &[ProductId]) -> Result<BTreeMap<ProductId, Stock>> {
-        self.inner.stock(tx, products).await
-    }
-
-    async fn hold(&self, tx: &mut Tx, order: OrderId, held: &[Held]) -> Result {
-        self.inner.hold(tx, order, held).await
-    }
-
-    async fn give_back(&self, tx: &mut Tx, order: OrderId) -> Result {
-        self.inner.give_back(tx, order).await
-    }
-
-    async fn leave_tombstone(&self, tx: &mut Tx, order: OrderId) -> Result {
-        self.inner.leave_tombstone(tx, order).await
-    }
-
-    async fn take_out(&self, tx: &mut Tx, order: OrderId) -> Result {
-        self.inner.take_out(tx, order).await
-    }
-
-    async fn take_back(&self, tx: &mut Tx, order: OrderId, number: ReturnNumber, back: &[TakenBack]) -> Result {
-        self.inner.take_back(tx, order, number, back).await
-    }
-}
-
 pub(crate) async fn o12_an_order_whose_message_was_given_up_is_listed_as_stalled(stage: &Stage) {
     let approving = Simulators { approval_rate: 1.0, pending_rate: 0.0, ..Simulators::default() };
     let providers = simulators::open(&Settings { simulators: approving, ..stage.settings.clone() }).await.unwrap();
-    let damaged = Damaged { inner: stage.ports.stockroom.clone(), order: OrderId(2) };
+    let damaged = FailingStockroom::new(stage.ports.stockroom.clone(), |order| order == OrderId(2));
     let settings = orderly_orders::Settings::default();
     let (mut app, ports, mug) =
         open_over(stage, settings, Arc::new(damaged), providers.gateway, providers.carrier).await;

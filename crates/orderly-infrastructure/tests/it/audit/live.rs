@@ -11,10 +11,13 @@ use orderly_orders::{
     place_order, return_items,
 };
 use tokio::sync::oneshot;
-use wharf::{Client, ReadyWorker};
+use wharf::Client;
 
 use super::shop::Shop;
-use crate::stage::{Engine, tenant};
+use crate::{
+    modules::{order_ports, worker},
+    stage::{Engine, tenant},
+};
 
 const ORDERS: i64 = 120;
 /// Real time: it guards against a shop that stands still, and nothing waits for it.
@@ -96,43 +99,6 @@ async fn a_shop_at_work_raises_no_false_alarm(engine: Engine) {
         assert!(statuses.contains_key(status), "{statuses:?}");
     }
     shop.close().await;
-}
-
-pub(crate) fn order_ports(ports: &Infrastructure) -> orderly_orders::Ports {
-    orderly_orders::Ports {
-        book: ports.book.clone(),
-        returns: ports.returns.clone(),
-        catalog: ports.catalog.clone(),
-        settings: orderly_orders::Settings::default(),
-    }
-}
-
-/// Every module.
-pub(crate) async fn worker(ports: &Infrastructure, orders: &orderly_orders::Ports) -> ReadyWorker {
-    let ports = ports.clone();
-    ports
-        .worker()
-        .module(orderly_orders::module(orders.clone()))
-        .module(orderly_inventory::module(orderly_inventory::Ports {
-            stockroom: ports.stockroom,
-            warehouse: ports.warehouse,
-            settings: orderly_inventory::Settings::default(),
-        }))
-        .module(orderly_payments::module(orderly_payments::Ports {
-            ledger: ports.ledger,
-            refunds: ports.refunds,
-            gateway: ports.gateway,
-            settings: orderly_payments::Settings::default(),
-        }))
-        .module(orderly_shipping::module(orderly_shipping::Ports {
-            shipments: ports.shipments,
-            carrier: ports.carrier,
-            settings: orderly_shipping::Settings::default(),
-        }))
-        .module(orderly_notifications::module(orderly_notifications::Ports { outbox: ports.outbox }))
-        .ready()
-        .await
-        .unwrap()
 }
 
 /// Three products; of the last there is not enough for everybody.
