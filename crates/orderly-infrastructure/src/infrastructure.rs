@@ -112,11 +112,6 @@ impl Infrastructure {
         }
     }
 
-    /// Whether a broker carries messages.
-    pub fn has_broker(&self) -> bool {
-        self.broker.is_some()
-    }
-
     /// Commits of the database since it was connected.
     pub fn commits(&self) -> u64 {
         match &self.engine {

@@ -1,6 +1,6 @@
 //! The composition root: configuration in, everything connected and every module plugged in out.
 
-use std::{future::Future, sync::Arc, time::Duration};
+use std::{future::Future, sync::Arc};
 
 use anyhow::{Context, anyhow};
 use orderly_infrastructure::{
@@ -73,19 +73,9 @@ impl App {
     }
 
     /// Works while `task` does, and then lets go of the database. That the work ends first is an error.
-    ///
-    /// What is on its way on a broker nobody sees in the database. So where there is one, whatever is due is done first.
     pub(crate) async fn work_while<T>(self, task: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
         let (stop_working, told_to_stop) = oneshot::channel::<()>();
-        let client = self.infrastructure.has_broker().then(|| self.client.clone());
         let mut worker = tokio::spawn(self.run_until(async { drop(told_to_stop.await) }));
-        let task = async {
-            let done = task.await;
-            if let Some(client) = client {
-                rest(&client).await?;
-            }
-            done
-        };
         let done = tokio::select! {
             done = task => done,
             ended = &mut worker => {
@@ -114,22 +104,6 @@ impl App {
             self.infrastructure.close().await;
         }
         ended
-    }
-}
-
-/// How often it is looked whether anything is still due.
-const REST_PERIOD: Duration = Duration::from_millis(50);
-
-/// Returns once nothing is due or held anywhere, outboxes and broker included.
-async fn rest(client: &Client) -> Result<(), wharf::Error> {
-    loop {
-        // What passes from one to the other between two looks is settled in between.
-        let settled = client.vitals().settled_total();
-        let is_at_rest = client.depth().await?.iter().all(|depth| depth.due + depth.held == 0);
-        if is_at_rest && client.vitals().settled_total() == settled {
-            return Ok(());
-        }
-        tokio::time::sleep(REST_PERIOD).await;
     }
 }
 

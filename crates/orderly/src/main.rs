@@ -8,6 +8,7 @@ mod command_line;
 mod config;
 mod demo;
 mod exit;
+mod figures;
 mod http;
 mod live;
 mod logging;

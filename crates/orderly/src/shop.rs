@@ -134,8 +134,11 @@ impl Shop {
     /// Whether nothing waits at any endpoint: an order that has ended may still leave stock to book and a customer to
     /// tell.
     pub(crate) async fn is_quiet(&self) -> anyhow::Result<bool> {
+        let settled = self.client.vitals().settled_total();
         let depth = self.client.depth().await?;
-        Ok(depth.iter().all(|endpoint| endpoint.due + endpoint.delayed + endpoint.held == 0))
+        let is_empty = depth.iter().all(|endpoint| endpoint.due + endpoint.delayed + endpoint.held == 0);
+        // Outbox and broker are looked at one after the other. What passed from one to the other meanwhile was settled.
+        Ok(is_empty && self.client.vitals().settled_total() == settled)
     }
 }
 

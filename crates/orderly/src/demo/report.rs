@@ -1,10 +1,13 @@
 //! What a demo came to: one JSON object for programs, one table for people.
 
-use std::{collections::BTreeMap, fmt};
+use std::fmt;
 
 use serde::Serialize;
 
-use crate::table::{count, measure};
+use crate::{
+    figures::{Ends, Speed},
+    table::count,
+};
 
 /// The result of a demo. Counts are those of the database, whatever run brought them about; times, rates and memory are
 /// those of this run.
@@ -12,14 +15,8 @@ use crate::table::{count, measure};
 pub(super) struct Report {
     pub(super) seed: u64,
     pub(super) time_scale: f64,
-    /// `delivered + cancelled + expired + needs_attention`.
-    pub(super) orders: u64,
-    pub(super) delivered: u64,
-    pub(super) cancelled: u64,
-    /// Sums up to `cancelled`.
-    pub(super) cancel_reasons: BTreeMap<String, u64>,
-    pub(super) expired: u64,
-    pub(super) needs_attention: u64,
+    #[serde(flatten)]
+    pub(super) ends: Ends,
     /// Times that money was taken.
     pub(super) captures: u64,
     /// Times that it was given back.
@@ -28,31 +25,15 @@ pub(super) struct Report {
     pub(super) voids: u64,
     pub(super) notifications: u64,
     pub(super) dead_letters: u64,
-    pub(super) seconds: f64,
-    /// Orders that became final in this run, over its seconds.
-    pub(super) orders_per_second: f64,
-    /// From an order's creation to its final state.
-    pub(super) p50_ms: f64,
-    pub(super) p99_ms: f64,
-    /// Settled deliveries.
-    pub(super) messages: u64,
-    pub(super) commits: u64,
-    /// The most memory that the process held at once; null where the system does not tell.
-    pub(super) peak_rss_mib: Option<f64>,
+    #[serde(flatten)]
+    pub(super) speed: Speed,
     /// Broken invariants.
     pub(super) violations: u64,
 }
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        count(f, 0, "orders", self.orders)?;
-        count(f, 1, "delivered", self.delivered)?;
-        count(f, 1, "cancelled", self.cancelled)?;
-        for (reason, &orders) in &self.cancel_reasons {
-            count(f, 2, reason, orders)?;
-        }
-        count(f, 1, "expired", self.expired)?;
-        count(f, 1, "in need of attention", self.needs_attention)?;
+        write!(f, "{}", self.ends)?;
         count(f, 0, "captures", self.captures)?;
         count(f, 1, "refunded", self.refunds)?;
         count(f, 0, "payments voided", self.voids)?;
@@ -60,13 +41,7 @@ impl fmt::Display for Report {
         count(f, 0, "dead letters", self.dead_letters)?;
         count(f, 0, "broken invariants", self.violations)?;
         writeln!(f)?;
-        measure(f, "seconds", self.seconds)?;
-        measure(f, "orders per second", self.orders_per_second)?;
-        measure(f, "created to final, p50 ms", self.p50_ms)?;
-        measure(f, "created to final, p99 ms", self.p99_ms)?;
-        count(f, 0, "messages", self.messages)?;
-        count(f, 0, "commits", self.commits)?;
-        self.peak_rss_mib.map_or(Ok(()), |mib| measure(f, "peak memory, MiB", mib))
+        write!(f, "{}", self.speed)
     }
 }
 
@@ -78,21 +53,26 @@ mod tests {
         Report {
             seed: 1,
             time_scale: 60.0,
-            orders: 5_000,
-            delivered: 3_900,
-            cancelled: 1_000,
-            cancel_reasons: BTreeMap::from([("customer".to_owned(), 400), ("out-of-stock".to_owned(), 600)]),
-            expired: 99,
-            needs_attention: 1,
+            ends: Ends {
+                orders: 5_000,
+                delivered: 3_900,
+                cancelled: 1_000,
+                cancel_reasons: [("customer".to_owned(), 400), ("out-of-stock".to_owned(), 600)].into(),
+                expired: 99,
+                needs_attention: 1,
+            },
             captures: 4_000,
             refunds: 99,
             voids: 500,
             notifications: 14_000,
-            seconds: 50.0,
-            orders_per_second: 100.0,
-            messages: 80_000,
-            commits: 20_000,
-            peak_rss_mib: Some(64.5),
+            speed: Speed {
+                seconds: 50.0,
+                orders_per_second: 100.0,
+                messages: 80_000,
+                commits: 20_000,
+                peak_rss_mib: Some(64.5),
+                ..Speed::default()
+            },
             ..Report::default()
         }
     }

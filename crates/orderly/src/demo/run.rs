@@ -21,10 +21,10 @@ use crate::{
     command_line::DemoArgs,
     config::Config,
     exit::FOUND_WRONG,
+    figures::{Ends, Speed},
     live::Live,
     shop::{Shop, Standing},
     stop::Stop,
-    table::{milliseconds, peak_rss_mib, thousandths},
 };
 
 pub(crate) async fn run(args: &DemoArgs, mut config: Config) -> anyhow::Result<ExitCode> {
@@ -42,8 +42,8 @@ pub(crate) async fn run(args: &DemoArgs, mut config: Config) -> anyhow::Result<E
     let report = report(args, &config, outcome, begun.elapsed(), audited.violations.len());
     show(&report, args.json)?;
     tell_violations(&audited);
-    if report.needs_attention > 0 {
-        tell(&format!("orders that only a person can go on with: {}", report.needs_attention));
+    if report.ends.needs_attention > 0 {
+        tell(&format!("orders that only a person can go on with: {}", report.ends.needs_attention));
     }
     Ok(if audited.holds() { ExitCode::SUCCESS } else { ExitCode::from(FOUND_WRONG) })
 }
@@ -84,30 +84,17 @@ async fn outcome(shop: &Shop, since: Timestamp) -> anyhow::Result<Outcome> {
 }
 
 fn report(args: &DemoArgs, config: &Config, outcome: Outcome, took: Duration, violations: usize) -> Report {
-    let Outcome { standing: Standing { totals, pace, dead_letters, messages, commits }, payments, notifications } =
-        outcome;
-    let seconds = took.as_secs_f64();
+    let Outcome { standing, payments, notifications } = outcome;
     Report {
         seed: config.payments.seed,
         time_scale: args.time_scale,
-        orders: totals.orders,
-        delivered: totals.delivered,
-        cancelled: totals.cancelled.iter().map(|(_, orders)| orders).sum(),
-        cancel_reasons: totals.cancelled.iter().map(|(reason, orders)| (reason.to_string(), *orders)).collect(),
-        expired: totals.expired,
-        needs_attention: totals.needs_attention,
+        ends: Ends::of(&standing),
         captures: payments.captures,
         refunds: payments.refunds,
         voids: payments.voids,
         notifications,
-        dead_letters,
-        seconds: thousandths(seconds),
-        orders_per_second: thousandths(pace.ended as f64 / seconds),
-        p50_ms: milliseconds(pace.median),
-        p99_ms: milliseconds(pace.percentile_99),
-        messages,
-        commits,
-        peak_rss_mib: peak_rss_mib(),
+        dead_letters: standing.dead_letters,
+        speed: Speed::of(&standing, took),
         violations: violations as u64,
     }
 }

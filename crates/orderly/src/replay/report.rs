@@ -6,7 +6,10 @@ use std::fmt;
 use serde::Serialize;
 
 use super::rejects::Reason;
-use crate::table::{count, measure};
+use crate::{
+    figures::{Ends, Speed},
+    table::count,
+};
 
 /// The result of a replay. Counts are those of the file and of the database, whatever run brought them about; times,
 /// rates and memory are those of this run.
@@ -25,26 +28,11 @@ pub(crate) struct Report {
     pub(crate) rejections: BTreeMap<Reason, u64>,
     /// Different invoice numbers, C and A included.
     pub(crate) invoices: u64,
-    /// `delivered + cancelled + expired + needs_attention`.
-    pub(crate) orders: u64,
-    pub(crate) delivered: u64,
-    pub(crate) cancelled: u64,
-    /// Sums up to `cancelled`.
-    pub(crate) cancel_reasons: BTreeMap<String, u64>,
-    pub(crate) expired: u64,
-    pub(crate) needs_attention: u64,
+    #[serde(flatten)]
+    pub(crate) ends: Ends,
     pub(crate) dead_letters: u64,
-    pub(crate) seconds: f64,
-    /// Orders that became final in this run, over its seconds.
-    pub(crate) orders_per_second: f64,
-    /// From an order's creation to its final state.
-    pub(crate) p50_ms: f64,
-    pub(crate) p99_ms: f64,
-    /// Settled deliveries.
-    pub(crate) messages: u64,
-    pub(crate) commits: u64,
-    /// The most memory that the process held at once; null where the system does not tell.
-    pub(crate) peak_rss_mib: Option<f64>,
+    #[serde(flatten)]
+    pub(crate) speed: Speed,
     /// Broken invariants.
     pub(crate) violations: u64,
 }
@@ -52,6 +40,7 @@ pub(crate) struct Report {
 impl Report {
     /// The sums that must hold and do not, each as a sentence; none is good.
     pub(crate) fn broken_sums(&self) -> Vec<String> {
+        let ends = &self.ends;
         let sums = [
             (
                 "lines",
@@ -61,12 +50,12 @@ impl Report {
             ),
             (
                 "orders",
-                self.orders,
+                ends.orders,
                 "orders delivered, cancelled, expired and in need of attention",
-                self.delivered + self.cancelled + self.expired + self.needs_attention,
+                ends.delivered + ends.cancelled + ends.expired + ends.needs_attention,
             ),
             ("rejected_lines", self.rejected_lines, "rejections", self.rejections.values().sum()),
-            ("cancelled", self.cancelled, "cancel reasons", self.cancel_reasons.values().sum()),
+            ("cancelled", ends.cancelled, "cancel reasons", ends.cancel_reasons.values().sum()),
         ];
         let broken = sums.into_iter().filter(|(_, whole, _, parts)| whole != parts);
         broken.map(|(name, whole, of, parts)| format!("{name} is {whole}, but the sum of {of} is {parts}")).collect()
@@ -85,24 +74,11 @@ impl fmt::Display for Report {
             count(f, 2, reason.as_str(), lines)?;
         }
         count(f, 0, "invoices", self.invoices)?;
-        count(f, 0, "orders", self.orders)?;
-        count(f, 1, "delivered", self.delivered)?;
-        count(f, 1, "cancelled", self.cancelled)?;
-        for (reason, &orders) in &self.cancel_reasons {
-            count(f, 2, reason, orders)?;
-        }
-        count(f, 1, "expired", self.expired)?;
-        count(f, 1, "in need of attention", self.needs_attention)?;
+        write!(f, "{}", self.ends)?;
         count(f, 0, "dead letters", self.dead_letters)?;
         count(f, 0, "broken invariants", self.violations)?;
         writeln!(f)?;
-        measure(f, "seconds", self.seconds)?;
-        measure(f, "orders per second", self.orders_per_second)?;
-        measure(f, "created to final, p50 ms", self.p50_ms)?;
-        measure(f, "created to final, p99 ms", self.p99_ms)?;
-        count(f, 0, "messages", self.messages)?;
-        count(f, 0, "commits", self.commits)?;
-        self.peak_rss_mib.map_or(Ok(()), |mib| measure(f, "peak memory, MiB", mib))
+        write!(f, "{}", self.speed)
     }
 }
 
@@ -120,17 +96,22 @@ mod tests {
             rejected_lines: 40,
             rejections: BTreeMap::from([(Reason::MoreThanIsLeft, 39), (Reason::NoLongerCancellable, 1)]),
             invoices: 900,
-            orders: 800,
-            delivered: 797,
-            cancelled: 3,
-            cancel_reasons: BTreeMap::from([("customer".to_owned(), 3)]),
-            seconds: 12.34,
-            orders_per_second: 64.83,
-            p50_ms: 15.04,
-            p99_ms: 99.0,
-            messages: 8000,
-            commits: 90,
-            peak_rss_mib: Some(101.5),
+            ends: Ends {
+                orders: 800,
+                delivered: 797,
+                cancelled: 3,
+                cancel_reasons: [("customer".to_owned(), 3)].into(),
+                ..Ends::default()
+            },
+            speed: Speed {
+                seconds: 12.34,
+                orders_per_second: 64.83,
+                p50_ms: 15.04,
+                p99_ms: 99.0,
+                messages: 8000,
+                commits: 90,
+                peak_rss_mib: Some(101.5),
+            },
             ..Report::default()
         }
     }

@@ -31,10 +31,10 @@ use crate::{
     command_line::ReplayArgs,
     config::Config,
     exit::{FOUND_WRONG, Unusable},
+    figures::{Ends, Speed},
     live::Live,
     shop::{Shop, Standing},
     stop::Stop,
-    table::{milliseconds, peak_rss_mib, thousandths},
 };
 
 /// Where rejected lines go, in the data directory, unless a flag says otherwise.
@@ -171,8 +171,7 @@ fn settle_accounts(
         }
     }
     rejects.write(&input.file, rejects_path)?;
-    let Standing { totals, pace, dead_letters, messages, commits } = outcome.standing;
-    let seconds = took.as_secs_f64();
+    let standing = outcome.standing;
     Ok(Report {
         lines: tally.lines,
         order_lines: tally.order_lines,
@@ -182,20 +181,9 @@ fn settle_accounts(
         rejected_lines: rejects.len(),
         rejections: rejects.by_reason(),
         invoices: tally.invoices,
-        orders: totals.orders,
-        delivered: totals.delivered,
-        cancelled: totals.cancelled.iter().map(|(_, orders)| orders).sum(),
-        cancel_reasons: totals.cancelled.iter().map(|(reason, orders)| (reason.to_string(), *orders)).collect(),
-        expired: totals.expired,
-        needs_attention: totals.needs_attention,
-        dead_letters,
-        seconds: thousandths(seconds),
-        orders_per_second: thousandths(pace.ended as f64 / seconds),
-        p50_ms: milliseconds(pace.median),
-        p99_ms: milliseconds(pace.percentile_99),
-        messages,
-        commits,
-        peak_rss_mib: peak_rss_mib(),
+        ends: Ends::of(&standing),
+        dead_letters: standing.dead_letters,
+        speed: Speed::of(&standing, took),
         violations: violations as u64,
     })
 }
