@@ -5,6 +5,7 @@ mod broker;
 mod conformance;
 mod connecting;
 mod foreign;
+mod leases;
 #[path = "../../../wharf/tests/shared/on_memory.rs"]
 mod on_memory;
 mod proxy;
