@@ -105,6 +105,8 @@ codes! {
         "It comes back by itself and costs no attempt; look at what the layer guards, such as the provider behind a breaker.";
     LAYER_FAILED = 52, "A layer of the endpoint gave a handler up, or answered in its place.",
         "Read the error chain; a timeout as a layer may be too short for its handler.";
+    REFUSED = 80, "A guard refused the message: under its tenant there is nothing of what it is about.",
+        "Find out who sent it, and under which tenant it should have come; then discard it.";
 }
 
 impl fmt::Display for Code {
