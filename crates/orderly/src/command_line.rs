@@ -4,7 +4,11 @@ use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::config::{Flag, Sources};
+use crate::{
+    config::{Config, Flag, Sources},
+    counter::Remote,
+    exit::Unusable,
+};
 
 /// Takes orders, reserves stock, takes payment and ships.
 #[derive(Debug, Parser)]
@@ -37,6 +41,10 @@ pub(crate) struct CommandLine {
 pub(crate) enum Command {
     /// Run API, worker and periodic tasks in one process (the default)
     Up(UpArgs),
+    /// Run the API alone; workers on the same PostgreSQL do the rest
+    Api(UpArgs),
+    /// Run a worker alone; any number of them, and of APIs, may share one PostgreSQL
+    Worker(WorkerArgs),
     /// Bring the database up to date, then stop
     Migrate,
     /// Validate the configuration without starting anything
@@ -59,6 +67,13 @@ pub(crate) struct UpArgs {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct WorkerArgs {
+    /// Answer here for its health; port 0 takes a free one [default: nowhere]
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    health_listen: Option<SocketAddr>,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct CheckArgs {
     /// Print every setting with its meaning and default, as an .env file
     #[arg(long)]
@@ -76,6 +91,8 @@ pub(crate) struct DemoArgs {
     /// What the orders, and what becomes of them, are drawn from
     #[arg(long, value_name = "S", default_value = "1")]
     seed: String,
+    #[command(flatten)]
+    pub(crate) place_at: PlaceAt,
     /// Print one JSON object instead of a table
     #[arg(long)]
     pub(crate) json: bool,
@@ -103,9 +120,35 @@ pub(crate) struct ReplayArgs {
     /// Copy rejected lines here, with their reasons [default: rejected.csv in the data directory]
     #[arg(long, value_name = "FILE")]
     pub(crate) rejects: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) place_at: PlaceAt,
     /// Print one JSON object instead of a table
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// Where orders are placed.
+#[derive(Debug, Args)]
+pub(crate) struct PlaceAt {
+    /// Place orders at this API, or at several in turn, whose database this is, and leave the work to their workers
+    #[arg(long, value_name = "URL", value_delimiter = ',')]
+    api: Vec<String>,
+}
+
+impl PlaceAt {
+    /// The API that was named, if any was.
+    pub(crate) fn remote(&self, config: &Config) -> anyhow::Result<Option<Remote>> {
+        if self.api.is_empty() {
+            return Ok(None);
+        }
+        if config.database.url.is_none() {
+            return Err(Unusable(
+                "--api needs the database of that API, too: set DATABASE_URL or database.url".to_owned(),
+            )
+            .into());
+        }
+        Ok(Some(Remote::new(&self.api, config.api.clone())?))
+    }
 }
 
 #[derive(Debug, Args)]
@@ -134,7 +177,12 @@ impl CommandLine {
             flag("--profile", "profile", profile.clone());
         }
         match &self.command {
-            Some(Command::Up(UpArgs { listen: Some(listen) })) => flag("--listen", "http.listen", listen.to_string()),
+            Some(Command::Up(UpArgs { listen: Some(listen) }) | Command::Api(UpArgs { listen: Some(listen) })) => {
+                flag("--listen", "http.listen", listen.to_string());
+            }
+            Some(Command::Worker(WorkerArgs { health_listen: Some(listen) })) => {
+                flag("--health-listen", "worker.health_listen", listen.to_string());
+            }
             Some(Command::Demo(demo)) => {
                 flag("--seed", "payments.seed", demo.seed.clone());
                 // Something of everything.
@@ -167,6 +215,8 @@ impl CommandLine {
             }
             Some(
                 Command::Up(UpArgs { listen: None })
+                | Command::Api(UpArgs { listen: None })
+                | Command::Worker(WorkerArgs { health_listen: None })
                 | Command::Migrate
                 | Command::Check(_)
                 | Command::Verify(_)

@@ -20,6 +20,7 @@ use crate::{
     app::{self, App},
     command_line::DemoArgs,
     config::Config,
+    counter::Remote,
     exit::FOUND_WRONG,
     figures::{Ends, Speed},
     live::Live,
@@ -33,8 +34,9 @@ pub(crate) async fn run(args: &DemoArgs, mut config: Config) -> anyhow::Result<E
     stop.at_once_if_asked_again();
     config.hasten(args.time_scale);
 
+    let remote = args.place_at.remote(&config)?;
     let app = App::start(&config).await?;
-    let Some(outcome) = play(app, args, config.payments.seed, stop).await? else {
+    let Some(outcome) = play(app, args, remote, config.payments.seed, stop).await? else {
         tell("stopped; the same command goes on where this run was");
         return Ok(ExitCode::from(FOUND_WRONG));
     };
@@ -49,19 +51,25 @@ pub(crate) async fn run(args: &DemoArgs, mut config: Config) -> anyhow::Result<E
 }
 
 /// Runs the worker while the script is played; `None` if a stop was asked for.
-async fn play(app: App, args: &DemoArgs, seed: u64, stop: Stop) -> anyhow::Result<Option<Outcome>> {
-    let (shop, since) = (Shop::of(&app), app.client.now());
+async fn play(
+    app: App,
+    args: &DemoArgs,
+    remote: Option<Remote>,
+    seed: u64,
+    stop: Stop,
+) -> anyhow::Result<Option<Outcome>> {
+    let (shop, since) = (Shop::of(&app, remote), app.client.now());
+    let others_work = shop.is_among_others();
     let orders = args.orders.get();
     let mut live = Live::new(orders)?;
-    let played = app
-        .work_while(async {
-            let mut staging = Staging::new(shop, Script::new(seed), orders, args.time_scale).await?;
-            match staging.play(stop, &mut live).await? {
-                Ended::Done => outcome(staging.shop(), since).await.map(Some),
-                Ended::Stopped => Ok(None),
-            }
-        })
-        .await;
+    let play = async {
+        let mut staging = Staging::new(shop, Script::new(seed), orders, args.time_scale).await?;
+        match staging.play(stop, &mut live).await? {
+            Ended::Done => outcome(staging.shop(), since).await.map(Some),
+            Ended::Stopped => Ok(None),
+        }
+    };
+    let played = if others_work { app.watch_while(play).await } else { app.work_while(play).await };
     live.clear();
     played
 }
