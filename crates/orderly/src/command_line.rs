@@ -85,6 +85,9 @@ pub(crate) struct DemoArgs {
     /// Place so many orders
     #[arg(long, value_name = "N", default_value = "500")]
     pub(crate) orders: std::num::NonZeroU64,
+    /// Stop ordering after so long, such as `10m`, however many are placed by then
+    #[arg(long = "for", value_name = "D", value_parser = positive)]
+    pub(crate) lasting: Option<std::time::Duration>,
     /// Let the shop's time pass so many times faster: every wait, and every delay of the simulated providers
     #[arg(long, value_name = "X", default_value = "60", value_parser = time_scale)]
     pub(crate) time_scale: f64,
@@ -237,6 +240,12 @@ const TIME_SCALE_MAX: f64 = 1_000.0;
 fn time_scale(text: &str) -> Result<f64, String> {
     let scale = text.parse().ok().filter(|scale| (1.0..=TIME_SCALE_MAX).contains(scale));
     scale.ok_or_else(|| format!("write a number from 1 to {TIME_SCALE_MAX}"))
+}
+
+fn positive(text: &str) -> Result<std::time::Duration, String> {
+    let duration: Option<std::time::Duration> =
+        text.parse::<jiff::SignedDuration>().ok().and_then(|d| d.try_into().ok());
+    duration.filter(|duration| !duration.is_zero()).ok_or_else(|| "write a duration such as 30s or 10m".to_owned())
 }
 
 fn assignment(text: &str) -> Result<(String, String), String> {

@@ -60,12 +60,11 @@ async fn play(
 ) -> anyhow::Result<Option<Outcome>> {
     let (shop, since) = (Shop::of(&app, remote), app.client.now());
     let others_work = shop.is_among_others();
-    let orders = args.orders.get();
-    let mut live = Live::new(orders)?;
+    let mut live = Live::new(args.orders.get())?;
     let play = async {
-        let mut staging = Staging::new(shop, Script::new(seed), orders, args.time_scale).await?;
+        let mut staging = Staging::new(shop, Script::new(seed), args).await?;
         match staging.play(stop, &mut live).await? {
-            Ended::Done => outcome(staging.shop(), since).await.map(Some),
+            Ended::Done => outcome(&staging, since).await.map(Some),
             Ended::Stopped => Ok(None),
         }
     };
@@ -76,15 +75,18 @@ async fn play(
 
 /// What the database and the worker tell once everything has come to its end.
 struct Outcome {
+    placed: u64,
     standing: Standing,
     payments: PaymentTotals,
     notifications: u64,
 }
 
-async fn outcome(shop: &Shop, since: Timestamp) -> anyhow::Result<Outcome> {
+async fn outcome(staging: &Staging, since: Timestamp) -> anyhow::Result<Outcome> {
     let unread = |failure: wharf::Failure| anyhow!("cannot read what the demo came to: {failure}");
+    let shop = staging.shop();
     let Shop { infrastructure, tenant, .. } = shop;
     Ok(Outcome {
+        placed: staging.placed(),
         standing: shop.standing(since).await?,
         payments: infrastructure.payments.totals(tenant).await.map_err(unread)?,
         notifications: infrastructure.notifications.count(tenant).await.map_err(unread)?,
@@ -92,10 +94,11 @@ async fn outcome(shop: &Shop, since: Timestamp) -> anyhow::Result<Outcome> {
 }
 
 fn report(args: &DemoArgs, config: &Config, outcome: Outcome, took: Duration, violations: usize) -> Report {
-    let Outcome { standing, payments, notifications } = outcome;
+    let Outcome { placed, standing, payments, notifications } = outcome;
     Report {
         seed: config.payments.seed,
         time_scale: args.time_scale,
+        placed,
         ends: Ends::of(&standing),
         captures: payments.captures,
         refunds: payments.refunds,
