@@ -63,6 +63,8 @@ impl App {
             }))
             .module(orderly_notifications::module(orderly_notifications::Ports {
                 outbox: Arc::clone(&infrastructure.outbox),
+                mailer: infrastructure.mailer.clone(),
+                customers: Arc::clone(&infrastructure.customers),
             }))
             .module(reconciliation::module(reconciler.clone(), config.reconciliation.period))
             .ready()
@@ -147,6 +149,7 @@ pub(crate) fn settings(config: &Config) -> Settings {
             silence_rate: config.carrier.silence_rate,
             parcel_lost_rate: config.carrier.lost_rate,
         },
+        mail: config.notifications.mail.clone(),
         clock: Arc::new(SystemClock),
     }
 }

@@ -7,6 +7,7 @@ mod database;
 mod database_faults;
 mod demo;
 mod killed;
+mod mail;
 mod mistakes;
 mod order_file;
 mod ordering;
