@@ -173,7 +173,9 @@ impl Worker {
         let outboxes = match &runtime.via {
             Some(transport) => {
                 let relay = Relay::new(runtime.of_the_store(), Arc::clone(transport));
-                destinations.iter().map(|destination| Arc::new(relay.outbox(destination))).collect()
+                let letters = transport.copies_letters().then(|| relay.letters());
+                let outboxes = destinations.iter().map(|destination| relay.outbox(destination));
+                outboxes.chain(letters).map(Arc::new).collect()
             }
             None => Vec::new(),
         };

@@ -28,7 +28,7 @@ use tokio::{sync::watch, task::JoinSet};
 
 use super::{
     Delivered, Ended, Lookout, Runtime, deliver,
-    inbox::{Batch, Taken, done},
+    inbox::{Batch, Taken, done, returned},
     survivors::Permit,
 };
 use crate::{
@@ -469,9 +469,4 @@ impl Pump {
             Err(error) => self.stumble("renew", &error),
         }
     }
-}
-
-/// Back to the queue, costing nothing.
-fn returned(lease: Lease) -> Settlement {
-    Settlement { lease, outcome: Outcome::Return { delay: Duration::ZERO }, outgoing: Vec::new() }
 }
