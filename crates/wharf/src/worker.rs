@@ -153,6 +153,8 @@ impl Worker {
         }
         if let Some(transport) = &self.via {
             transport.prepare(&declaration.subscriptions);
+            let known = self.engine.subscriptions().await.map_err(|error| Refused(vec![error]))?;
+            transport.know(&known.into_iter().map(|stored| stored.subscription).collect::<Vec<_>>());
         }
         let mut destinations: BTreeSet<Arc<str>> = routes.endpoints().map(Arc::clone).collect();
         destinations.extend(self.endpoints.iter().map(|endpoint| Arc::clone(&endpoint.name)));

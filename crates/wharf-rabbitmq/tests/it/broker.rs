@@ -7,11 +7,25 @@ use uuid::Uuid;
 use wharf::testing::ManualClock;
 use wharf_rabbitmq::{RabbitMq, RabbitMqOptions};
 
+use crate::proxy::Proxy;
+
 /// The broker that the tests were given.
 pub(crate) fn url() -> String {
     env::var("TEST_RABBITMQ_URL").expect(
         "TEST_RABBITMQ_URL is not set: run `cargo xtask test`, or point it at a RabbitMQ whose user may do anything",
     )
+}
+
+/// Its host and port.
+pub(crate) fn address() -> String {
+    let url = url();
+    let (_, address) = url.rsplit_once('@').unwrap();
+    address.split_once('/').unwrap().0.to_owned()
+}
+
+/// The same broker by another way.
+pub(crate) fn url_through(proxy: &Proxy) -> String {
+    url().replace(&address(), &format!("127.0.0.1:{}", proxy.port()))
 }
 
 /// What the names of one test's queues and exchanges begin with.

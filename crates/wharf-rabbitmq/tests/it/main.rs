@@ -4,6 +4,8 @@
 mod broker;
 mod conformance;
 mod connecting;
+mod copies;
+mod crashing;
 mod foreign;
 mod leases;
 #[path = "../../../wharf/tests/shared/on_memory.rs"]
@@ -11,3 +13,5 @@ mod on_memory;
 mod proxy;
 mod set_aside;
 mod torn;
+mod turns;
+mod work;

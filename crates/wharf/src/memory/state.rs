@@ -258,10 +258,10 @@ impl State {
 
     /// Notes that it is no longer held alone.
     pub(super) fn let_go(&mut self, round: &Round) {
-        if let Entry::Occupied(mut held) = self.survivors.entry(message(round)) {
-            match held.get().crashes {
-                0 => drop(held.remove()),
-                1.. => held.get_mut().held = false,
+        if let Entry::Occupied(mut survivor) = self.survivors.entry(message(round)) {
+            survivor.get_mut().held = false;
+            if survivor.get().crashes == 0 {
+                survivor.remove();
             }
         }
     }
@@ -320,8 +320,8 @@ impl State {
         let old: HashSet<_> = old.map(|(message, _)| message.clone()).collect();
         self.inbox.retain(|message, _| !old.contains(message));
         let counted = self.survivors.iter().filter(|(_, survivor)| survivor.at < ended_before).take(max);
-        let counted: Vec<_> = counted.map(|(message, _)| message.clone()).collect();
-        counted.iter().for_each(|message| drop(self.survivors.remove(message)));
+        let counted: HashSet<_> = counted.map(|(message, _)| message.clone()).collect();
+        self.survivors.retain(|message, _| !counted.contains(message));
         (old.len() + counted.len()) as u64
     }
 }

@@ -49,6 +49,12 @@ pub trait Transport: fmt::Debug + Send + Sync + 'static {
         Err(Error::new(Code::ENGINE_FAILED, "this transport keeps no copies of dead letters"))
     }
 
+    /// Hears of every subscription, those of other processes too: at start, and then again and again. So whoever only
+    /// sends to an endpoint knows of it what its consumers have said, such as whether it takes turns.
+    fn know(&self, subscriptions: &[Subscription]) {
+        let _ = subscriptions;
+    }
+
     /// How much waits, per endpoint.
     async fn depth(&self) -> Result<Vec<Depth>, Error>;
 

@@ -217,6 +217,10 @@ impl<E: Transport> Transport for Faulty<E> {
         self.inner.prepare(consumed);
     }
 
+    fn know(&self, subscriptions: &[Subscription]) {
+        self.inner.know(subscriptions);
+    }
+
     fn wakeups(&self) -> &Wakeups {
         self.inner.wakeups()
     }

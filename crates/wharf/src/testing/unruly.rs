@@ -215,6 +215,10 @@ impl<T: Transport> Transport for Unruly<T> {
         self.inner.prepare(consumed);
     }
 
+    fn know(&self, subscriptions: &[Subscription]) {
+        self.inner.know(subscriptions);
+    }
+
     fn wakeups(&self) -> &Wakeups {
         self.inner.wakeups()
     }
