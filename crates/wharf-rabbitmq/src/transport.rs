@@ -20,7 +20,7 @@ use crate::{
     held::Shelves,
     intake::{Intake, Place},
     link::Links,
-    publish::publish,
+    publish::{copy, publish},
     topology::Topology,
 };
 
@@ -136,6 +136,15 @@ impl Transport for RabbitMq {
         publish(&link, &self.0.topology, batch).await
     }
 
+    fn copies_letters(&self) -> bool {
+        true
+    }
+
+    async fn copy_letter(&self, letter: &Outgoing) -> Result<(), Error> {
+        let link = self.0.links.get().await?;
+        copy(&link, &self.0.topology, letter).await
+    }
+
     async fn depth(&self) -> Result<Vec<Depth>, Error> {
         let link = self.0.links.get().await?;
         let mut depths = Vec::new();
@@ -158,6 +167,10 @@ impl Transport for RabbitMq {
 
     fn prepare(&self, consumed: &[Subscription]) {
         self.0.topology.bind_later(consumed);
+    }
+
+    fn know(&self, subscriptions: &[Subscription]) {
+        self.0.topology.know(subscriptions);
     }
 
     fn wakeups(&self) -> &Wakeups {
