@@ -2,15 +2,14 @@
 
 use std::{fmt, sync::Arc};
 
-use lapin::uri::AMQPUri;
 use wharf::{Clock, Code, Error, SystemClock};
 
-use crate::RabbitMq;
+use crate::{RabbitMq, address::Address};
 
 /// How a broker is connected: [`RabbitMq::options`], then [`connect`](RabbitMqOptions::connect).
 #[must_use = "options do nothing until they connect"]
 pub struct RabbitMqOptions {
-    pub(crate) uri: AMQPUri,
+    pub(crate) addresses: Vec<Address>,
     pub(crate) prefix: String,
     pub(crate) prefetch: u16,
     pub(crate) delivery_limit: u32,
@@ -21,12 +20,8 @@ pub struct RabbitMqOptions {
 
 impl RabbitMqOptions {
     pub(crate) fn new(url: &str) -> Result<Self, Error> {
-        let uri = url.parse::<AMQPUri>().map_err(|error| {
-            let message = format!("cannot read the address of RabbitMQ, amqp://user:password@host:5672/vhost: {error}");
-            Error::new(Code::BROKER_ADDRESS_UNREADABLE, message)
-        })?;
         Ok(Self {
-            uri,
+            addresses: Address::read_all(url)?,
             prefix: String::new(),
             prefetch: 256,
             delivery_limit: 20,
@@ -97,9 +92,7 @@ impl RabbitMqOptions {
 impl fmt::Debug for RabbitMqOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RabbitMqOptions")
-            .field("host", &self.uri.authority.host)
-            .field("port", &self.uri.authority.port)
-            .field("vhost", &self.uri.vhost)
+            .field("addresses", &self.addresses)
             .field("prefix", &self.prefix)
             .finish_non_exhaustive()
     }
