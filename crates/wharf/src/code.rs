@@ -105,6 +105,10 @@ codes! {
         "It comes back by itself and costs no attempt; look at what the layer guards, such as the provider behind a breaker.";
     LAYER_FAILED = 52, "A layer of the endpoint gave a handler up, or answered in its place.",
         "Read the error chain; a timeout as a layer may be too short for its handler.";
+    CANCELLED = 70, "A person cancelled the message.",
+        "Nothing, if it was meant. Redrive the dead letter to have it handled after all, else discard it.";
+    SIGNALS_AWAY = 71, "What carries signals between processes did not answer.",
+        "Work goes on without it, but nobody hears which workers are alive, nor of cancellations: ask again. Check its address, its credentials and that it runs.";
 }
 
 impl fmt::Display for Code {
