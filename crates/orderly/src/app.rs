@@ -88,6 +88,18 @@ impl App {
         done
     }
 
+    /// Leaves the work to others while `task` goes on, and then lets go of the database.
+    pub(crate) async fn watch_while<T>(self, task: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+        let done = task.await;
+        self.close().await;
+        done
+    }
+
+    /// Lets go of the database without having worked.
+    pub(crate) async fn close(self) {
+        self.infrastructure.close().await;
+    }
+
     /// Works until `stop` resolves and what is under way is settled or returned; then lets go of the database.
     pub(crate) async fn run_until(self, stop: impl Future<Output = ()>) {
         self.run_until_or_abort(stop, std::future::pending()).await;

@@ -22,7 +22,7 @@ impl RabbitMqOptions {
     pub(crate) fn new(url: &str) -> Result<Self, Error> {
         let uri = url.parse::<AMQPUri>().map_err(|error| {
             let message = format!("cannot read the address of RabbitMQ, amqp://user:password@host:5672/vhost: {error}");
-            Error::new(Code::ENGINE_UNREACHABLE, message)
+            Error::new(Code::BROKER_ADDRESS_UNREADABLE, message)
         })?;
         Ok(Self {
             uri,
@@ -66,10 +66,14 @@ impl RabbitMqOptions {
         self
     }
 
-    /// Connects.
+    /// Connects, or begins without the broker where it is merely away: what is sent then waits in the outbox, and the
+    /// broker is tried again whenever it is needed, with pauses of up to ten seconds. What cannot heal by itself is an
+    /// error.
     ///
     /// # Errors
-    /// `W0017` when the broker cannot be reached or does not let us in, `W0027` when a limit makes no sense.
+    /// `W0061` when the broker knows no such user or password, `W0062` when the user may not enter the virtual host or
+    /// there is none, `W0064` when the two do not agree on TLS, `W0065` when no RabbitMQ that wharf can use answers,
+    /// `W0027` when a limit makes no sense.
     pub async fn connect(self) -> Result<RabbitMq, Error> {
         if self.prefetch == 0 || self.delivery_limit == 0 || self.quorum_group_size == Some(0) {
             let message = "prefetch, delivery_limit and quorum_group_size: at least 1";

@@ -42,7 +42,7 @@ impl RabbitMq {
     /// Begins to connect: `amqp://user:password@host:5672/vhost`.
     ///
     /// # Errors
-    /// `W0017` when it is no address. What it says never holds the password.
+    /// `W0060` when it is no address. What it says never holds the password.
     pub fn options(url: &str) -> Result<RabbitMqOptions, Error> {
         RabbitMqOptions::new(url)
     }
@@ -57,7 +57,7 @@ impl RabbitMq {
             clock: options.clock,
             links: Links::new(options.uri),
         };
-        broker.links.get().await?;
+        broker.links.begin().await?;
         Ok(Self(Arc::new(broker)))
     }
 

@@ -95,9 +95,11 @@ fn every_problem_is_told_at_once_with_its_place_its_key_and_what_is_allowed() {
 fn outside_development_what_matters_has_no_default() {
     let sources = Sources::default().with_flag(Flag::new("--profile", "profile", "production"));
     assert_snapshot!(problems(&sources), @r"
-    the configuration has 4 problems:
+    the configuration has 5 problems:
       database.url: outside development it must be set; allowed: postgres://user:password@host:port/database
         in no place: set DATABASE_URL or write it into orderly.toml
+      transport: outside development it must be set; allowed: database or rabbitmq
+        in no place: set ORDERLY_TRANSPORT or write it into orderly.toml
       jwt.key: outside development it must be set; allowed: at least 32 bytes, random
         in no place: set JWT_KEY or write it into orderly.toml
       jwt.issuer: outside development it must be set; allowed: a name
@@ -105,6 +107,27 @@ fn outside_development_what_matters_has_no_default() {
       jwt.audience: outside development it must be set; allowed: a name
         in no place: set JWT_AUDIENCE or write it into orderly.toml
     ");
+}
+
+#[test]
+fn a_transport_needs_its_address_and_an_address_its_transport() {
+    let named = |transport| Sources::default().with_flag(Flag::new("--set", "transport", transport));
+    let url = "amqp://guest:guest@127.0.0.1";
+    assert_snapshot!(problems(&named("rabbitmq")), @r"
+    the configuration has 1 problem:
+      transport: RabbitMQ has no address: set AMQP_URL or broker.url
+        in flag --set
+    ");
+    assert_snapshot!(problems(&named("database").with_variable("AMQP_URL", url)), @r"
+    the configuration has 1 problem:
+      transport: broker.url has the address of a RabbitMQ: name that, or unset it
+        in flag --set
+    ");
+    assert!(Config::load(&named("rabbitmq").with_variable("AMQP_URL", url)).is_ok());
+    assert!(
+        Config::load(&Sources::default().with_variable("AMQP_URL", url)).is_ok(),
+        "in development it may go unsaid"
+    );
 }
 
 #[test]

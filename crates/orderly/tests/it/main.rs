@@ -16,6 +16,7 @@ mod proxy;
 mod reconcile;
 mod replay;
 mod returning;
+mod roles;
 mod running;
 mod shop;
 mod stock;

@@ -7,11 +7,22 @@ use uuid::Uuid;
 use wharf::testing::ManualClock;
 use wharf_rabbitmq::{RabbitMq, RabbitMqOptions};
 
+use crate::proxy::Proxy;
+
 /// The broker that the tests were given.
 pub(crate) fn url() -> String {
     env::var("TEST_RABBITMQ_URL").expect(
         "TEST_RABBITMQ_URL is not set: run `cargo xtask test`, or point it at a RabbitMQ whose user may do anything",
     )
+}
+
+/// The same broker by a way that can be cut.
+pub(crate) async fn behind_proxy() -> (String, Proxy) {
+    let url = url();
+    let (_, address) = url.rsplit_once('@').unwrap();
+    let (target, _) = address.split_once('/').unwrap();
+    let proxy = Proxy::to(target.to_owned()).await;
+    (url.replace(target, &format!("127.0.0.1:{}", proxy.port())), proxy)
 }
 
 /// What the names of one test's queues and exchanges begin with.

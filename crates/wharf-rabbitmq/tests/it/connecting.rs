@@ -11,17 +11,17 @@ use wharf_rabbitmq::RabbitMq;
 use crate::broker;
 
 /// Connects with one part of the address replaced.
-async fn refused(part: &str, by: &str) -> String {
+async fn refused(part: &str, by: &str, code: Code) -> String {
     let url = broker::url();
     assert!(url.contains(part), "the tests want an address with {part} in it");
     let error = RabbitMq::options(&url.replace(part, by)).unwrap().connect().await.unwrap_err();
-    assert_eq!(error.code(), Code::ENGINE_UNREACHABLE);
+    assert_eq!(error.code(), code);
     error.chain()
 }
 
 #[tokio::test]
 async fn a_wrong_password_is_told_without_the_password() {
-    let chain = refused("guest@", "s3cret@").await;
+    let chain = refused("guest@", "s3cret@", Code::BROKER_LOGIN_REFUSED).await;
     assert!(chain.contains("cannot connect to RabbitMQ at 127.0.0.1:"), "{chain}");
     assert!(chain.contains("as \"guest\"") && chain.contains("ACCESS_REFUSED"), "{chain}");
     assert!(!chain.contains("s3cret"), "{chain}");
@@ -29,13 +29,14 @@ async fn a_wrong_password_is_told_without_the_password() {
 
 #[tokio::test]
 async fn an_unknown_virtual_host_is_told_by_its_name() {
-    let chain = refused("%2f", "nowhere").await;
+    let chain = refused("%2f", "nowhere", Code::BROKER_VHOST_REFUSED).await;
     assert!(chain.contains("virtual host \"nowhere\"") && chain.contains("not found"), "{chain}");
 }
 
 #[tokio::test]
 async fn what_is_no_address_is_refused_with_the_form_of_one() {
     let error = RabbitMq::options("rabbit on the corner").unwrap_err();
+    assert_eq!(error.code(), Code::BROKER_ADDRESS_UNREADABLE);
     assert!(error.chain().contains("amqp://user:password@host:5672/vhost"), "{}", error.chain());
 }
 
