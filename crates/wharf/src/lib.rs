@@ -58,7 +58,7 @@ pub use message::{Key, Kind, Message, Priority};
 pub use module::Module;
 pub use outgoing::Outgoing;
 pub use outside::outside;
-pub use ports::{DeadLetter, DeadLetterFilter, Delivery, Depth, SagaId, SagaRow};
+pub use ports::{DeadLetter, DeadLetterFilter, Delivery, Depth, Heartbeat, SagaId, SagaRow};
 pub use retry::Retry;
 pub use runtime::{Vital, Vitals, WorkerState};
 pub use saga::{Next, Recorder, Saga, SagaConsumer, Start, Step, Stored, TimerChange, begin, finish, stay, to};
