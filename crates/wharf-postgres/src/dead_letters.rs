@@ -1,13 +1,36 @@
 //! Dead letters: found, sent round again, discarded.
 
 use sqlx::{Postgres as Pg, Row, postgres::PgArguments, postgres::PgRow, query::Query};
-use wharf::{DeadLetter, DeadLetterFilter, Error, Timestamp, ports::Ring};
+use wharf::{
+    Code, DeadLetter, DeadLetterFilter, Error, Timestamp,
+    ports::{Cancellation, Ring, Round},
+};
 
 use crate::{
     Postgres,
     error::failed,
+    inbox::Columns,
     row::{message_columns, read_message},
 };
+
+/// Makes dead letters of the deliveries `gone`, with the code and the reason that these parameters bind.
+macro_rules! bury_gone {
+    ($code:literal, $reason:literal) => {
+        concat!(
+            "INSERT INTO wharf.dead_letters (id, died_at, sent_at, message_id, attempt, crashes, redrives, version, tenant,
+                                             endpoint, name, kind, key, trail, body, code, reason, rank, expires_at, turn,
+                                             place)
+             SELECT id, (SELECT wharf.wharf_now()), sent_at, message_id, attempt, crashes, redrives, version, tenant,
+                    endpoint, name, kind, key, trail, body, ",
+            $code,
+            ", ",
+            $reason,
+            ", rank, expires_at, turn, place
+             FROM gone"
+        )
+    };
+}
+pub(crate) use bury_gone;
 
 /// What [`bind`] binds.
 macro_rules! matching {
@@ -49,6 +72,21 @@ const REDRIVE: &str = concat!(
      RETURNING endpoint"
 );
 
+/// Not of a message whose round has ended, as seen by the snapshot that sees its letter.
+const REDRIVEN: &str = "
+    WITH rounds AS MATERIALIZED (
+        SELECT r.* FROM unnest($1::text[], $2::text[], $3::uuid[], $4::int[]) AS r(tenant, endpoint, message_id, number)
+        WHERE NOT EXISTS (
+            SELECT FROM wharf.inbox i
+            WHERE i.tenant = r.tenant AND i.endpoint = r.endpoint AND i.message_id = r.message_id
+              AND i.rounds > r.number)),
+    gone AS (
+        DELETE FROM wharf.dead_letters d USING rounds r
+        WHERE d.tenant = r.tenant AND d.endpoint = r.endpoint AND d.message_id = r.message_id)
+    UPDATE wharf.inbox i SET ending = 'again' FROM rounds r
+    WHERE i.tenant = r.tenant AND i.endpoint = r.endpoint AND i.message_id = r.message_id
+      AND i.rounds <= r.number AND i.ending = 'dead-lettered'";
+
 const DISCARD: &str = concat!(
     "DELETE FROM wharf.dead_letters WHERE id = ANY(ARRAY(
          SELECT id FROM wharf.dead_letters WHERE ",
@@ -78,6 +116,44 @@ pub(crate) async fn redrive(engine: &Postgres, filter: &DeadLetterFilter) -> Res
     let sent_to: Vec<String> = sent_to.map_err(|error| failed("redrive dead letters", error))?;
     engine.committed(sent_to.iter().map(|endpoint| Ring::from(endpoint.as_str())));
     Ok(sent_to.len() as u64)
+}
+
+/// See [`Store::redriven`](wharf::ports::Store::redriven).
+pub(crate) async fn redriven(engine: &Postgres, rounds: &[Round]) -> Result<(), Error> {
+    let Columns { tenants, endpoints, messages, numbers } = Columns::of(rounds);
+    let mut lane = engine.post().take().await?;
+    let redriven = sqlx::query(REDRIVEN).bind(tenants).bind(endpoints).bind(messages).bind(numbers);
+    let redriven = redriven.execute(&mut *lane).await;
+    lane.done(redriven).await.map_err(|error| failed("take back redriven letters", error))?;
+    engine.committed([]);
+    Ok(())
+}
+
+/// What nobody works on. One that another is just moving is passed over.
+const CANCEL: &str = concat!(
+    "WITH gone AS (
+         DELETE FROM wharf.deliveries WHERE id = ANY(ARRAY(
+             SELECT id FROM wharf.deliveries
+             WHERE tenant = $1 AND message_id = $2 AND held_until <= (SELECT wharf.wharf_now())
+             FOR UPDATE SKIP LOCKED))
+         RETURNING *) ",
+    bury_gone!("$3", "$4")
+);
+
+/// See [`Store::cancel`](wharf::ports::Store::cancel).
+pub(crate) async fn cancel(engine: &Postgres, cancellation: &Cancellation) -> Result<u64, Error> {
+    let code = Code::CANCELLED;
+    let mut lane = engine.post().take().await?;
+    let cancelled = sqlx::query(CANCEL)
+        .bind(cancellation.tenant.as_str())
+        .bind(cancellation.message)
+        .bind(code.to_string())
+        .bind(code.meaning)
+        .execute(&mut *lane)
+        .await;
+    let cancelled = lane.done(cancelled).await.map_err(|error| failed("cancel what waits of a message", error))?;
+    engine.committed([]);
+    Ok(cancelled.rows_affected())
 }
 
 /// See [`Store::discard`](wharf::ports::Store::discard).

@@ -6,15 +6,17 @@ use async_trait::async_trait;
 use wharf::{
     Clock, DeadLetter, DeadLetterFilter, Error, Outgoing, SagaId, SagaRow, Tenant,
     ports::{
-        Declaration, Declared, Ending, Fired, Retention, Round, Store, StoredSchedule, StoredSubscription,
-        Subscription, Ticked, Transaction, Transactions,
+        Cancellation, Declaration, Declared, Ending, Fired, Retention, Round, Signals, Store, StoredSchedule,
+        StoredSubscription, Subscription, Ticked, Transaction, Transactions,
     },
 };
 
 use crate::{
     Postgres, dead_letters,
     error::failed,
-    inbox, prune, sagas, schedules, subscriptions, timers,
+    inbox, prune, sagas, schedules,
+    signals::PostgresSignals,
+    subscriptions, survivors, timers,
     transaction::{Mode, PostgresTransaction},
 };
 
@@ -50,6 +52,10 @@ impl Store for Postgres {
         dead_letters::redrive(self, filter).await
     }
 
+    async fn redriven(&self, rounds: &[Round]) -> Result<(), Error> {
+        dead_letters::redriven(self, rounds).await
+    }
+
     async fn discard(&self, filter: &DeadLetterFilter) -> Result<u64, Error> {
         dead_letters::discard(self, filter).await
     }
@@ -60,6 +66,14 @@ impl Store for Postgres {
 
     async fn endings(&self, rounds: &[Round]) -> Result<Vec<Option<Ending>>, Error> {
         inbox::endings(self, rounds).await
+    }
+
+    async fn hold_alone(&self, round: &Round) -> Result<u32, Error> {
+        survivors::hold_alone(self, round).await
+    }
+
+    async fn let_go(&self, rounds: &[Round]) -> Result<(), Error> {
+        survivors::let_go(self, rounds).await
     }
 
     async fn prune_inbox(&self, ended_before: Duration, max: usize) -> Result<u64, Error> {
@@ -82,6 +96,10 @@ impl Store for Postgres {
         subscriptions::retire(self, endpoint, message, max).await
     }
 
+    async fn cancel(&self, cancellation: &Cancellation) -> Result<u64, Error> {
+        dead_letters::cancel(self, cancellation).await
+    }
+
     async fn fire_schedule(&self, tenant: &Tenant, name: &str, outgoing: &[Outgoing]) -> Result<Ticked, Error> {
         schedules::fire(self, tenant, name, outgoing).await
     }
@@ -97,6 +115,10 @@ impl Store for Postgres {
     async fn ping(&self) -> Result<(), Error> {
         let answer = sqlx::query("SELECT 1").execute(self.pool()).await;
         answer.map(|_| ()).map_err(|error| failed("ping the database", error))
+    }
+
+    fn signals(&self) -> Arc<dyn Signals> {
+        Arc::new(PostgresSignals(self.clone()))
     }
 
     fn clock(&self) -> Arc<dyn Clock> {

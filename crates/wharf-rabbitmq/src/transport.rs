@@ -20,7 +20,7 @@ use crate::{
     held::Shelves,
     intake::{Intake, Place},
     link::Links,
-    publish::publish,
+    publish::{copy, publish},
     topology::Topology,
 };
 
@@ -39,10 +39,14 @@ struct Broker {
 }
 
 impl RabbitMq {
-    /// Begins to connect: `amqp://user:password@host:5672/vhost`.
+    /// Begins to connect: `amqp://user:password@host:5672/vhost`, or `amqps://` for TLS. Of several hosts, parted by
+    /// commas, any that answers is used, and another when it no longer does. The authorities whose certificates are
+    /// trusted are those that browsers trust, and those in the file `cacertfile=` of the address, in PEM; `heartbeat=`
+    /// in seconds and `connection_timeout=` in milliseconds are understood, too.
     ///
     /// # Errors
-    /// `W0060` when it is no address. What it says never holds the password.
+    /// `W0060` when it is no address, `W0064` when the file of certificates cannot be read. What it says never holds the
+    /// password.
     pub fn options(url: &str) -> Result<RabbitMqOptions, Error> {
         RabbitMqOptions::new(url)
     }
@@ -55,7 +59,7 @@ impl RabbitMq {
             intakes: Mutex::default(),
             prefetch: options.prefetch,
             clock: options.clock,
-            links: Links::new(options.uri),
+            links: Links::new(options.addresses),
         };
         broker.links.begin().await?;
         Ok(Self(Arc::new(broker)))
@@ -132,8 +136,17 @@ impl Transport for RabbitMq {
     }
 
     async fn send(&self, batch: &[Outgoing]) -> Result<(), Error> {
-        let link = self.0.links.get().await?;
+        let link = self.0.links.to_publish().await?;
         publish(&link, &self.0.topology, batch).await
+    }
+
+    fn copies_letters(&self) -> bool {
+        true
+    }
+
+    async fn copy_letter(&self, letter: &Outgoing) -> Result<(), Error> {
+        let link = self.0.links.get().await?;
+        copy(&link, &self.0.topology, letter).await
     }
 
     async fn depth(&self) -> Result<Vec<Depth>, Error> {
@@ -158,6 +171,10 @@ impl Transport for RabbitMq {
 
     fn prepare(&self, consumed: &[Subscription]) {
         self.0.topology.bind_later(consumed);
+    }
+
+    fn know(&self, subscriptions: &[Subscription]) {
+        self.0.topology.know(subscriptions);
     }
 
     fn wakeups(&self) -> &Wakeups {

@@ -3,15 +3,36 @@
 use std::collections::BTreeSet;
 
 use serde::Deserialize;
-use wharf::{DeadLetter, DeadLetterFilter, Error, Timestamp};
+use wharf::{
+    Code, DeadLetter, DeadLetterFilter, Error, Timestamp,
+    ports::{Cancellation, Round},
+};
 
 use crate::{
-    deliveries::{Stored, column, document, rows, stored},
+    deliveries::{Stored, column, document, json, rows, stored},
     engine::Sqlite,
     error::failed,
+    inbox::key,
     script::Script,
     turn::at_once,
 };
+
+/// Makes dead letters of the deliveries whose ids a subquery brings; they are still to be deleted. Binds the code, the
+/// reason and the time first.
+macro_rules! bury {
+    ($($ids:tt)*) => {
+        concat!(
+            "INSERT INTO wharf_dead_letters (code, reason, died_at, id, tenant, endpoint, attempt, crashes, redrives,
+                                             message_id, name, version, kind, key, sent_at, trail, body, rank, expires_at,
+                                             turn, place)
+             SELECT ?, ?, ?, id, tenant, endpoint, attempt, crashes, redrives, message_id, name, version, kind, key,
+                    sent_at, trail, body, rank, expires_at, turn, place
+             FROM wharf_deliveries WHERE id IN ",
+            $($ids)*
+        )
+    };
+}
+pub(crate) use bury;
 
 /// The letters a filter means, oldest first.
 macro_rules! matching {
@@ -113,6 +134,28 @@ const REOPEN: &str = concat!(
     ")"
 );
 
+/// Takes back those whose copies were put back on the transport.
+pub(crate) async fn redriven(engine: &Sqlite, rounds: &[Round]) -> Result<(), Error> {
+    let keys = json(&rounds.iter().map(key).collect::<Vec<_>>())?;
+    let script = Script::new().write(TAKE_BACK).bind(keys.clone()).write(REOPEN_ROUNDS).bind(keys);
+    engine.writer().run("take back redriven letters", script, Vec::new()).await?.committed().map(drop)
+}
+
+/// Not of a message whose round has ended.
+const TAKE_BACK: &str = "
+DELETE FROM wharf_dead_letters WHERE (tenant, endpoint, message_id) IN (
+    SELECT r.value ->> 0, r.value ->> 1, r.value ->> 2 FROM json_each(?) AS r
+    WHERE NOT EXISTS (
+        SELECT 1 FROM wharf_inbox AS i
+        WHERE i.tenant = r.value ->> 0 AND i.endpoint = r.value ->> 1 AND i.message_id = r.value ->> 2
+          AND i.rounds > r.value ->> 3))";
+
+const REOPEN_ROUNDS: &str = "
+UPDATE wharf_inbox SET ending = 'again'
+FROM json_each(?) AS r
+WHERE wharf_inbox.tenant = r.value ->> 0 AND wharf_inbox.endpoint = r.value ->> 1
+  AND wharf_inbox.message_id = r.value ->> 2 AND wharf_inbox.rounds <= r.value ->> 3 AND ending = 'dead-lettered'";
+
 /// Deletes those that match.
 pub(crate) async fn discard(engine: &Sqlite, filter: &DeadLetterFilter) -> Result<u64, Error> {
     let script = bind(Script::new().write(DISCARD), filter);
@@ -125,3 +168,25 @@ const DISCARD: &str = concat!(
     matching!(),
     ") RETURNING coalesce(redrive_to, endpoint)"
 );
+
+/// See [`Store::cancel`](wharf::ports::Store::cancel).
+pub(crate) async fn cancel(engine: &Sqlite, cancellation: &Cancellation) -> Result<u64, Error> {
+    let (now, code) = (engine.now().as_micros(), Code::CANCELLED);
+    let meant =
+        |script: Script| script.bind(cancellation.tenant.as_str()).bind(cancellation.message.to_string()).bind(now);
+    let script = Script::new().write(BURY_CANCELLED).bind(code.to_string()).bind(code.meaning).bind(now);
+    let script = meant(meant(script).write(DELETE_CANCELLED));
+    let ran = engine.writer().run("cancel what waits of a message", script, Vec::new()).await?.committed()?;
+    Ok(ran.first().map_or(0, |buried| buried.changed))
+}
+
+/// What nobody works on.
+macro_rules! meant {
+    () => {
+        "(SELECT id FROM wharf_deliveries WHERE tenant = ? AND message_id = ? AND (held = 0 OR not_before <= ?))"
+    };
+}
+
+const BURY_CANCELLED: &str = bury!(meant!());
+
+const DELETE_CANCELLED: &str = concat!("DELETE FROM wharf_deliveries WHERE id IN ", meant!());

@@ -6,13 +6,13 @@ use async_trait::async_trait;
 use wharf::{
     Clock, DeadLetter, DeadLetterFilter, Error, Outgoing, SagaId, SagaRow, Tenant,
     ports::{
-        Declaration, Declared, Ending, Fired, Retention, Round, Store, StoredSchedule, StoredSubscription,
-        Subscription, Ticked, Transaction,
+        Cancellation, Declaration, Declared, Ending, Fired, Retention, Round, Signals, Store, StoredSchedule,
+        StoredSubscription, Subscription, Ticked, Transaction,
     },
 };
 
 use crate::{
-    dead_letters, engine::Sqlite, error::failed, inbox, prune, sagas, schedules, subscriptions, timers,
+    dead_letters, engine::Sqlite, error::failed, inbox, prune, sagas, schedules, subscriptions, survivors, timers,
     transaction::SqliteTransaction,
 };
 
@@ -39,6 +39,10 @@ impl Store for Sqlite {
         dead_letters::redrive(self, filter).await
     }
 
+    async fn redriven(&self, rounds: &[Round]) -> Result<(), Error> {
+        dead_letters::redriven(self, rounds).await
+    }
+
     async fn discard(&self, filter: &DeadLetterFilter) -> Result<u64, Error> {
         dead_letters::discard(self, filter).await
     }
@@ -50,6 +54,14 @@ impl Store for Sqlite {
 
     async fn endings(&self, rounds: &[Round]) -> Result<Vec<Option<Ending>>, Error> {
         inbox::endings(self, rounds).await
+    }
+
+    async fn hold_alone(&self, round: &Round) -> Result<u32, Error> {
+        survivors::hold_alone(self, round).await
+    }
+
+    async fn let_go(&self, rounds: &[Round]) -> Result<(), Error> {
+        survivors::let_go(self, rounds).await
     }
 
     async fn prune_inbox(&self, ended_before: Duration, max: usize) -> Result<u64, Error> {
@@ -72,6 +84,10 @@ impl Store for Sqlite {
         subscriptions::retire(self, endpoint, message, max).await
     }
 
+    async fn cancel(&self, cancellation: &Cancellation) -> Result<u64, Error> {
+        dead_letters::cancel(self, cancellation).await
+    }
+
     async fn fire_schedule(&self, tenant: &Tenant, name: &str, outgoing: &[Outgoing]) -> Result<Ticked, Error> {
         schedules::fire(self, tenant, name, outgoing).await
     }
@@ -88,6 +104,10 @@ impl Store for Sqlite {
         // Through the writer: a file that can be read but not written is of no use to a worker.
         self.writer().turn().await?.undo().await;
         Ok(())
+    }
+
+    fn signals(&self) -> Arc<dyn Signals> {
+        Arc::clone(Sqlite::signals(self)) as Arc<dyn Signals>
     }
 
     fn clock(&self) -> Arc<dyn Clock> {

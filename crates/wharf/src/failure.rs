@@ -80,6 +80,12 @@ impl Failure {
         Self::coded(Verdict::Retry, error.caused_by(self.source))
     }
 
+    /// The failure of a handler whose work a person no longer wants: it was dropped, or heard of that and gave up.
+    pub(crate) fn of_cancelling(self) -> Self {
+        let error = Error::new(Code::CANCELLED, "a person cancelled the message while it was handled");
+        Self::coded(Verdict::DeadLetter, error.caused_by(self.source))
+    }
+
     pub(crate) fn made_permanent(mut self) -> Self {
         self.verdict = Verdict::DeadLetter;
         if self.code == Code::HANDLER_FAILED {

@@ -15,6 +15,7 @@ mod ordering;
 mod program;
 #[path = "../../../wharf-rabbitmq/tests/it/proxy.rs"]
 mod proxy;
+mod queues;
 mod reconcile;
 mod replay;
 mod returning;

@@ -12,9 +12,9 @@ use super::{
 use crate::{
     Clock, Code, Error, Outgoing, Tenant, Timestamp,
     ports::{
-        Burial, DeadLetter, DeadLetterFilter, Declaration, Declared, Ending, Fired, Lease, Outcome, Receipt, Retention,
-        Round, SagaId, SagaRow, Store, StoredSchedule, StoredSubscription, Subscription, Ticked, TimerArm, TimerFiring,
-        Transaction, Wakeups,
+        Burial, Cancellation, DeadLetter, DeadLetterFilter, Declaration, Declared, Ending, Fired, Lease, Outcome,
+        Receipt, Retention, Round, SagaId, SagaRow, Signals, Store, StoredSchedule, StoredSubscription, Subscription,
+        Ticked, TimerArm, TimerFiring, Transaction, Wakeups,
     },
 };
 
@@ -208,6 +208,12 @@ impl Store for Memory {
         Ok(endpoints.len() as u64)
     }
 
+    async fn redriven(&self, rounds: &[Round]) -> Result<(), Error> {
+        let mut state = self.lock().await;
+        rounds.iter().for_each(|round| state.redriven(round));
+        Ok(())
+    }
+
     async fn discard(&self, filter: &DeadLetterFilter) -> Result<u64, Error> {
         let letters = self.dead_letters(filter).await?;
         let mut state = self.lock().await;
@@ -221,6 +227,17 @@ impl Store for Memory {
     async fn endings(&self, rounds: &[Round]) -> Result<Vec<Option<Ending>>, Error> {
         let state = self.lock().await;
         Ok(rounds.iter().map(|round| state.ending(round)).collect())
+    }
+
+    async fn hold_alone(&self, round: &Round) -> Result<u32, Error> {
+        let now = self.shared.clock.now();
+        Ok(self.lock().await.hold_alone(round, now))
+    }
+
+    async fn let_go(&self, rounds: &[Round]) -> Result<(), Error> {
+        let mut state = self.lock().await;
+        rounds.iter().for_each(|round| state.let_go(round));
+        Ok(())
     }
 
     async fn prune_inbox(&self, ended_before: Duration, max: usize) -> Result<u64, Error> {
@@ -245,6 +262,14 @@ impl Store for Memory {
         Ok(Self::retire(self, endpoint, message, max).await)
     }
 
+    async fn cancel(&self, cancellation: &Cancellation) -> Result<u64, Error> {
+        let mut state = self.lock().await;
+        let now = self.shared.clock.now();
+        Ok(state.give_up(Code::CANCELLED, usize::MAX, now, |row| {
+            row.envelope.id == cancellation.message && row.envelope.tenant == cancellation.tenant
+        }))
+    }
+
     async fn fire_schedule(&self, tenant: &Tenant, name: &str, outgoing: &[Outgoing]) -> Result<Ticked, Error> {
         Ok(Self::fire_schedule(self, tenant, name, outgoing).await)
     }
@@ -259,6 +284,10 @@ impl Store for Memory {
 
     async fn ping(&self) -> Result<(), Error> {
         Ok(())
+    }
+
+    fn signals(&self) -> Arc<dyn Signals> {
+        Arc::clone(&self.shared.signals) as Arc<dyn Signals>
     }
 
     fn clock(&self) -> Arc<dyn Clock> {

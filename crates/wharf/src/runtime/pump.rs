@@ -24,18 +24,21 @@ use futures_util::{
     FutureExt,
     future::{BoxFuture, Fuse, FusedFuture},
 };
-use tokio::{sync::watch, task::JoinSet};
+use tokio::{
+    sync::{broadcast, broadcast::error::RecvError, watch},
+    task::JoinSet,
+};
 
 use super::{
     Delivered, Ended, Lookout, Runtime, deliver,
-    inbox::{Batch, Taken, done},
+    inbox::{Batch, Taken, done, returned},
     survivors::Permit,
 };
 use crate::{
     Cancel, CancelReason, Code, Delivery, Error, Timestamp,
     endpoint::EndpointDefinition,
     layer::LATER,
-    ports::{Claim, Lease, Outcome, Settlement, Turns},
+    ports::{Cancellation, Claim, Lease, Outcome, Settlement, Turns, Wakeups},
     retry::Next,
 };
 
@@ -55,6 +58,7 @@ pub(crate) async fn pump(
 ) -> Result<(), Error> {
     let transport = runtime.transport();
     let bell = transport.wakeups().bell(&endpoint.name);
+    let leases = transport.wakeups().bell(&Wakeups::leases(&endpoint.name));
     let clock = Arc::clone(&runtime.post.clock);
     let mut pump = Pump::new(runtime, endpoint);
     loop {
@@ -74,7 +78,9 @@ pub(crate) async fn pump(
             answered = &mut pump.claiming => pump.on_claimed(answered),
             permit = &mut pump.permit_coming => pump.on_permit(permit),
             Some(ended) = pump.running.join_next() => pump.on_ended(ended),
+            told = pump.cancellations.recv() => pump.on_cancellation(told),
             lost = &mut pump.renewing => pump.on_renewed(lost),
+            _ = leases.notified() => pump.renew_at = now,
             () = clock.sleep_until(pump.renew_at), if pump.renewing.is_terminated() => pump.start_renewing(),
             () = clock.sleep_until(pump.settle_at), if pump.is_held_up() => {}
             due_in = bell.notified(), if waiting => pump.look_at = pump.look_at.min(now + due_in),
@@ -101,6 +107,7 @@ struct Pump {
     waits_since: Option<Timestamp>,
     /// Everything held.
     held: HashMap<Lease, Held>,
+    cancellations: broadcast::Receiver<Cancellation>,
     to_settle: VecDeque<Ended>,
     /// So many settlements are made one by one, because the engine refused them together.
     to_settle_singly: usize,
@@ -133,6 +140,7 @@ impl Pump {
     fn new(runtime: Runtime, endpoint: Arc<EndpointDefinition>) -> Self {
         let now = runtime.post.clock.now();
         let renew_at = now + runtime.limits.lease / 3;
+        let cancellations = runtime.presence.cancellations();
         Self {
             runtime,
             endpoint,
@@ -140,6 +148,7 @@ impl Pump {
             waits_since: None,
             running: JoinSet::new(),
             held: HashMap::new(),
+            cancellations,
             to_settle: VecDeque::new(),
             to_settle_singly: 0,
             claiming: Fuse::terminated(),
@@ -184,7 +193,9 @@ impl Pump {
             let Some(delivery) = self.ready.pop_front() else { break };
             let (runtime, endpoint, lease) = (self.runtime.clone(), Arc::clone(&self.endpoint), delivery.lease);
             let cancel = self.held.get(&lease).map(|held| held.cancel.clone()).unwrap_or_default();
+            let handling = self.runtime.presence.handle();
             self.running.spawn(async move {
+                let _handling = handling;
                 // A handler's panic is caught inside; this one is an engine's, and must not cost us the lease's name.
                 let delivered = AssertUnwindSafe(deliver(&runtime, &endpoint, delivery, cancel)).catch_unwind();
                 (lease, delivered.await.ok())
@@ -448,6 +459,20 @@ impl Pump {
         }
     }
 
+    /// What has not begun ends by it when its turn comes.
+    fn on_cancellation(&self, told: Result<Cancellation, RecvError>) {
+        match told {
+            Ok(Cancellation { tenant, message }) => {
+                let is_meant = |held: &&Held| {
+                    let envelope = &held.delivery.envelope;
+                    envelope.id == message && envelope.tenant == tenant
+                };
+                self.held.values().filter(is_meant).for_each(|held| held.cancel.cancel(CancelReason::User));
+            }
+            Err(error) => tracing::warn!(endpoint = &*self.endpoint.name, %error, "cancellations were missed"),
+        }
+    }
+
     /// What is under way goes on meanwhile, for it may hold the connection that the renewal waits for. No claim begins,
     /// though: after a long pause it might find our own leases at their end, and take them from us.
     fn start_renewing(&mut self) {
@@ -469,9 +494,4 @@ impl Pump {
             Err(error) => self.stumble("renew", &error),
         }
     }
-}
-
-/// Back to the queue, costing nothing.
-fn returned(lease: Lease) -> Settlement {
-    Settlement { lease, outcome: Outcome::Return { delay: Duration::ZERO }, outgoing: Vec::new() }
 }

@@ -73,6 +73,7 @@ caught! {
     an_engine_that_gives_a_command_to_many: AcceptsContradictions by subscriptions::of_many_that_claim_a_command_at_once_one_gets_it;
     an_engine_that_replaces_nothing: ReplacesNothing by subscriptions::an_endpoint_may_take_anothers_place;
     an_engine_that_loses_what_it_retires: LosesWhatItRetires by subscriptions::what_waits_for_a_retired_subscription_is_not_lost;
+    an_engine_that_loses_what_it_cancels: LosesWhatItCancels by cancelling::what_waits_of_a_message_becomes_dead_letters;
     an_engine_that_fires_schedules_early: FiresSchedulesEarly by schedules::a_schedule_fires_at_each_multiple_of_its_period_and_not_a_microsecond_early;
     an_engine_that_fires_schedules_twice: FiresSchedulesTwice by schedules::of_many_who_fire_at_once_one_sends;
     an_engine_that_fires_schedules_for_a_past_leader: FiresSchedulesTwice by schedules::w07_who_stood_still_in_the_midst_of_firing_sends_nothing_twice;
@@ -107,5 +108,7 @@ caught_apart! {
     a_relay_that_lets_others_pass_a_bad_row: IgnoresTurns by outbox::a_message_that_is_refused_holds_up_only_its_key;
     a_store_that_skips_the_inbox: SkipsTheInbox by exactly_once::what_comes_twice_has_its_effects_once;
     a_store_that_skips_the_inbox_when_copies_meet: SkipsTheInbox by exactly_once::two_copies_handled_at_once_have_one_effect;
+    a_store_that_forgets_who_was_alone: ForgetsWhoWasAlone by crashes::w25_a_message_that_kills_its_process_is_set_aside_though_the_transport_forgets;
+    a_store_that_takes_a_return_for_a_crash: TakesAReturnForACrash by crashes::only_what_was_never_let_go_of_was_lost;
     a_store_that_prunes_the_inbox_early: PrunesTheInboxEarly by horizon::a_copy_is_known_for_as_long_as_it_may_come;
 }

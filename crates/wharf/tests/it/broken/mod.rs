@@ -1,6 +1,7 @@
 //! Engines that each break one promise, for the conformance suite to catch.
 
 mod caught;
+mod signals;
 
 use std::{
     any::Any,
@@ -14,9 +15,9 @@ use wharf::{
     Clock, Code, DeadLetter, DeadLetterFilter, Delivery, Depth, Error, Memory, MemoryTx, Outgoing, Priority, Result,
     SagaId, SagaRow, Tenant, Tx,
     ports::{
-        Burial, Claim, Claimed, Declaration, Declared, Ending, Fired, Lease, Outbox, Outcome, Receipt, Retention,
-        Round, Settlement, Store, StoredSchedule, StoredSubscription, Subscription, Ticked, TimerArm, Transaction,
-        Transport, Turns, Wakeups,
+        Burial, Cancellation, Claim, Claimed, Declaration, Declared, Ending, Fired, Lease, Outbox, Outcome, Receipt,
+        Retention, Round, Settlement, Signals, Store, StoredSchedule, StoredSubscription, Subscription, Ticked,
+        TimerArm, Transaction, Transport, Turns, Wakeups,
     },
     testing::{
         ManualClock,
@@ -75,10 +76,13 @@ flaws! {
     MarksSentFirst,
     SkipsTheInbox,
     PrunesTheInboxEarly,
+    ForgetsWhoWasAlone,
+    TakesAReturnForACrash,
     ForgetsSubscriptions,
     AcceptsContradictions,
     ReplacesNothing,
     LosesWhatItRetires,
+    LosesWhatItCancels,
     ConfirmsByDeclaring,
     FiresSchedulesEarly,
     FiresSchedulesTwice,
@@ -291,6 +295,13 @@ impl Store for Broken {
         Ok(letters.len() as u64)
     }
 
+    async fn redriven(&self, rounds: &[Round]) -> Result<(), Error> {
+        if self.has(Flaw::KeepsWhatItRedrives) {
+            return Ok(());
+        }
+        self.memory.redriven(rounds).await
+    }
+
     async fn discard(&self, filter: &DeadLetterFilter) -> Result<u64, Error> {
         self.memory.discard(filter).await
     }
@@ -301,6 +312,18 @@ impl Store for Broken {
 
     async fn endings(&self, rounds: &[Round]) -> Result<Vec<Option<Ending>>, Error> {
         self.memory.endings(rounds).await
+    }
+
+    async fn hold_alone(&self, round: &Round) -> Result<u32, Error> {
+        let crashes = self.memory.hold_alone(round).await?;
+        Ok(if self.has(Flaw::ForgetsWhoWasAlone) { 0 } else { crashes })
+    }
+
+    async fn let_go(&self, rounds: &[Round]) -> Result<(), Error> {
+        if self.has(Flaw::TakesAReturnForACrash) {
+            return Ok(());
+        }
+        self.memory.let_go(rounds).await
     }
 
     async fn prune_inbox(&self, ended_before: Duration, max: usize) -> Result<u64, Error> {
@@ -345,6 +368,14 @@ impl Store for Broken {
         Ok(retired)
     }
 
+    async fn cancel(&self, cancellation: &Cancellation) -> Result<u64, Error> {
+        let cancelled = Store::cancel(&self.memory, cancellation).await?;
+        if self.has(Flaw::LosesWhatItCancels) {
+            self.memory.discard(&DeadLetterFilter::default()).await?;
+        }
+        Ok(cancelled)
+    }
+
     async fn fire_schedule(&self, tenant: &Tenant, name: &str, outgoing: &[Outgoing]) -> Result<Ticked, Error> {
         if self.has(Flaw::KnowsOneSchedule) {
             let known = Store::schedules(&self.memory).await?;
@@ -384,6 +415,10 @@ impl Store for Broken {
 
     async fn ping(&self) -> Result<(), Error> {
         self.memory.ping().await
+    }
+
+    fn signals(&self) -> Arc<dyn Signals> {
+        self.memory.signals()
     }
 
     fn clock(&self) -> Arc<dyn Clock> {

@@ -8,8 +8,8 @@ use wharf::{
     Clock, DeadLetter, DeadLetterFilter, Depth, Error, Memory, Module, Msg, Outgoing, Result, SagaId, SagaRow, State,
     Tenant,
     ports::{
-        Claim, Claimed, Declaration, Declared, Ending, Fired, Lease, Retention, Round, Settlement, Store,
-        StoredSchedule, StoredSubscription, Subscription, Ticked, Transaction, Transport, Wakeups,
+        Cancellation, Claim, Claimed, Declaration, Declared, Ending, Fired, Lease, Retention, Round, Settlement,
+        Signals, Store, StoredSchedule, StoredSubscription, Subscription, Ticked, Transaction, Transport, Wakeups,
     },
     testing::ManualClock,
 };
@@ -111,6 +111,10 @@ impl Store for OneConnection {
         self.memory.redrive(filter).await
     }
 
+    async fn redriven(&self, rounds: &[Round]) -> Result<(), Error> {
+        self.memory.redriven(rounds).await
+    }
+
     async fn discard(&self, filter: &DeadLetterFilter) -> Result<u64, Error> {
         self.memory.discard(filter).await
     }
@@ -121,6 +125,14 @@ impl Store for OneConnection {
 
     async fn endings(&self, rounds: &[Round]) -> Result<Vec<Option<Ending>>, Error> {
         self.memory.endings(rounds).await
+    }
+
+    async fn hold_alone(&self, round: &Round) -> Result<u32, Error> {
+        self.memory.hold_alone(round).await
+    }
+
+    async fn let_go(&self, rounds: &[Round]) -> Result<(), Error> {
+        self.memory.let_go(rounds).await
     }
 
     async fn prune_inbox(&self, ended_before: Duration, max: usize) -> Result<u64, Error> {
@@ -143,6 +155,10 @@ impl Store for OneConnection {
         Store::retire(&self.memory, endpoint, message, max).await
     }
 
+    async fn cancel(&self, cancellation: &Cancellation) -> Result<u64, Error> {
+        Store::cancel(&self.memory, cancellation).await
+    }
+
     async fn fire_schedule(&self, tenant: &Tenant, name: &str, outgoing: &[Outgoing]) -> Result<Ticked, Error> {
         Store::fire_schedule(&self.memory, tenant, name, outgoing).await
     }
@@ -157,6 +173,10 @@ impl Store for OneConnection {
 
     async fn ping(&self) -> Result<(), Error> {
         self.memory.ping().await
+    }
+
+    fn signals(&self) -> Arc<dyn Signals> {
+        self.memory.signals()
     }
 
     fn clock(&self) -> Arc<dyn Clock> {
