@@ -129,6 +129,7 @@ async fn attempt(
         slot: slot(Arc::clone(&runtime.engine), envelope.tenant.clone(), Arc::clone(&tx_open)),
         bus: Bus::new(Arc::clone(&runtime.post), envelope.tenant.clone(), trail),
         cancel: cancel.clone(),
+        guard: endpoint.guard.clone(),
     };
     let answer = run(runtime, endpoint, consumer, &context, tx_open).await;
     let transaction = context.slot.take_back();
