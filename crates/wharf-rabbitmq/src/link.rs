@@ -1,76 +1,227 @@
-//! The connection to the broker: made when it is needed, and made anew when it has broken.
+//! The connection to the broker: made when it is needed, made anew when it has broken, and not tried too often.
 
-use std::sync::Arc;
+use std::{
+    hash::{BuildHasher, RandomState},
+    sync::Arc,
+    time::Duration,
+};
 
-use lapin::{Channel, Connection, ConnectionProperties, options::ConfirmSelectOptions, uri::AMQPUri};
-use tokio::sync::Mutex;
+use futures_util::StreamExt;
+use lapin::{Channel, Connection, Event, options::ConfirmSelectOptions};
+use tokio::{
+    sync::Mutex,
+    time::{Instant, timeout},
+};
 use wharf::{Code, Error};
 
-use crate::error::failed;
+use crate::{
+    address::Address,
+    error::{failed, heals, told},
+};
 
-/// A connection that worked when it was last looked at, and the channel that everything is published on.
+/// How long the broker is left alone that could not be connected to; then twice that, and so on.
+const PAUSE_MIN: Duration = Duration::from_millis(100);
+const PAUSE_MAX: Duration = Duration::from_secs(10);
+
+/// What is asked of a broker that answered a moment ago is answered within this, or it is away.
+const ANSWER_DURATION_MAX: Duration = Duration::from_secs(10);
+/// How long a good-bye may take. To a broker that takes nothing in it cannot even be said.
+const CLOSE_DURATION_MAX: Duration = Duration::from_secs(2);
+
+/// Connections that worked when they were last looked at: one to consume, and one with the channel that everything is
+/// published on. A broker that is short of memory stops reading from whoever publishes; what is acknowledged must not
+/// wait behind that.
 #[derive(Debug)]
 pub(crate) struct Link {
-    connection: Connection,
+    consuming: Connection,
+    publishes: Connection,
     pub(crate) publishing: Channel,
 }
 
-/// Where the present connection is had.
+/// Where the present link is had.
 #[derive(Debug)]
 pub(crate) struct Links {
-    uri: AMQPUri,
-    present: Mutex<Option<Arc<Link>>>,
+    addresses: Vec<Address>,
+    present: Mutex<Present>,
+}
+
+#[derive(Debug, Default)]
+struct Present {
+    link: Option<Arc<Link>>,
+    trouble: Option<Trouble>,
+    /// Whether any host has ever been logged in to.
+    has_worked: bool,
+}
+
+/// Why there is no connection, and until when none is tried for.
+#[derive(Debug)]
+struct Trouble {
+    times: u32,
+    until: Instant,
+    code: Code,
+    told: String,
 }
 
 impl Links {
-    pub(crate) fn new(uri: AMQPUri) -> Self {
-        Self { uri, present: Mutex::default() }
+    pub(crate) fn new(addresses: Vec<Address>) -> Self {
+        Self { addresses, present: Mutex::default() }
     }
 
-    /// The present connection; a new one where there is none that works.
+    /// Tries once. That the broker is away now is no error: whoever needs it tries again.
+    pub(crate) async fn begin(&self) -> Result<(), Error> {
+        match self.get().await {
+            Ok(_) => Ok(()),
+            Err(error) if heals(&error) => {
+                tracing::warn!(error = error.chain(), "RabbitMQ is away; going on without it and trying again");
+                Ok(())
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The present link; a new one where there is none that works. After one that could not be made, the same error for a
+    /// while.
     pub(crate) async fn get(&self) -> Result<Arc<Link>, Error> {
-        let mut present = self.present.lock().await;
-        if let Some(link) = present.as_ref().filter(|link| link.works()) {
+        let Present { link, trouble, has_worked } = &mut *self.present.lock().await;
+        if let Some(link) = link.as_ref().filter(|link| link.works()) {
             return Ok(Arc::clone(link));
         }
-        let link = Arc::new(Link::open(&self.uri).await?);
-        *present = Some(Arc::clone(&link));
+        if let Some(trouble) = trouble.as_ref().filter(|trouble| Instant::now() < trouble.until) {
+            return Err(Error::new(trouble.code, trouble.told.clone()));
+        }
+        // Who has just lost a broker that it knows need not ask it again who it is.
+        let is_known = *has_worked && trouble.is_none();
+        match self.open(is_known).await {
+            Ok(new) => {
+                if *has_worked || trouble.is_some() {
+                    tracing::info!("connected to RabbitMQ again");
+                }
+                (*trouble, *has_worked) = (None, true);
+                Ok(Arc::clone(link.insert(Arc::new(new))))
+            }
+            Err(error) => {
+                let times = trouble.as_ref().map_or(0, |trouble| trouble.times) + 1;
+                let (code, told) = (error.code(), told(&error));
+                *trouble = Some(Trouble { times, until: Instant::now() + pause(times), code, told });
+                Err(error)
+            }
+        }
+    }
+
+    /// As [`get`](Links::get), unless the broker takes no messages in: what was published meanwhile would pile up here.
+    pub(crate) async fn to_publish(&self) -> Result<Arc<Link>, Error> {
+        let link = self.get().await?;
+        if link.is_blocked() {
+            return Err(Error::new(Code::BROKER_BLOCKED, "RabbitMQ takes no messages in"));
+        }
         Ok(link)
     }
 
-    /// Ends the present connection. What was not acknowledged goes back to its queue.
+    /// Ends the present connections. What was not acknowledged goes back to its queue.
     pub(crate) async fn close(&self) {
-        if let Some(link) = self.present.lock().await.take() {
-            // It may be broken already; then there is nobody to say good-bye to.
-            let _ = link.connection.close(200, "closed".into()).await;
+        if let Some(link) = self.present.lock().await.link.take() {
+            for connection in [&link.consuming, &link.publishes] {
+                // It may be broken already; then there is nobody to say good-bye to.
+                let _ = timeout(CLOSE_DURATION_MAX, connection.close(200, "closed".into())).await;
+            }
         }
+    }
+
+    /// Tries every host, in an order that is drawn. Where none is to be had, says why of one, preferably one that does not
+    /// heal by itself.
+    async fn open(&self, is_known: bool) -> Result<Link, Error> {
+        let mut hosts: Vec<&Address> = self.addresses.iter().collect();
+        let draw = RandomState::new();
+        hosts.sort_by_cached_key(|host| draw.hash_one(host.to_string()));
+        let mut worst: Option<Error> = None;
+        for host in hosts {
+            match Link::open(host, is_known).await {
+                Ok(link) => return Ok(link),
+                Err(error) => {
+                    if self.addresses.len() > 1 {
+                        tracing::warn!(error = error.chain(), "trying the next host");
+                    }
+                    if worst.as_ref().is_none_or(|worst| heals(worst) && !heals(&error)) {
+                        worst = Some(error);
+                    }
+                }
+            }
+        }
+        Err(worst.unwrap_or_else(|| Error::new(Code::BROKER_ADDRESS_UNREADABLE, "RabbitMQ has no address")))
     }
 }
 
 impl Link {
-    async fn open(uri: &AMQPUri) -> Result<Self, Error> {
-        let properties = ConnectionProperties::default().with_connection_name("wharf".into());
-        let connection = Connection::connect_uri(uri.clone(), properties).await;
-        let connection = connection.map_err(|error| {
-            let authority = &uri.authority;
-            let message = format!(
-                "cannot connect to RabbitMQ at {}:{}, virtual host \"{}\", as \"{}\"",
-                authority.host, authority.port, uri.vhost, authority.userinfo.username
-            );
-            Error::new(Code::ENGINE_UNREACHABLE, message).caused_by(error)
-        })?;
-        let publishing = connection.create_channel().await.map_err(|error| failed("open a channel", error))?;
-        let confirmed = publishing.confirm_select(ConfirmSelectOptions::default()).await;
-        confirmed.map_err(|error| failed("ask for confirms", error))?;
-        Ok(Self { connection, publishing })
+    async fn open(host: &Address, is_known: bool) -> Result<Self, Error> {
+        if !is_known {
+            host.greet().await?;
+        }
+        let (consuming, publishes) = (host.dial("wharf").await?, host.dial("wharf, publishing").await?);
+        let opened = timeout(ANSWER_DURATION_MAX, async {
+            let publishing = publishes.create_channel().await.map_err(|error| failed("open a channel", error))?;
+            let confirmed = publishing.confirm_select(ConfirmSelectOptions::default()).await;
+            confirmed.map_err(|error| failed("ask for confirms", error))?;
+            Ok(publishing)
+        });
+        let publishing = opened.await.unwrap_or_else(|_| Err(no_answer()))?;
+        tell_of_blocking(&publishes);
+        Ok(Self { consuming, publishes, publishing })
     }
 
-    /// A channel of its own.
+    /// A channel of its own, on the connection to consume.
     pub(crate) async fn channel(&self) -> Result<Channel, Error> {
-        self.connection.create_channel().await.map_err(|error| failed("open a channel", error))
+        let opened = timeout(ANSWER_DURATION_MAX, self.consuming.create_channel()).await;
+        opened.map_err(|_| no_answer())?.map_err(|error| failed("open a channel", error))
+    }
+
+    /// Whether the broker takes no messages in, for want of memory or disk.
+    fn is_blocked(&self) -> bool {
+        self.publishes.status().blocked()
     }
 
     fn works(&self) -> bool {
-        self.connection.status().connected() && self.publishing.status().connected()
+        let (consuming, publishes) = (self.consuming.status(), self.publishes.status());
+        consuming.connected() && publishes.connected() && self.publishing.status().connected()
+    }
+}
+
+fn no_answer() -> Error {
+    Error::new(Code::ENGINE_UNREACHABLE, format!("RabbitMQ did not answer within {ANSWER_DURATION_MAX:?}"))
+}
+
+/// Logs when the broker stops and begins to take messages in, for as long as the connection lives.
+fn tell_of_blocking(connection: &Connection) {
+    let mut events = Box::pin(connection.events_listener());
+    tokio::spawn(async move {
+        while let Some(event) = events.next().await {
+            if let Event::ConnectionBlocked(reason) = event {
+                tracing::warn!(reason, "RabbitMQ takes no messages in; what is sent waits in the outbox");
+            } else if let Event::ConnectionUnblocked = event {
+                tracing::info!("RabbitMQ takes messages in again");
+            }
+        }
+    });
+}
+
+/// How long nothing is tried after so many failures in a row: between half and all of what has doubled so often, so that
+/// processes that lost the broker together do not all come back together.
+fn pause(times: u32) -> Duration {
+    let most = PAUSE_MIN.saturating_mul(2_u32.saturating_pow(times.saturating_sub(1))).min(PAUSE_MAX);
+    let drawn = RandomState::new().hash_one(times) % 1_001;
+    most / 2 + most.mul_f64(drawn as f64 / 2_000.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_double_up_to_ten_seconds_and_half_of_each_is_drawn() {
+        for (times, most) in [(1, 100), (2, 200), (3, 400), (7, 6_400), (8, 10_000), (1_000, 10_000)] {
+            let most = Duration::from_millis(most);
+            let drawn: Vec<_> = (0..100).map(|_| pause(times)).collect();
+            assert!(drawn.iter().all(|pause| (most / 2..=most).contains(pause)), "{times}: {drawn:?}");
+            assert!(drawn.iter().any(|pause| *pause != drawn[0]), "{times}: all alike");
+        }
     }
 }

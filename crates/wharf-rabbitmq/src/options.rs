@@ -2,15 +2,14 @@
 
 use std::{fmt, sync::Arc};
 
-use lapin::uri::AMQPUri;
 use wharf::{Clock, Code, Error, SystemClock};
 
-use crate::RabbitMq;
+use crate::{RabbitMq, address::Address};
 
 /// How a broker is connected: [`RabbitMq::options`], then [`connect`](RabbitMqOptions::connect).
 #[must_use = "options do nothing until they connect"]
 pub struct RabbitMqOptions {
-    pub(crate) uri: AMQPUri,
+    pub(crate) addresses: Vec<Address>,
     pub(crate) prefix: String,
     pub(crate) prefetch: u16,
     pub(crate) delivery_limit: u32,
@@ -21,12 +20,8 @@ pub struct RabbitMqOptions {
 
 impl RabbitMqOptions {
     pub(crate) fn new(url: &str) -> Result<Self, Error> {
-        let uri = url.parse::<AMQPUri>().map_err(|error| {
-            let message = format!("cannot read the address of RabbitMQ, amqp://user:password@host:5672/vhost: {error}");
-            Error::new(Code::ENGINE_UNREACHABLE, message)
-        })?;
         Ok(Self {
-            uri,
+            addresses: Address::read_all(url)?,
             prefix: String::new(),
             prefetch: 256,
             delivery_limit: 20,
@@ -76,10 +71,14 @@ impl RabbitMqOptions {
         self
     }
 
-    /// Connects.
+    /// Connects, or begins without the broker where it is merely away: what is sent then waits in the outbox, and the
+    /// broker is tried again whenever it is needed, with pauses of up to ten seconds. What cannot heal by itself is an
+    /// error.
     ///
     /// # Errors
-    /// `W0017` when the broker cannot be reached or does not let us in, `W0027` when a limit makes no sense.
+    /// `W0061` when the broker knows no such user or password, `W0062` when the user may not enter the virtual host or
+    /// there is none, `W0064` when the two do not agree on TLS, `W0065` when no RabbitMQ that wharf can use answers,
+    /// `W0027` when a limit makes no sense.
     pub async fn connect(self) -> Result<RabbitMq, Error> {
         let limits = [self.prefetch.into(), self.delivery_limit, self.quorum_group_size.unwrap_or(1), self.copies_max];
         if limits.contains(&0) {
@@ -93,9 +92,7 @@ impl RabbitMqOptions {
 impl fmt::Debug for RabbitMqOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RabbitMqOptions")
-            .field("host", &self.uri.authority.host)
-            .field("port", &self.uri.authority.port)
-            .field("vhost", &self.uri.vhost)
+            .field("addresses", &self.addresses)
             .field("prefix", &self.prefix)
             .finish_non_exhaustive()
     }

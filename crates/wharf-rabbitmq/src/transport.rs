@@ -39,10 +39,14 @@ struct Broker {
 }
 
 impl RabbitMq {
-    /// Begins to connect: `amqp://user:password@host:5672/vhost`.
+    /// Begins to connect: `amqp://user:password@host:5672/vhost`, or `amqps://` for TLS. Of several hosts, parted by
+    /// commas, any that answers is used, and another when it no longer does. The authorities whose certificates are
+    /// trusted are those that browsers trust, and those in the file `cacertfile=` of the address, in PEM; `heartbeat=`
+    /// in seconds and `connection_timeout=` in milliseconds are understood, too.
     ///
     /// # Errors
-    /// `W0017` when it is no address. What it says never holds the password.
+    /// `W0060` when it is no address, `W0064` when the file of certificates cannot be read. What it says never holds the
+    /// password.
     pub fn options(url: &str) -> Result<RabbitMqOptions, Error> {
         RabbitMqOptions::new(url)
     }
@@ -55,9 +59,9 @@ impl RabbitMq {
             intakes: Mutex::default(),
             prefetch: options.prefetch,
             clock: options.clock,
-            links: Links::new(options.uri),
+            links: Links::new(options.addresses),
         };
-        broker.links.get().await?;
+        broker.links.begin().await?;
         Ok(Self(Arc::new(broker)))
     }
 
@@ -132,7 +136,7 @@ impl Transport for RabbitMq {
     }
 
     async fn send(&self, batch: &[Outgoing]) -> Result<(), Error> {
-        let link = self.0.links.get().await?;
+        let link = self.0.links.to_publish().await?;
         publish(&link, &self.0.topology, batch).await
     }
 

@@ -105,6 +105,20 @@ codes! {
         "It comes back by itself and costs no attempt; look at what the layer guards, such as the provider behind a breaker.";
     LAYER_FAILED = 52, "A layer of the endpoint gave a handler up, or answered in its place.",
         "Read the error chain; a timeout as a layer may be too short for its handler.";
+    BROKER_ADDRESS_UNREADABLE = 60, "The broker's address cannot be read.",
+        "Write it as amqp://user:password@host:5672/vhost, or amqps:// for TLS; several hosts are parted by commas. A virtual host called / is written %2f.";
+    BROKER_LOGIN_REFUSED = 61, "The broker does not let this user in.",
+        "Mend the user or the password in the broker's address, or create the user there. RabbitMQ's own user guest may only come from the broker's machine.";
+    BROKER_VHOST_REFUSED = 62, "The broker has no such virtual host, or this user may not enter it.",
+        "Mend the last part of the broker's address; or create the virtual host, and give the user rights in it: rabbitmqctl set_permissions.";
+    BROKER_RIGHTS_MISSING = 63, "The broker's user lacks a right.",
+        "Give the user the right that the message names: rabbitmqctl set_permissions. What wharf declares, publishes to and consumes from begins with the prefix, if there is one.";
+    BROKER_TLS_UNFIT = 64, "The broker and this process do not agree on TLS.",
+        "Use amqps:// and the port for TLS together, as amqp:// with the other one. A certificate of a private authority wants cacertfile=/path/to/ca.pem in the address; the host's name must be the one in the certificate.";
+    BROKER_UNFIT = 65, "What answers at the broker's address is no RabbitMQ that wharf can use.",
+        "Point the address at RabbitMQ 3.10 or newer, at its port for AMQP.";
+    BROKER_BLOCKED = 66, "The broker takes no messages in, as it is short of memory or disk.",
+        "Give the broker memory or disk, or let its queues be consumed; what is sent waits in the outbox and goes on by itself.";
 }
 
 impl fmt::Display for Code {

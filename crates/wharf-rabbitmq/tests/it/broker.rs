@@ -16,6 +16,12 @@ pub(crate) fn url() -> String {
     )
 }
 
+/// The same broker by a way that can be cut.
+pub(crate) async fn behind_proxy() -> (String, Proxy) {
+    let proxy = Proxy::to(address()).await;
+    (url_through(&proxy), proxy)
+}
+
 /// Its host and port.
 pub(crate) fn address() -> String {
     let url = url();

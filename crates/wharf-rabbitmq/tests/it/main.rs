@@ -1,6 +1,7 @@
 //! The transport on a real broker, the one of `TEST_RABBITMQ_URL`.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
+mod away;
 mod broker;
 mod conformance;
 mod connecting;

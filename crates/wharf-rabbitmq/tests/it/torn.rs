@@ -7,7 +7,7 @@ use tokio::sync::mpsc;
 use wharf::{Key, Memory, MemoryTx, Message, Module, Msg, Result, State, Tenant, Tx, Worker};
 use wharf_rabbitmq::RabbitMq;
 
-use crate::{broker, proxy::Proxy};
+use crate::broker;
 
 const MESSAGES: u32 = 300;
 const CUTS: u32 = 5;
@@ -38,11 +38,7 @@ async fn count(Msg(counted): Msg<Counted>, State((memory, told)): State<(Memory,
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn w20_connections_that_are_cut_under_load_lose_and_double_nothing() {
-    let url = broker::url();
-    let (_, address) = url.rsplit_once('@').unwrap();
-    let (target, _) = address.split_once('/').unwrap();
-    let proxy = Proxy::to(target.to_owned()).await;
-    let through = url.replace(target, &format!("127.0.0.1:{}", proxy.port()));
+    let (through, proxy) = broker::behind_proxy().await;
     let transport = RabbitMq::options(&through).unwrap().prefix(&broker::prefix()).connect().await.unwrap();
 
     let memory = Memory::new();
