@@ -15,7 +15,7 @@ use wharf::{Clock, Code, Error, ports::Wakeups};
 use crate::{
     error::failed,
     held::{Handed, Shelves},
-    link::Link,
+    link::{Link, in_time},
     topology::Topology,
     wire,
 };
@@ -102,17 +102,21 @@ impl Consuming {
                 },
             }
         }
-        let _ = self.channel.close(200, "done".into()).await;
+        // Who waits for a look is told before the good-bye, which a broken connection may never answer.
+        drop(looked);
+        let _ = in_time(async { self.channel.close(200, "done".into()).await.map_err(|error| failed("close", error)) })
+            .await;
         // Whoever waits looks again, and so consumes anew.
         self.place.wakeups.wake([&*self.endpoint]);
     }
 
     /// Asks for one message more. Its answer comes behind everything that was on its way here.
     async fn look(&mut self) -> bool {
-        let one_more = match self.channel.basic_get(self.queue.clone(), BasicGetOptions::default()).await {
+        let asked = self.channel.basic_get(self.queue.clone(), BasicGetOptions::default());
+        let one_more = match in_time(async { asked.await.map_err(|error| failed("look for more", error)) }).await {
             Ok(one_more) => one_more,
             Err(error) => {
-                tracing::warn!(endpoint = &*self.endpoint, %error, "RabbitMQ does not answer");
+                tracing::warn!(endpoint = &*self.endpoint, error = error.chain(), "RabbitMQ does not answer");
                 return false;
             }
         };

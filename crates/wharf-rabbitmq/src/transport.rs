@@ -19,7 +19,7 @@ use crate::{
     error::failed,
     held::Shelves,
     intake::{Intake, Place},
-    link::Links,
+    link::{Links, in_time},
     publish::publish,
     topology::Topology,
 };
@@ -101,7 +101,7 @@ impl Broker {
         let link = self.links.get().await?;
         let (shelves, wakeups, clock) = (Arc::clone(&self.shelves), Arc::clone(&self.wakeups), Arc::clone(&self.clock));
         let place = Place { shelves, wakeups, clock, prefetch: self.prefetch };
-        let intake = Arc::new(Intake::start(&link, &self.topology, endpoint, place).await?);
+        let intake = Arc::new(in_time(Intake::start(&link, &self.topology, endpoint, place)).await?);
         intakes.insert(endpoint.to_owned(), Arc::clone(&intake));
         Ok(intake)
     }
