@@ -5,6 +5,7 @@
 
 mod api;
 mod bench;
+mod chaos;
 mod debian;
 mod faults;
 mod gate;
@@ -22,6 +23,7 @@ mod up;
 
 use std::{
     env,
+    hash::{BuildHasher, RandomState},
     path::{Path, PathBuf},
     process::{Command, ExitCode},
 };
@@ -62,6 +64,16 @@ enum Xtask {
     Faults,
     /// Build the example that stands outside the workspace, as its README says, and run it.
     Standalone,
+    /// Let orders flow while processes, servers and connections are killed and brought back; exit 1 if anything is lost,
+    /// doubled or wrong.
+    Chaos {
+        /// Repeats the plan of an earlier run [default: another one each time]
+        #[arg(long)]
+        seed: Option<u64>,
+        /// For how long orders are placed.
+        #[arg(long, default_value_t = 10)]
+        minutes: u64,
+    },
     /// Build one benchmark in release and run it against a durable private server.
     Bench {
         #[arg(value_parser = PossibleValuesParser::new(bench::names()))]
@@ -90,8 +102,14 @@ fn run(root: &Path, command: Xtask) -> Result<ExitCode> {
         Xtask::Requirements => gate::run_one(root, "requirements"),
         Xtask::Faults => gate::run_one(root, "faults"),
         Xtask::Standalone => gate::run_one(root, "standalone"),
+        Xtask::Chaos { seed, minutes } => chaos::run(root, seed.unwrap_or_else(any_seed), minutes),
         Xtask::Bench { name, args } => bench::run(root, &name, &args),
     }
+}
+
+/// Different each time.
+fn any_seed() -> u64 {
+    RandomState::new().hash_one(0) % 1_000_000
 }
 
 /// The workspace's folder: the parent of this package's.

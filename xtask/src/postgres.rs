@@ -103,6 +103,22 @@ impl Server {
         }
     }
 
+    /// kill -9, and start it again on the same data and port; only a server of this machine can be treated so.
+    pub(crate) fn kill(&mut self) -> Result<()> {
+        self.local()?.kill()
+    }
+
+    pub(crate) fn revive(&mut self) -> Result<()> {
+        self.local()?.revive()
+    }
+
+    fn local(&mut self) -> Result<&mut LocalServer> {
+        match &mut self.kind {
+            Kind::Local(server) => Ok(server),
+            Kind::Given | Kind::Docker(_) => bail!("this PostgreSQL is not ours to kill; unset {TEST_POSTGRES_URL}"),
+        }
+    }
+
     /// Waits until a private server ends by itself. One that was given is not ours to wait for.
     pub(crate) fn wait(&mut self) -> Result<()> {
         match &mut self.kind {

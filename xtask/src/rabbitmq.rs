@@ -2,7 +2,7 @@
 
 use std::{
     env,
-    fs::{self, DirBuilder, File},
+    fs::{self, DirBuilder, File, OpenOptions},
     os::unix::{fs::DirBuilderExt, process::CommandExt},
     path::{Path, PathBuf},
     process::{self, Child, Command, Stdio},
@@ -47,9 +47,20 @@ pub(crate) struct Broker {
 
 /// A broker that this process started. It ends when this is dropped, or when the process dies.
 struct Local {
+    program: Program,
     broker: Child,
     epmd: Child,
     guard: Option<Guard>,
+}
+
+/// How the programs of one broker are run.
+struct Program {
+    script: PathBuf,
+    home: PathBuf,
+    log: PathBuf,
+    port: u16,
+    distribution_port: u16,
+    epmd_port: u16,
 }
 
 impl Broker {
@@ -82,6 +93,20 @@ impl Broker {
         &self.url
     }
 
+    /// kill -9.
+    pub(crate) fn kill(&mut self) -> Result<()> {
+        self.private()?.kill()
+    }
+
+    /// Starts it again on the same data and port.
+    pub(crate) fn revive(&mut self) -> Result<()> {
+        self.private()?.revive()
+    }
+
+    fn private(&mut self) -> Result<&mut Local> {
+        self.local.as_mut().with_context(|| format!("this RabbitMQ is not ours to kill; unset {TEST_RABBITMQ_URL}"))
+    }
+
     /// Waits until a private broker ends by itself. One that was given is not ours to wait for.
     pub(crate) fn wait(&mut self) -> Result<()> {
         let Some(local) = &mut self.local else { return Ok(()) };
@@ -108,31 +133,81 @@ impl Local {
         DirBuilder::new().mode(0o700).create(&home).with_context(|| format!("cannot create {}", home.display()))?;
         // The guard comes first: whatever happens from here on, nothing of the broker stays behind.
         let guard = Guard::new(None, STOP, &[home.as_os_str()])?;
-        let (port, distribution_port, epmd_port) = (free_port()?, free_port()?, free_port()?);
-        fs::write(home.join("rabbitmq.conf"), format!("listeners.tcp.1 = 127.0.0.1:{port}\n"))?;
-        fs::write(home.join("plugins"), "[].")?;
-
-        let log_file = File::create(log).with_context(|| format!("cannot write {}", log.display()))?;
-        let command = |program: &Path| -> Result<Command> {
-            let mut command = Command::new(program);
-            command.current_dir(&home).stdin(Stdio::null());
-            command.stdout(log_file.try_clone()?).stderr(log_file.try_clone()?);
-            command.process_group(0); // its end is the guard's business, not Ctrl-C's
-            Ok(command)
+        File::create(log).with_context(|| format!("cannot write {}", log.display()))?;
+        let program = Program {
+            script: script.to_owned(),
+            home,
+            log: log.to_owned(),
+            port: free_port()?,
+            distribution_port: free_port()?,
+            epmd_port: free_port()?,
         };
-        let mut epmd = command(Path::new("epmd"))?;
-        epmd.args(["-address", "127.0.0.1", "-port", &epmd_port.to_string()]);
-        let epmd = epmd.spawn().context("cannot run epmd, which comes with Erlang")?;
-        fs::write(home.join("epmd.pid"), epmd.id().to_string())?;
+        let port = program.port;
+        fs::write(program.home.join("rabbitmq.conf"), format!("listeners.tcp.1 = 127.0.0.1:{port}\n"))?;
+        fs::write(program.home.join("plugins"), "[].")?;
+        let epmd = program.map_ports()?;
+        let mut local = Self { broker: program.serve()?, program, epmd, guard: Some(guard) };
+        local.wait_until_ready(0)?;
+        Ok((local, port))
+    }
 
-        let mut broker = command(script)?;
+    /// With all that it has started.
+    fn kill(&mut self) -> Result<()> {
+        let group = format!("-{}", self.broker.id());
+        let killed = Command::new("kill").args(["-KILL", "--", &group]).status().context("cannot run kill")?;
+        ensure!(killed.success(), "RabbitMQ cannot be killed");
+        self.broker.wait()?;
+        Ok(())
+    }
+
+    fn revive(&mut self) -> Result<()> {
+        let read = fs::metadata(&self.program.log)?.len();
+        self.broker = self.program.serve()?;
+        self.wait_until_ready(usize::try_from(read)?)
+    }
+
+    /// Looks for what it says once it is ready, in its log from `begin` on.
+    fn wait_until_ready(&mut self, begin: usize) -> Result<()> {
+        let log = &self.program.log;
+        let deadline = Instant::now() + Duration::from_secs(START_SECONDS_MAX);
+        while !fs::read_to_string(log).unwrap_or_default().get(begin..).unwrap_or_default().contains(READY) {
+            if let Some(status) = self.broker.try_wait()? {
+                bail!("rabbitmq-server ended at once ({status}):\n{}", tail(log));
+            }
+            ensure!(Instant::now() < deadline, "not ready after {START_SECONDS_MAX} s:\n{}", tail(log));
+            thread::sleep(Duration::from_millis(50));
+        }
+        Ok(())
+    }
+}
+
+impl Program {
+    fn command(&self, program: &Path) -> Result<Command> {
+        let log = OpenOptions::new().append(true).open(&self.log)?;
+        let mut command = Command::new(program);
+        command.current_dir(&self.home).stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
+        command.process_group(0); // its end is the guard's business, not Ctrl-C's
+        Ok(command)
+    }
+
+    fn map_ports(&self) -> Result<Child> {
+        let mut epmd = self.command(Path::new("epmd"))?;
+        epmd.args(["-address", "127.0.0.1", "-port", &self.epmd_port.to_string()]);
+        let epmd = epmd.spawn().context("cannot run epmd, which comes with Erlang")?;
+        fs::write(self.home.join("epmd.pid"), epmd.id().to_string())?;
+        Ok(epmd)
+    }
+
+    fn serve(&self) -> Result<Child> {
+        let Self { home, port, .. } = self;
+        let mut broker = self.command(&self.script)?;
         let broker = broker
-            .env("HOME", &home)
+            .env("HOME", home)
             .env("RABBITMQ_NODENAME", format!("wharf{port}@localhost"))
             .env("RABBITMQ_NODE_PORT", port.to_string())
-            .env("RABBITMQ_DIST_PORT", distribution_port.to_string())
+            .env("RABBITMQ_DIST_PORT", self.distribution_port.to_string())
             .env("ERL_EPMD_ADDRESS", "127.0.0.1")
-            .env("ERL_EPMD_PORT", epmd_port.to_string())
+            .env("ERL_EPMD_PORT", self.epmd_port.to_string())
             .env("RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS", "-kernel inet_dist_use_interface {127,0,0,1}")
             .env("RABBITMQ_CONF_ENV_FILE", "/dev/null")
             .env("RABBITMQ_CONFIG_FILE", home.join("rabbitmq.conf"))
@@ -142,22 +217,7 @@ impl Local {
             .spawn()
             .context("cannot run rabbitmq-server")?;
         fs::write(home.join("broker.pid"), broker.id().to_string())?;
-
-        let mut local = Self { broker, epmd, guard: Some(guard) };
-        local.wait_until_ready(log)?;
-        Ok((local, port))
-    }
-
-    fn wait_until_ready(&mut self, log: &Path) -> Result<()> {
-        let deadline = Instant::now() + Duration::from_secs(START_SECONDS_MAX);
-        while !fs::read_to_string(log).unwrap_or_default().contains(READY) {
-            if let Some(status) = self.broker.try_wait()? {
-                bail!("rabbitmq-server ended at once ({status}):\n{}", tail(log));
-            }
-            ensure!(Instant::now() < deadline, "not ready after {START_SECONDS_MAX} s:\n{}", tail(log));
-            thread::sleep(Duration::from_millis(50));
-        }
-        Ok(())
+        Ok(broker)
     }
 }
 

@@ -3,20 +3,19 @@
 use std::sync::Arc;
 
 use orderly_catalog::Products;
-use orderly_contracts::{catalog::Catalog, inventory::StockLevels};
+use orderly_contracts::{catalog::Catalog, identity::Customers, inventory::StockLevels};
 use orderly_identity::Users;
 use orderly_inventory::{Stockroom, Warehouse};
-use orderly_notifications::{Notifications, Outbox};
+use orderly_notifications::{Mailer, Notifications, Outbox};
 use orderly_orders::{Book, Orders, Overview, Returns};
 use orderly_payments::{Ledger, Payments, Refunds};
 use orderly_shipping::{Carrier, Shipments};
-use wharf::Clock;
 use wharf_postgres::Postgres;
 use wharf_rabbitmq::RabbitMq;
 use wharf_sqlite::Sqlite;
 
 use crate::{
-    Broker, Database, Settings,
+    Broker, Database, Mail, Settings,
     breaker::{GuardedGateway, GuardedStockroom},
     postgres,
     simulators::{self, Providers},
@@ -43,7 +42,10 @@ pub struct Infrastructure {
     pub carrier: Arc<dyn Carrier>,
     pub outbox: Arc<dyn Outbox>,
     pub notifications: Arc<dyn Notifications>,
+    /// None where mail is not sent.
+    pub mailer: Option<Arc<dyn Mailer>>,
     pub users: Arc<dyn Users>,
+    pub customers: Arc<dyn Customers>,
     engine: Engine,
     broker: Option<RabbitMq>,
     providers: Providers,
@@ -76,17 +78,16 @@ impl Infrastructure {
     pub async fn connect(settings: &Settings) -> Result<Self, ConnectError> {
         let broker = connect_broker(settings).await?;
         let providers = simulators::open(settings).await?;
-        let clock = &settings.clock;
         match &settings.database {
             Database::Sqlite { path } => {
-                let engine = sqlite::open(path, clock).await?;
-                let adapters = sqlite::Adapters::new(&engine, Arc::clone(clock));
-                Ok(Self::of(adapters, providers, Engine::Sqlite(engine), broker, clock))
+                let engine = sqlite::open(path, &settings.clock).await?;
+                let adapters = sqlite::Adapters::new(&engine, Arc::clone(&settings.clock));
+                Ok(Self::of(adapters, providers, Engine::Sqlite(engine), broker, settings))
             }
             Database::Postgres { url } => {
-                let engine = postgres::connect(url, clock).await?;
-                let adapters = postgres::Adapters::new(&engine, Arc::clone(clock));
-                Ok(Self::of(adapters, providers, Engine::Postgres(engine), broker, clock))
+                let engine = postgres::connect(url, &settings.clock).await?;
+                let adapters = postgres::Adapters::new(&engine, Arc::clone(&settings.clock));
+                Ok(Self::of(adapters, providers, Engine::Postgres(engine), broker, settings))
             }
         }
     }
@@ -133,17 +134,12 @@ impl Infrastructure {
         self.providers.close().await;
     }
 
-    fn of<A>(
-        adapters: A,
-        providers: Providers,
-        engine: Engine,
-        broker: Option<RabbitMq>,
-        clock: &Arc<dyn Clock>,
-    ) -> Self
+    fn of<A>(adapters: A, providers: Providers, engine: Engine, broker: Option<RabbitMq>, settings: &Settings) -> Self
     where
         A: Book + Returns + Orders + Overview + Catalog + Products + Stockroom + Warehouse + StockLevels,
-        A: Ledger + Payments + Refunds + Shipments + Outbox + Notifications + Users + 'static,
+        A: Ledger + Payments + Refunds + Shipments + Outbox + Notifications + Users + Customers + 'static,
     {
+        let clock = &settings.clock;
         let adapters = Arc::new(adapters);
         Self {
             book: adapters.clone(),
@@ -163,7 +159,9 @@ impl Infrastructure {
             carrier: Arc::clone(&providers.carrier),
             outbox: adapters.clone(),
             notifications: adapters.clone(),
-            users: adapters,
+            mailer: settings.mail.as_ref().map(Mail::mailer),
+            users: adapters.clone(),
+            customers: adapters,
             engine,
             broker,
             providers,

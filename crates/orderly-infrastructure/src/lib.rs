@@ -30,7 +30,9 @@ pub mod reconciliation;
 mod rows;
 mod settings;
 pub mod simulators;
+mod smtp;
 mod sqlite;
 
 pub use infrastructure::{ConnectError, Infrastructure};
 pub use settings::{Broker, Database, Settings, Simulators};
+pub use smtp::{Mail, Sender, SmtpServer};

@@ -63,6 +63,8 @@ impl App {
             }))
             .module(orderly_notifications::module(orderly_notifications::Ports {
                 outbox: Arc::clone(&infrastructure.outbox),
+                mailer: infrastructure.mailer.clone(),
+                customers: Arc::clone(&infrastructure.customers),
             }))
             .module(reconciliation::module(reconciler.clone(), config.reconciliation.period))
             .ready()
@@ -86,6 +88,18 @@ impl App {
         drop(stop_working);
         worker.await.context("the worker ended")?;
         done
+    }
+
+    /// Leaves the work to others while `task` goes on, and then lets go of the database.
+    pub(crate) async fn watch_while<T>(self, task: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+        let done = task.await;
+        self.close().await;
+        done
+    }
+
+    /// Lets go of the database without having worked.
+    pub(crate) async fn close(self) {
+        self.infrastructure.close().await;
     }
 
     /// Works until `stop` resolves and what is under way is settled or returned; then lets go of the database.
@@ -135,6 +149,7 @@ pub(crate) fn settings(config: &Config) -> Settings {
             silence_rate: config.carrier.silence_rate,
             parcel_lost_rate: config.carrier.lost_rate,
         },
+        mail: config.notifications.mail.clone(),
         clock: Arc::new(SystemClock),
     }
 }

@@ -4,7 +4,11 @@ use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::config::{Flag, Sources};
+use crate::{
+    config::{Config, Flag, Sources},
+    counter::Remote,
+    exit::Unusable,
+};
 
 /// Takes orders, reserves stock, takes payment and ships.
 #[derive(Debug, Parser)]
@@ -37,6 +41,10 @@ pub(crate) struct CommandLine {
 pub(crate) enum Command {
     /// Run API, worker and periodic tasks in one process (the default)
     Up(UpArgs),
+    /// Run the API alone; workers on the same PostgreSQL do the rest
+    Api(UpArgs),
+    /// Run a worker alone; any number of them, and of APIs, may share one PostgreSQL
+    Worker(WorkerArgs),
     /// Bring the database up to date, then stop
     Migrate,
     /// Validate the configuration without starting anything
@@ -59,6 +67,13 @@ pub(crate) struct UpArgs {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct WorkerArgs {
+    /// Answer here for its health; port 0 takes a free one [default: nowhere]
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    health_listen: Option<SocketAddr>,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct CheckArgs {
     /// Print every setting with its meaning and default, as an .env file
     #[arg(long)]
@@ -70,12 +85,17 @@ pub(crate) struct DemoArgs {
     /// Place so many orders
     #[arg(long, value_name = "N", default_value = "500")]
     pub(crate) orders: std::num::NonZeroU64,
+    /// Stop ordering after so long, such as `10m`, however many are placed by then
+    #[arg(long = "for", value_name = "D", value_parser = positive)]
+    pub(crate) lasting: Option<std::time::Duration>,
     /// Let the shop's time pass so many times faster: every wait, and every delay of the simulated providers
     #[arg(long, value_name = "X", default_value = "60", value_parser = time_scale)]
     pub(crate) time_scale: f64,
     /// What the orders, and what becomes of them, are drawn from
     #[arg(long, value_name = "S", default_value = "1")]
     seed: String,
+    #[command(flatten)]
+    pub(crate) place_at: PlaceAt,
     /// Print one JSON object instead of a table
     #[arg(long)]
     pub(crate) json: bool,
@@ -103,9 +123,35 @@ pub(crate) struct ReplayArgs {
     /// Copy rejected lines here, with their reasons [default: rejected.csv in the data directory]
     #[arg(long, value_name = "FILE")]
     pub(crate) rejects: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) place_at: PlaceAt,
     /// Print one JSON object instead of a table
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// Where orders are placed.
+#[derive(Debug, Args)]
+pub(crate) struct PlaceAt {
+    /// Place orders at this API, or at several in turn, whose database this is, and leave the work to their workers
+    #[arg(long, value_name = "URL", value_delimiter = ',')]
+    api: Vec<String>,
+}
+
+impl PlaceAt {
+    /// The API that was named, if any was.
+    pub(crate) fn remote(&self, config: &Config) -> anyhow::Result<Option<Remote>> {
+        if self.api.is_empty() {
+            return Ok(None);
+        }
+        if config.database.url.is_none() {
+            return Err(Unusable(
+                "--api needs the database of that API, too: set DATABASE_URL or database.url".to_owned(),
+            )
+            .into());
+        }
+        Ok(Some(Remote::new(&self.api, config.api.clone())?))
+    }
 }
 
 #[derive(Debug, Args)]
@@ -134,7 +180,12 @@ impl CommandLine {
             flag("--profile", "profile", profile.clone());
         }
         match &self.command {
-            Some(Command::Up(UpArgs { listen: Some(listen) })) => flag("--listen", "http.listen", listen.to_string()),
+            Some(Command::Up(UpArgs { listen: Some(listen) }) | Command::Api(UpArgs { listen: Some(listen) })) => {
+                flag("--listen", "http.listen", listen.to_string());
+            }
+            Some(Command::Worker(WorkerArgs { health_listen: Some(listen) })) => {
+                flag("--health-listen", "worker.health_listen", listen.to_string());
+            }
             Some(Command::Demo(demo)) => {
                 flag("--seed", "payments.seed", demo.seed.clone());
                 // Something of everything.
@@ -167,6 +218,8 @@ impl CommandLine {
             }
             Some(
                 Command::Up(UpArgs { listen: None })
+                | Command::Api(UpArgs { listen: None })
+                | Command::Worker(WorkerArgs { health_listen: None })
                 | Command::Migrate
                 | Command::Check(_)
                 | Command::Verify(_)
@@ -187,6 +240,12 @@ const TIME_SCALE_MAX: f64 = 1_000.0;
 fn time_scale(text: &str) -> Result<f64, String> {
     let scale = text.parse().ok().filter(|scale| (1.0..=TIME_SCALE_MAX).contains(scale));
     scale.ok_or_else(|| format!("write a number from 1 to {TIME_SCALE_MAX}"))
+}
+
+fn positive(text: &str) -> Result<std::time::Duration, String> {
+    let duration: Option<std::time::Duration> =
+        text.parse::<jiff::SignedDuration>().ok().and_then(|d| d.try_into().ok());
+    duration.filter(|duration| !duration.is_zero()).ok_or_else(|| "write a duration such as 30s or 10m".to_owned())
 }
 
 fn assignment(text: &str) -> Result<(String, String), String> {

@@ -2,10 +2,12 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests"))]
 
 mod answer;
+mod api;
 mod app;
 mod check;
 mod command_line;
 mod config;
+mod counter;
 mod demo;
 mod exit;
 mod figures;
@@ -15,7 +17,9 @@ mod logging;
 mod migrate;
 mod reconcile;
 mod replay;
+mod role;
 mod seed;
+mod serving;
 mod shop;
 mod signing_key;
 mod stop;
@@ -23,6 +27,7 @@ mod table;
 mod up;
 mod verify;
 mod welcome;
+mod worker;
 
 use std::process::ExitCode;
 
@@ -52,6 +57,8 @@ async fn run(line: CommandLine) -> anyhow::Result<ExitCode> {
     logging::start(&config)?;
     match command {
         Command::Up(_) => up::run(&config).await,
+        Command::Api(_) => api::run(&config).await,
+        Command::Worker(_) => worker::run(&config).await,
         Command::Migrate => migrate::run(&config).await,
         Command::Check(args) => Ok(check::run(&args, Ok(config))),
         Command::Demo(args) => demo::run(&args, config).await,

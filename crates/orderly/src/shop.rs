@@ -1,23 +1,29 @@
 //! The shop as a replay and a demo see it: they place and cancel orders, persistently, and watch them come to their ends.
 
-use std::time::Duration;
+use std::{fmt::Display, time::Duration};
 
 use anyhow::{Context, anyhow};
 use orderly_catalog::NewProduct;
 use orderly_contracts::{OrderId, ProductId, Tenant};
 use orderly_infrastructure::Infrastructure;
-use orderly_orders::{
-    CancelError, Pace, PlaceOrder, PlacementError, Ports, ReturnError, ReturnItems, Totals, cancel_order, place_order,
-    return_items,
-};
+use orderly_orders::{Pace, PlaceOrder, ReturnItems, Totals, domain::OrderStatus};
 use wharf::{Client, DeadLetterFilter, Timestamp};
 
-use crate::app::App;
+use crate::{
+    app::App,
+    counter::{Counter, Here, Refusal, Remote},
+};
 
 /// How often a step is tried whose failure may pass: a lost connection, a busy database.
 const ATTEMPTS_MAX: u32 = 5;
+/// The same where others may be killed and started again meanwhile: two minutes and more.
+const ATTEMPTS_AMONG_OTHERS_MAX: u32 = 70;
 /// Before the second attempt; doubled before each that follows.
 const RETRY_PAUSE: Duration = Duration::from_millis(100);
+const RETRY_PAUSE_MAX: Duration = Duration::from_secs(2);
+/// What another worker holds of a broker's nobody sees: it must stay quiet for so many looks, so far apart.
+const QUIET_LOOKS: u32 = 10;
+const QUIET_LOOK_PERIOD: Duration = Duration::from_millis(300);
 
 /// How the shop stands once everything has come to its end.
 pub(crate) struct Standing {
@@ -35,16 +41,29 @@ pub(crate) struct Standing {
 pub(crate) struct Shop {
     pub(crate) client: Client,
     pub(crate) infrastructure: Infrastructure,
-    pub(crate) orders: Ports,
     pub(crate) tenant: Tenant,
+    counter: Counter,
 }
 
 impl Shop {
-    /// Everything it needs outlives the application's worker.
-    pub(crate) fn of(app: &App) -> Self {
-        let (client, infrastructure, orders) =
-            (app.client.clone(), app.infrastructure.clone(), app.order_ports.clone());
-        Self { client, infrastructure, orders, tenant: Tenant::default() }
+    /// Everything it needs outlives the application's worker. With `remote`, others take the orders and do the work.
+    pub(crate) fn of(app: &App, remote: Option<Remote>) -> Self {
+        let (client, infrastructure, tenant) = (app.client.clone(), app.infrastructure.clone(), Tenant::default());
+        let counter = match remote {
+            Some(remote) => Counter::Remote(remote),
+            None => {
+                Counter::Here(Here { client: client.clone(), orders: app.order_ports.clone(), tenant: tenant.clone() })
+            }
+        };
+        Self { client, infrastructure, tenant, counter }
+    }
+
+    /// Whether this process only places orders.
+    pub(crate) fn is_among_others(&self) -> bool {
+        match self.counter {
+            Counter::Here(_) => false,
+            Counter::Remote(_) => true,
+        }
     }
 
     /// Writes products and their opening stock, in one commit. What an earlier run wrote of either stays as it is. Answers
@@ -63,59 +82,41 @@ impl Shop {
 
     /// Places an order, once under its reference.
     pub(crate) async fn place(&self, doing: &str, wanted: &PlaceOrder) -> anyhow::Result<()> {
-        persist(doing, || async {
-            let mut work = self.client.begin(&self.tenant)?;
-            match place_order(&self.orders, &mut work, wanted).await {
-                Ok(_) => Ok(work.commit().await?),
-                Err(PlacementError::Refused(problems)) => Err(Refusal::Final(anyhow!(problems))),
-                Err(PlacementError::Failed(failure)) => Err(Refusal::Passing(anyhow!("{failure}"))),
-            }
-        })
-        .await
+        self.persist(doing, || self.counter.place(wanted)).await
     }
 
     /// Asks for an order to be cancelled, unless it has gone too far.
     pub(crate) async fn cancel(&self, doing: &str, order: OrderId, reference: &str) -> anyhow::Result<()> {
-        persist(doing, || async {
-            let mut work = self.client.begin(&self.tenant)?;
-            match cancel_order(&self.orders, &mut work, order, None, Some(reference)).await {
-                Ok(_) => Ok(work.commit().await?),
-                Err(CancelError::TooLate(_)) => Ok(work.rollback().await?),
-                Err(unknown @ CancelError::Unknown(_)) => Err(Refusal::Final(anyhow!(unknown))),
-                Err(CancelError::Failed(failure)) => Err(Refusal::Passing(anyhow!("{failure}"))),
-            }
-        })
-        .await
+        self.persist(doing, || self.counter.cancel(order, reference)).await
     }
 
     /// Takes back a part of an order, once under its reference.
     pub(crate) async fn take_back(&self, doing: &str, wanted: &ReturnItems) -> anyhow::Result<()> {
-        persist(doing, || async {
-            let mut work = self.client.begin(&self.tenant)?;
-            match return_items(&self.orders, &mut work, wanted, None).await {
-                Ok(_) => Ok(work.commit().await?),
-                Err(
-                    refused @ (ReturnError::Unknown(_)
-                    | ReturnError::NotReturnable(_)
-                    | ReturnError::Refused(_)
-                    | ReturnError::ReferenceTaken { .. }),
-                ) => Err(Refusal::Final(anyhow!(refused))),
-                Err(ReturnError::Failed(failure)) => Err(Refusal::Passing(anyhow!("{failure}"))),
-            }
-        })
-        .await
+        self.persist(doing, || self.counter.take_back(wanted)).await
     }
 
     /// The orders placed under these references; one without an order is absent.
     pub(crate) async fn placed_under(&self, references: &[&str]) -> anyhow::Result<Vec<(String, OrderId)>> {
-        let placed = self.infrastructure.overview.placed_under(&self.tenant, references).await;
-        placed.map_err(|failure| anyhow!("cannot look up which orders were placed: {failure}"))
+        let overview = &self.infrastructure.overview;
+        self.ask("looking up which orders were placed", || overview.placed_under(&self.tenant, references)).await
+    }
+
+    /// The orders placed under these references that are at their end, and how they ended.
+    pub(crate) async fn ended_under(&self, references: &[&str]) -> anyhow::Result<Vec<(String, OrderId, OrderStatus)>> {
+        let overview = &self.infrastructure.overview;
+        self.ask("looking up which orders have ended", || overview.ended_under(&self.tenant, references)).await
+    }
+
+    /// The references of the returns that were made.
+    pub(crate) async fn returns(&self) -> anyhow::Result<Vec<String>> {
+        let overview = &self.infrastructure.overview;
+        self.ask("looking up which returns were made", || overview.returns(&self.tenant)).await
     }
 
     /// Orders neither at their end nor in need of attention.
     pub(crate) async fn under_way(&self) -> anyhow::Result<u64> {
-        let under_way = self.infrastructure.overview.under_way(&self.tenant).await;
-        under_way.map_err(|failure| anyhow!("cannot count the orders under way: {failure}"))
+        let overview = &self.infrastructure.overview;
+        self.ask("counting the orders under way", || overview.under_way(&self.tenant)).await
     }
 
     /// How all orders stand, and how fast those went that came to their end since then.
@@ -135,44 +136,54 @@ impl Shop {
     /// tell.
     pub(crate) async fn is_quiet(&self) -> anyhow::Result<bool> {
         let settled = self.client.vitals().settled_total();
-        let depth = self.client.depth().await?;
-        let is_empty = depth.iter().all(|endpoint| endpoint.due + endpoint.delayed + endpoint.held == 0);
-        // Outbox and broker are looked at one after the other. What passed from one to the other meanwhile was settled.
-        Ok(is_empty && self.client.vitals().settled_total() == settled)
-    }
-}
-
-/// Why a step was not done.
-enum Refusal {
-    /// Trying again may help.
-    Passing(anyhow::Error),
-    /// It never will.
-    Final(anyhow::Error),
-}
-
-impl From<wharf::Error> for Refusal {
-    fn from(error: wharf::Error) -> Self {
-        Self::Passing(error.into())
-    }
-}
-
-/// Tries a step until it is done, a little later each time. Orders and returns go by their references and a cancellation
-/// may be asked for twice, so repeating what did happen after all does no harm.
-async fn persist<F>(doing: &str, mut step: impl FnMut() -> F) -> anyhow::Result<()>
-where
-    F: Future<Output = Result<(), Refusal>>,
-{
-    let mut pause = RETRY_PAUSE;
-    for attempt in 1.. {
-        match step().await {
-            Ok(()) => break,
-            Err(Refusal::Passing(error)) if attempt < ATTEMPTS_MAX => {
-                tracing::warn!(doing, attempt, error = format!("{error:#}"), ?pause, "failed; trying again");
-                tokio::time::sleep(pause).await;
-                pause *= 2;
+        if !self.is_empty().await? {
+            return Ok(false);
+        }
+        if self.is_among_others() {
+            for _ in 0..QUIET_LOOKS {
+                tokio::time::sleep(QUIET_LOOK_PERIOD).await;
+                if !self.is_empty().await? {
+                    return Ok(false);
+                }
             }
-            Err(Refusal::Passing(error) | Refusal::Final(error)) => return Err(error.context(doing.to_owned())),
+        }
+        // Outbox and broker are looked at one after the other. What passed from one to the other meanwhile was settled.
+        Ok(self.client.vitals().settled_total() == settled)
+    }
+
+    async fn is_empty(&self) -> anyhow::Result<bool> {
+        let depth = self.ask("looking whether anything waits", || self.client.depth()).await?;
+        Ok(depth.iter().all(|endpoint| endpoint.due + endpoint.delayed + endpoint.held == 0))
+    }
+
+    /// Asks until there is an answer, as [`Shop::persist`] does.
+    async fn ask<T, E, F>(&self, doing: &str, question: impl Fn() -> F) -> anyhow::Result<T>
+    where
+        E: Display,
+        F: Future<Output = Result<T, E>>,
+    {
+        let step = || async { question().await.map_err(|error| Refusal::Passing(anyhow!("{error}"))) };
+        self.persist(doing, step).await
+    }
+
+    /// Tries a step until it is done, a little later each time. Repeating what did happen after all does no harm.
+    async fn persist<T, F>(&self, doing: &str, step: impl Fn() -> F) -> anyhow::Result<T>
+    where
+        F: Future<Output = Result<T, Refusal>>,
+    {
+        let attempts_max = if self.is_among_others() { ATTEMPTS_AMONG_OTHERS_MAX } else { ATTEMPTS_MAX };
+        let (mut attempt, mut pause) = (1, RETRY_PAUSE);
+        loop {
+            match step().await {
+                Ok(done) => return Ok(done),
+                Err(Refusal::Passing(error)) if attempt < attempts_max => {
+                    tracing::warn!(doing, attempt, error = format!("{error:#}"), ?pause, "failed; trying again");
+                    tokio::time::sleep(pause).await;
+                    pause = (pause * 2).min(RETRY_PAUSE_MAX);
+                    attempt += 1;
+                }
+                Err(Refusal::Passing(error) | Refusal::Final(error)) => return Err(error.context(doing.to_owned())),
+            }
         }
     }
-    Ok(())
 }

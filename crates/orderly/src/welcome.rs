@@ -1,4 +1,4 @@
-//! What `orderly up` prints once it is ready: where it is, how to log in, and a first order to paste.
+//! What `orderly up` and `orderly api` print once they are ready: where they are, how to log in, and a first order to paste.
 
 use std::net::SocketAddr;
 
@@ -6,11 +6,12 @@ use orderly_contracts::ProductId;
 
 use crate::{
     config::Config,
+    role::Role,
     seed::{ADMIN, CUSTOMER},
 };
 
 /// `laptop` is the product of the first order; without a demo shop there is none.
-pub(crate) fn text(config: &Config, address: SocketAddr, laptop: Option<ProductId>) -> String {
+pub(crate) fn text(config: &Config, role: Role, address: SocketAddr, laptop: Option<ProductId>) -> String {
     let url = format!("http://{address}");
     let data = config.data_dir.display();
     let kept = match config.database.url {
@@ -21,8 +22,13 @@ pub(crate) fn text(config: &Config, address: SocketAddr, laptop: Option<ProductI
         Some(_) => "\n  broker  RabbitMQ",
         None => "",
     };
+    let workers = if role.works() {
+        ""
+    } else {
+        "\n  workers run `orderly worker` on the same database; without one, orders wait"
+    };
     let places = format!(
-        "orderly is ready.\n\n  API     {url}/api\n  health  {url}/health\n  data    {kept}{carried}\n  stop    Ctrl-C\n"
+        "orderly is ready.\n\n  API     {url}/api\n  health  {url}/health\n  data    {kept}{carried}{workers}\n  stop    Ctrl-C\n"
     );
     laptop.map_or_else(|| places.clone(), |laptop| format!("{places}{}", first_order(&url, laptop)))
 }

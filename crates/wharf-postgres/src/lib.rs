@@ -57,6 +57,7 @@ mod settle;
 mod sharing;
 mod store;
 mod subscriptions;
+mod survivors;
 mod timers;
 mod transaction;
 mod transport;

@@ -14,6 +14,7 @@ pub struct RabbitMqOptions {
     pub(crate) prefetch: u16,
     pub(crate) delivery_limit: u32,
     pub(crate) quorum_group_size: Option<u32>,
+    pub(crate) copies_max: u32,
     pub(crate) clock: Arc<dyn Clock>,
 }
 
@@ -25,6 +26,7 @@ impl RabbitMqOptions {
             prefetch: 256,
             delivery_limit: 20,
             quorum_group_size: None,
+            copies_max: 10_000,
             clock: Arc::new(SystemClock),
         })
     }
@@ -55,6 +57,14 @@ impl RabbitMqOptions {
         self
     }
 
+    /// How many messages an endpoint's `_error` queue holds, and its `_skipped` queue, as perhaps nobody ever takes any
+    /// out. Default 10,000. A dead letter for whose copy there is no room stands in the store alone; what the broker
+    /// itself sets aside waits for room.
+    pub fn copies_max(mut self, messages: u32) -> Self {
+        self.copies_max = messages;
+        self
+    }
+
     /// The clock that tells when a lease ends within this process.
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.clock = Arc::new(clock);
@@ -70,8 +80,9 @@ impl RabbitMqOptions {
     /// there is none, `W0064` when the two do not agree on TLS, `W0065` when no RabbitMQ that wharf can use answers,
     /// `W0027` when a limit makes no sense.
     pub async fn connect(self) -> Result<RabbitMq, Error> {
-        if self.prefetch == 0 || self.delivery_limit == 0 || self.quorum_group_size == Some(0) {
-            let message = "prefetch, delivery_limit and quorum_group_size: at least 1";
+        let limits = [self.prefetch.into(), self.delivery_limit, self.quorum_group_size.unwrap_or(1), self.copies_max];
+        if limits.contains(&0) {
+            let message = "prefetch, delivery_limit, quorum_group_size and copies_max: at least 1";
             return Err(Error::new(Code::LIMIT_INVALID, message));
         }
         RabbitMq::open(self).await

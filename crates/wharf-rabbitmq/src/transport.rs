@@ -20,7 +20,7 @@ use crate::{
     held::Shelves,
     intake::{Intake, Place},
     link::{Links, in_time},
-    publish::publish,
+    publish::{copy, publish},
     topology::Topology,
 };
 
@@ -124,7 +124,10 @@ impl Transport for RabbitMq {
                 self.0.shelves.give_back(settlement.lease)
             }
             Outcome::Done | Outcome::DeadLetter { .. } => match self.0.shelves.let_go(settlement.lease) {
-                Some(acker) => acker.ack(BasicAckOptions::default()).await.unwrap_or(false),
+                Some(acker) => {
+                    let acked = acker.ack(BasicAckOptions::default());
+                    in_time(async { acked.await.map_err(|error| failed("acknowledge", error)) }).await.unwrap_or(false)
+                }
                 None => false,
             },
         });
@@ -138,6 +141,15 @@ impl Transport for RabbitMq {
     async fn send(&self, batch: &[Outgoing]) -> Result<(), Error> {
         let link = self.0.links.to_publish().await?;
         publish(&link, &self.0.topology, batch).await
+    }
+
+    fn copies_letters(&self) -> bool {
+        true
+    }
+
+    async fn copy_letter(&self, letter: &Outgoing) -> Result<(), Error> {
+        let link = self.0.links.to_publish().await?;
+        copy(&link, &self.0.topology, letter).await
     }
 
     async fn depth(&self) -> Result<Vec<Depth>, Error> {
@@ -162,6 +174,10 @@ impl Transport for RabbitMq {
 
     fn prepare(&self, consumed: &[Subscription]) {
         self.0.topology.bind_later(consumed);
+    }
+
+    fn know(&self, subscriptions: &[Subscription]) {
+        self.0.topology.know(subscriptions);
     }
 
     fn wakeups(&self) -> &Wakeups {

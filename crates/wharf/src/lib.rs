@@ -45,7 +45,7 @@ pub use code::Code;
 pub use context::Context;
 pub use draft::Draft;
 pub use endpoint::Endpoint;
-pub use envelope::{Envelope, Journey, Tenant, Trail};
+pub use envelope::{Death, Envelope, Journey, Tenant, Trail};
 pub use error::Error;
 pub use extract::{Attempt, FromDelivery, Msg, State};
 pub use failure::{Failure, Permanent, Result, Verdict, snooze};

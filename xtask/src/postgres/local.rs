@@ -2,7 +2,7 @@
 
 use std::{
     env,
-    fs::{self, DirBuilder, File},
+    fs::{self, DirBuilder, File, OpenOptions},
     os::unix::{
         fs::{DirBuilderExt, chown},
         process::CommandExt,
@@ -31,9 +31,19 @@ const STOP: &str = r#""$1" stop -D "$2/data" -m fast || "$1" stop -D "$2/data" -
 
 /// A server that this process started. It ends when this is dropped, or when the process dies.
 pub(super) struct LocalServer {
+    program: Program,
     port: u16,
     process: Child,
     guard: Option<Guard>,
+}
+
+/// How the programs of one server are run.
+struct Program {
+    binaries: PathBuf,
+    home: PathBuf,
+    log: PathBuf,
+    account: Option<Account>,
+    durability: Durability,
 }
 
 /// The folder with `postgres`, `initdb` and `pg_ctl`: on PATH, else the newest that Debian has.
@@ -59,37 +69,43 @@ impl LocalServer {
         // The guard comes first: whatever happens from here on, nothing of the server stays behind.
         let guard = Guard::new(account, STOP, &[binaries.join("pg_ctl").as_os_str(), home.as_os_str()])?;
 
-        let log_file = File::create(log).with_context(|| format!("cannot write {}", log.display()))?;
-        let run = |program: &str| -> Result<Command> {
-            let mut command = Command::new(binaries.join(program));
-            command.arg("-D").arg(home.join("data")).current_dir(&home).stdin(Stdio::null());
-            command.stdout(log_file.try_clone()?).stderr(log_file.try_clone()?);
-            command.process_group(0); // its end is the guard's business, not Ctrl-C's
-            if let Some(account) = account {
-                account.apply(&mut command);
-            }
-            Ok(command)
-        };
+        File::create(log).with_context(|| format!("cannot write {}", log.display()))?;
+        let program = Program { binaries: binaries.to_owned(), home, log: log.to_owned(), account, durability };
 
         // Anyone on this machine may connect while it runs: it listens on loopback only and holds nothing but test data.
-        let created = run("initdb")?
+        let created = program
+            .command("initdb")?
             .args(["--username=postgres", "--auth=trust", "--encoding=UTF8", "--no-locale", "--no-sync"])
             .status()
             .context("cannot run initdb")?;
         ensure!(created.success(), "initdb failed:\n{}", tail(log));
 
         let port = free_port()?;
-        let process = run("postgres")?
-            .args(["-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=", "-c", "timezone=UTC"])
-            .arg(format!("--port={port}"))
-            .arg(format!("--max_connections={CONNECTIONS_MAX}"))
-            .args(durability.settings())
-            .spawn()
-            .context("cannot run postgres")?;
-
-        let mut server = Self { port, process, guard: Some(guard) };
-        server.wait_until_ready(&home.join("data"), log)?;
+        let process = program.serve(port)?;
+        let mut server = Self { program, port, process, guard: Some(guard) };
+        ensure!(server.wait_until_ready()?, "postgres ended at once:\n{}", tail(log));
         Ok(server)
+    }
+
+    /// kill -9: what was committed stays, and whatever was under way is lost.
+    pub(super) fn kill(&mut self) -> Result<()> {
+        self.process.kill()?;
+        self.process.wait()?;
+        Ok(())
+    }
+
+    /// Starts it again on the same data and the same port.
+    pub(super) fn revive(&mut self) -> Result<()> {
+        let deadline = Instant::now() + Duration::from_secs(START_SECONDS_MAX);
+        loop {
+            self.process = self.program.serve(self.port)?;
+            // While processes of the killed one are still about, a new one ends at once.
+            if self.wait_until_ready()? {
+                return Ok(());
+            }
+            ensure!(Instant::now() < deadline, "postgres does not start again:\n{}", tail(&self.program.log));
+            thread::sleep(Duration::from_millis(100));
+        }
     }
 
     pub(super) fn url(&self) -> String {
@@ -101,20 +117,47 @@ impl LocalServer {
         bail!("PostgreSQL ended by itself: {status}")
     }
 
-    /// Reads what `pg_ctl start --wait` reads: the eighth line of `postmaster.pid` is the server's state.
-    fn wait_until_ready(&mut self, data: &Path, log: &Path) -> Result<()> {
+    /// Reads what `pg_ctl start --wait` reads: the first line of `postmaster.pid` is the server's process, and the eighth
+    /// its state. `false` if it ended.
+    fn wait_until_ready(&mut self) -> Result<bool> {
+        let pid = self.process.id().to_string();
         let deadline = Instant::now() + Duration::from_secs(START_SECONDS_MAX);
         loop {
-            let state = fs::read_to_string(data.join("postmaster.pid")).unwrap_or_default();
-            if state.lines().nth(7).is_some_and(|line| line.trim() == "ready") {
-                return Ok(());
+            let file = fs::read_to_string(self.program.home.join("data/postmaster.pid")).unwrap_or_default();
+            let lines: Vec<_> = file.lines().map(str::trim).collect();
+            if lines.first() == Some(&pid.as_str()) && lines.get(7) == Some(&"ready") {
+                return Ok(true);
             }
-            if let Some(status) = self.process.try_wait()? {
-                bail!("postgres ended at once ({status}):\n{}", tail(log));
+            if self.process.try_wait()?.is_some() {
+                return Ok(false);
             }
-            ensure!(Instant::now() < deadline, "not ready after {START_SECONDS_MAX} s:\n{}", tail(log));
+            ensure!(Instant::now() < deadline, "not ready after {START_SECONDS_MAX} s:\n{}", tail(&self.program.log));
             thread::sleep(Duration::from_millis(20));
         }
+    }
+}
+
+impl Program {
+    fn command(&self, name: &str) -> Result<Command> {
+        let log = OpenOptions::new().append(true).open(&self.log)?;
+        let mut command = Command::new(self.binaries.join(name));
+        command.arg("-D").arg(self.home.join("data")).current_dir(&self.home).stdin(Stdio::null());
+        command.stdout(log.try_clone()?).stderr(log);
+        command.process_group(0); // its end is the guard's business, not Ctrl-C's
+        if let Some(account) = self.account {
+            account.apply(&mut command);
+        }
+        Ok(command)
+    }
+
+    fn serve(&self, port: u16) -> Result<Child> {
+        self.command("postgres")?
+            .args(["-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=", "-c", "timezone=UTC"])
+            .arg(format!("--port={port}"))
+            .arg(format!("--max_connections={CONNECTIONS_MAX}"))
+            .args(self.durability.settings())
+            .spawn()
+            .context("cannot run postgres")
     }
 }
 

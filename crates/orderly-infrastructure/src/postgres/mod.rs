@@ -140,5 +140,6 @@ const MIGRATIONS: Migrations = Migrations::of(
         ("returns", include_str!("../../migrations/postgres/0010_returns.sql")),
         ("order saga", include_str!("../../migrations/postgres/0011_order_saga.sql")),
         ("attention", include_str!("../../migrations/postgres/0012_attention.sql")),
+        ("mail", include_str!("../../migrations/postgres/0013_mail.sql")),
     ],
 );

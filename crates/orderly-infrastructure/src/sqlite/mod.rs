@@ -131,5 +131,6 @@ const MIGRATIONS: Migrations = Migrations::of(
         ("returns", include_str!("../../migrations/sqlite/0009_returns.sql")),
         ("order saga", include_str!("../../migrations/sqlite/0010_order_saga.sql")),
         ("attention", include_str!("../../migrations/sqlite/0011_attention.sql")),
+        ("mail", include_str!("../../migrations/sqlite/0012_mail.sql")),
     ],
 );

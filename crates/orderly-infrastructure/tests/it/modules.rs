@@ -35,7 +35,11 @@ pub(crate) async fn worker(ports: &Infrastructure, orders: &orderly_orders::Port
             carrier: ports.carrier,
             settings: orderly_shipping::Settings::default(),
         }))
-        .module(orderly_notifications::module(orderly_notifications::Ports { outbox: ports.outbox }))
+        .module(orderly_notifications::module(orderly_notifications::Ports {
+            outbox: ports.outbox,
+            mailer: ports.mailer,
+            customers: ports.customers,
+        }))
         .ready()
         .await
         .unwrap()

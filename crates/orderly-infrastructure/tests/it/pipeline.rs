@@ -81,7 +81,11 @@ pub(crate) async fn open_over(
             carrier,
             settings: orderly_shipping::Settings::default(),
         }))
-        .module(orderly_notifications::module(orderly_notifications::Ports { outbox: ports.outbox.clone() }));
+        .module(orderly_notifications::module(orderly_notifications::Ports {
+            outbox: ports.outbox.clone(),
+            mailer: ports.mailer.clone(),
+            customers: ports.customers.clone(),
+        }));
     let app = Harness::start(worker, stage.clock()).await;
     let mug =
         NewProduct { sku: Sku::parse("MUG").unwrap(), name: "Mug".to_owned(), price: Money::new(250, Currency::GBP) };

@@ -5,6 +5,7 @@
 
 mod durations;
 mod example;
+mod notifications;
 mod problem;
 mod reader;
 mod secret;
@@ -16,10 +17,11 @@ mod values;
 
 pub(crate) use durations::{Expiry, Fulfilment, PaymentWaits, Shipping};
 pub(crate) use example::example;
+pub(crate) use notifications::Notifications;
 pub(crate) use problem::Problems;
 pub(crate) use secret::Secret;
 pub(crate) use sources::{Flag, Sources};
-pub(crate) use values::Profile;
+pub(crate) use values::{Profile, Transport};
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
@@ -29,8 +31,8 @@ use orderly_security::SigningSecret;
 use reader::Reader;
 use setting::Setting;
 use values::{
-    address, amqp_url, count, currency, directory, duration, filter, lease, name, postgres_url, prefix, quantity, rate,
-    seconds, seed,
+    address, amqp_url, count, currency, directory, duration, filter, lease, name, password, postgres_url, prefix,
+    quantity, rate, seconds, seed,
 };
 use values::{signing_secret, yes_or_no};
 
@@ -44,8 +46,11 @@ pub(crate) struct Config {
     /// A filter of `tracing`, such as `info,wharf=debug`.
     pub(crate) log: String,
     pub(crate) database: Database,
+    /// What carries messages, where it is named.
+    pub(crate) transport: Option<Transport>,
     pub(crate) broker: Broker,
     pub(crate) http: Http,
+    pub(crate) api: ApiLogIn,
     pub(crate) jwt: Jwt,
     pub(crate) pricing: Pricing,
     pub(crate) orders: Orders,
@@ -56,6 +61,7 @@ pub(crate) struct Config {
     pub(crate) payments: Payments,
     pub(crate) shipping: Shipping,
     pub(crate) carrier: Carrier,
+    pub(crate) notifications: Notifications,
     pub(crate) worker: Worker,
 }
 
@@ -76,6 +82,13 @@ pub(crate) struct Broker {
 #[derive(Debug)]
 pub(crate) struct Http {
     pub(crate) listen: SocketAddr,
+}
+
+/// Who places orders at the API of other processes.
+#[derive(Debug, Clone)]
+pub(crate) struct ApiLogIn {
+    pub(crate) user: String,
+    pub(crate) password: Secret,
 }
 
 #[derive(Debug)]
@@ -130,6 +143,7 @@ pub(crate) struct Carrier {
 
 #[derive(Debug)]
 pub(crate) struct Worker {
+    pub(crate) health_listen: Option<SocketAddr>,
     pub(crate) lease: Duration,
 }
 
@@ -142,6 +156,7 @@ impl Config {
         let mut reader = Reader::new(sources);
         let config = Self::read(&mut reader);
         config.check_durations(&mut reader);
+        config.check_transport(&mut reader);
         reader.finish(config)
     }
 
@@ -172,12 +187,18 @@ impl Config {
                         .meaning("PostgreSQL. In development SQLite in the data directory when not set."),
                 ),
             },
+            transport: read.needed_if(
+                !is_development,
+                &Setting::new("transport", "database or rabbitmq", Transport::parse).meaning(
+                    "What carries messages. In development RabbitMQ where broker.url is set, else the database.",
+                ),
+            ),
             broker: Broker {
                 url: read.needed_if(
                     false,
                     &Setting::new("broker.url", "amqp://user:password@host:port/vhost", amqp_url)
                         .secret()
-                        .meaning("RabbitMQ, to carry messages between processes. The database does when not set."),
+                        .meaning("The RabbitMQ that carries messages between processes."),
                 ),
                 prefix: read.or(
                     Setting::new("broker.prefix", "letters, digits, dashes, dots and underscores, 64 at most", prefix)
@@ -190,6 +211,19 @@ impl Config {
                     Setting::new("http.listen", "an address and port, such as 127.0.0.1:8080", address)
                         .meaning("Where HTTP is served; port 0 takes a free one."),
                     "127.0.0.1:8080",
+                ),
+            },
+            api: ApiLogIn {
+                user: read.or(
+                    Setting::new("api.user", "an e-mail address", name)
+                        .meaning("Who `replay --api` and `demo --api` log in as: one of the staff."),
+                    "admin@example.com",
+                ),
+                password: read.or(
+                    Setting::new("api.password", "a password", password)
+                        .secret()
+                        .meaning("The password to that; the default is that of development's demo shop."),
+                    "Admin123!",
                 ),
             },
             jwt: Jwt {
@@ -252,13 +286,35 @@ impl Config {
             payments: read_payments(read),
             shipping: Shipping::read(read),
             carrier: read_carrier(read),
+            notifications: Notifications::read(read),
             worker: Worker {
+                health_listen: read.needed_if(
+                    false,
+                    &Setting::new("worker.health_listen", "an address and port, such as 127.0.0.1:8081", address)
+                        .meaning("Where `orderly worker` answers for its health; nowhere when not set."),
+                ),
                 lease: read.or(
                     Setting::new("worker.lease", "a duration from 100ms, such as 30s", lease)
                         .meaning("How long the work of a process that is gone stays its own, on PostgreSQL."),
                     "30s",
                 ),
             },
+        }
+    }
+}
+
+impl Config {
+    /// Refuses a transport without an address, and an address of one that is not to be used.
+    fn check_transport(&self, read: &mut Reader) {
+        let has_broker = self.broker.url.is_some();
+        match self.transport {
+            Some(Transport::RabbitMq) if !has_broker => {
+                read.refuse("transport", "RabbitMQ has no address: set AMQP_URL or broker.url".to_owned());
+            }
+            Some(Transport::Database) if has_broker => {
+                read.refuse("transport", "broker.url has the address of a RabbitMQ: name that, or unset it".to_owned());
+            }
+            Some(Transport::RabbitMq | Transport::Database) | None => {}
         }
     }
 }

@@ -95,9 +95,11 @@ fn every_problem_is_told_at_once_with_its_place_its_key_and_what_is_allowed() {
 fn outside_development_what_matters_has_no_default() {
     let sources = Sources::default().with_flag(Flag::new("--profile", "profile", "production"));
     assert_snapshot!(problems(&sources), @r"
-    the configuration has 4 problems:
+    the configuration has 5 problems:
       database.url: outside development it must be set; allowed: postgres://user:password@host:port/database
         in no place: set DATABASE_URL or write it into orderly.toml
+      transport: outside development it must be set; allowed: database or rabbitmq
+        in no place: set ORDERLY_TRANSPORT or write it into orderly.toml
       jwt.key: outside development it must be set; allowed: at least 32 bytes, random
         in no place: set JWT_KEY or write it into orderly.toml
       jwt.issuer: outside development it must be set; allowed: a name
@@ -105,6 +107,27 @@ fn outside_development_what_matters_has_no_default() {
       jwt.audience: outside development it must be set; allowed: a name
         in no place: set JWT_AUDIENCE or write it into orderly.toml
     ");
+}
+
+#[test]
+fn a_transport_needs_its_address_and_an_address_its_transport() {
+    let named = |transport| Sources::default().with_flag(Flag::new("--set", "transport", transport));
+    let url = "amqp://guest:guest@127.0.0.1";
+    assert_snapshot!(problems(&named("rabbitmq")), @r"
+    the configuration has 1 problem:
+      transport: RabbitMQ has no address: set AMQP_URL or broker.url
+        in flag --set
+    ");
+    assert_snapshot!(problems(&named("database").with_variable("AMQP_URL", url)), @r"
+    the configuration has 1 problem:
+      transport: broker.url has the address of a RabbitMQ: name that, or unset it
+        in flag --set
+    ");
+    assert!(Config::load(&named("rabbitmq").with_variable("AMQP_URL", url)).is_ok());
+    assert!(
+        Config::load(&Sources::default().with_variable("AMQP_URL", url)).is_ok(),
+        "in development it may go unsaid"
+    );
 }
 
 #[test]
@@ -202,6 +225,42 @@ fn two_rates_that_make_more_than_one_are_refused() {
       payments.pending_rate: with payments.approval_rate it makes 1.3, more than 1
         in no place: this is the default
     ");
+}
+
+#[test]
+fn mail_wants_a_server_and_a_sender_and_sends_no_password_in_the_clear() {
+    let by_mail = || Sources::default().with_variable("ORDERLY_NOTIFICATIONS__SENDER", "smtp");
+    assert_snapshot!(problems(&by_mail()), @"
+    the configuration has 2 problems:
+      notifications.smtp.url: with notifications.sender = smtp it must be set; allowed: smtps://user:password@host:port, smtp://user:password@host:port?tls=required, or without user and password smtp://host:port or smtp://host:port?tls=opportunistic
+        in no place: set ORDERLY_NOTIFICATIONS__SMTP__URL or write it into orderly.toml
+      notifications.from: with notifications.sender = smtp it must be set; allowed: an address, such as `Orderly <orders@example.com>`
+        in no place: set ORDERLY_NOTIFICATIONS__FROM or write it into orderly.toml
+    ");
+    let given = |url, from| {
+        by_mail()
+            .with_variable("ORDERLY_NOTIFICATIONS__SMTP__URL", url)
+            .with_variable("ORDERLY_NOTIFICATIONS__FROM", from)
+    };
+    let told = problems(&given("smtp://user:secret@host:587", "nobody"));
+    assert!(!told.contains("secret"));
+    assert_snapshot!(told, @"
+    the configuration has 2 problems:
+      notifications.smtp.url: this value is not allowed; allowed: smtps://user:password@host:port, smtp://user:password@host:port?tls=required, or without user and password smtp://host:port or smtp://host:port?tls=opportunistic
+        in environment variable ORDERLY_NOTIFICATIONS__SMTP__URL
+      notifications.from: `nobody` is not allowed; allowed: an address, such as `Orderly <orders@example.com>`
+        in environment variable ORDERLY_NOTIFICATIONS__FROM
+    ");
+    for url in ["http://host", "smtp://", "smtp://host?tsl=required", "smtp://u:p@host?tls=opportunistic"] {
+        assert!(problems(&given(url, "a@b.example")).contains("notifications.smtp.url"), "{url}");
+    }
+    for url in ["smtps://u:p@host", "smtp://u:p@host:2525?tls=required", "smtp://host?tls=opportunistic", "smtp://host"]
+    {
+        let config = Config::load(&given(url, "Orderly <orders@shop.example>")).unwrap();
+        assert!(config.notifications.mail.is_some());
+        assert!(!format!("{config:?}").contains("u:p"));
+    }
+    assert!(Config::load(&Sources::default()).unwrap().notifications.mail.is_none());
 }
 
 #[test]

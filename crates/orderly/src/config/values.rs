@@ -35,6 +35,24 @@ impl Profile {
     }
 }
 
+/// What carries messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Transport {
+    /// In the commits that they belong to.
+    Database,
+    RabbitMq,
+}
+
+impl Transport {
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        match text {
+            "database" => Some(Self::Database),
+            "rabbitmq" => Some(Self::RabbitMq),
+            _ => None,
+        }
+    }
+}
+
 pub(super) fn directory(text: &str) -> Option<PathBuf> {
     (!text.is_empty()).then(|| PathBuf::from(text))
 }
@@ -55,6 +73,10 @@ pub(super) fn postgres_url(text: &str) -> Option<Secret> {
 pub(super) fn amqp_url(text: &str) -> Option<Secret> {
     let rest = text.strip_prefix("amqp://").or_else(|| text.strip_prefix("amqps://"))?;
     (!rest.is_empty()).then(|| Secret::new(text))
+}
+
+pub(super) fn password(text: &str) -> Option<Secret> {
+    (!text.is_empty()).then(|| Secret::new(text))
 }
 
 /// What the names of queues may begin with; none is fine.

@@ -15,6 +15,8 @@ use crate::{
 pub(super) struct Report {
     pub(super) seed: u64,
     pub(super) time_scale: f64,
+    /// Orders of the script that were taken, in this run or an earlier one. On a database of their own they are all there is.
+    pub(super) placed: u64,
     #[serde(flatten)]
     pub(super) ends: Ends,
     /// Times that money was taken.
@@ -53,6 +55,7 @@ mod tests {
         Report {
             seed: 1,
             time_scale: 60.0,
+            placed: 5_000,
             ends: Ends {
                 orders: 5_000,
                 delivered: 3_900,
@@ -79,7 +82,7 @@ mod tests {
 
     #[test]
     fn the_json_object_has_the_promised_keys_in_their_order() {
-        insta::assert_snapshot!(serde_json::to_string(&report()).unwrap(), @r#"{"seed":1,"time_scale":60.0,"orders":5000,"delivered":3900,"cancelled":1000,"cancel_reasons":{"customer":400,"out-of-stock":600},"expired":99,"needs_attention":1,"captures":4000,"refunds":99,"voids":500,"notifications":14000,"dead_letters":0,"seconds":50.0,"orders_per_second":100.0,"p50_ms":0.0,"p99_ms":0.0,"messages":80000,"commits":20000,"peak_rss_mib":64.5,"violations":0}"#);
+        insta::assert_snapshot!(serde_json::to_string(&report()).unwrap(), @r#"{"seed":1,"time_scale":60.0,"placed":5000,"orders":5000,"delivered":3900,"cancelled":1000,"cancel_reasons":{"customer":400,"out-of-stock":600},"expired":99,"needs_attention":1,"captures":4000,"refunds":99,"voids":500,"notifications":14000,"dead_letters":0,"seconds":50.0,"orders_per_second":100.0,"p50_ms":0.0,"p99_ms":0.0,"messages":80000,"commits":20000,"peak_rss_mib":64.5,"violations":0}"#);
     }
 
     #[test]

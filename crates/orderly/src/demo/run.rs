@@ -20,6 +20,7 @@ use crate::{
     app::{self, App},
     command_line::DemoArgs,
     config::Config,
+    counter::Remote,
     exit::FOUND_WRONG,
     figures::{Ends, Speed},
     live::Live,
@@ -33,8 +34,9 @@ pub(crate) async fn run(args: &DemoArgs, mut config: Config) -> anyhow::Result<E
     stop.at_once_if_asked_again();
     config.hasten(args.time_scale);
 
+    let remote = args.place_at.remote(&config)?;
     let app = App::start(&config).await?;
-    let Some(outcome) = play(app, args, config.payments.seed, stop).await? else {
+    let Some(outcome) = play(app, args, remote, config.payments.seed, stop).await? else {
         tell("stopped; the same command goes on where this run was");
         return Ok(ExitCode::from(FOUND_WRONG));
     };
@@ -49,34 +51,42 @@ pub(crate) async fn run(args: &DemoArgs, mut config: Config) -> anyhow::Result<E
 }
 
 /// Runs the worker while the script is played; `None` if a stop was asked for.
-async fn play(app: App, args: &DemoArgs, seed: u64, stop: Stop) -> anyhow::Result<Option<Outcome>> {
-    let (shop, since) = (Shop::of(&app), app.client.now());
-    let orders = args.orders.get();
-    let mut live = Live::new(orders)?;
-    let played = app
-        .work_while(async {
-            let mut staging = Staging::new(shop, Script::new(seed), orders, args.time_scale).await?;
-            match staging.play(stop, &mut live).await? {
-                Ended::Done => outcome(staging.shop(), since).await.map(Some),
-                Ended::Stopped => Ok(None),
-            }
-        })
-        .await;
+async fn play(
+    app: App,
+    args: &DemoArgs,
+    remote: Option<Remote>,
+    seed: u64,
+    stop: Stop,
+) -> anyhow::Result<Option<Outcome>> {
+    let (shop, since) = (Shop::of(&app, remote), app.client.now());
+    let others_work = shop.is_among_others();
+    let mut live = Live::new(args.orders.get())?;
+    let play = async {
+        let mut staging = Staging::new(shop, Script::new(seed), args).await?;
+        match staging.play(stop, &mut live).await? {
+            Ended::Done => outcome(&staging, since).await.map(Some),
+            Ended::Stopped => Ok(None),
+        }
+    };
+    let played = if others_work { app.watch_while(play).await } else { app.work_while(play).await };
     live.clear();
     played
 }
 
 /// What the database and the worker tell once everything has come to its end.
 struct Outcome {
+    placed: u64,
     standing: Standing,
     payments: PaymentTotals,
     notifications: u64,
 }
 
-async fn outcome(shop: &Shop, since: Timestamp) -> anyhow::Result<Outcome> {
+async fn outcome(staging: &Staging, since: Timestamp) -> anyhow::Result<Outcome> {
     let unread = |failure: wharf::Failure| anyhow!("cannot read what the demo came to: {failure}");
+    let shop = staging.shop();
     let Shop { infrastructure, tenant, .. } = shop;
     Ok(Outcome {
+        placed: staging.placed(),
         standing: shop.standing(since).await?,
         payments: infrastructure.payments.totals(tenant).await.map_err(unread)?,
         notifications: infrastructure.notifications.count(tenant).await.map_err(unread)?,
@@ -84,10 +94,11 @@ async fn outcome(shop: &Shop, since: Timestamp) -> anyhow::Result<Outcome> {
 }
 
 fn report(args: &DemoArgs, config: &Config, outcome: Outcome, took: Duration, violations: usize) -> Report {
-    let Outcome { standing, payments, notifications } = outcome;
+    let Outcome { placed, standing, payments, notifications } = outcome;
     Report {
         seed: config.payments.seed,
         time_scale: args.time_scale,
+        placed,
         ends: Ends::of(&standing),
         captures: payments.captures,
         refunds: payments.refunds,

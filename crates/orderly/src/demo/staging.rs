@@ -15,7 +15,7 @@ use tokio::{
 };
 
 use super::script::{GOODS, Scene, Script};
-use crate::{live::Live, shop::Shop, stop::Stop};
+use crate::{command_line::DemoArgs, live::Live, shop::Shop, stop::Stop};
 
 /// How often the database is asked how many orders are under way.
 const LOOK_PERIOD: Duration = Duration::from_millis(25);
@@ -47,6 +47,8 @@ pub(super) struct Staging {
     /// How many times faster than on the shop's clock its time passes.
     time_scale: f64,
     products: Vec<ProductId>,
+    /// Nobody orders after it.
+    closes_at: Option<Instant>,
     /// Orders of the script that stand in the database, from its beginning.
     placed: u64,
     /// The references of those to come, as far as they were looked up, that an earlier run placed.
@@ -62,7 +64,7 @@ pub(super) struct Staging {
 
 impl Staging {
     /// Opens the shop. What an earlier run put on the shelves stays as it is.
-    pub(super) async fn new(shop: Shop, script: Script, orders: u64, time_scale: f64) -> anyhow::Result<Self> {
+    pub(super) async fn new(shop: Shop, script: Script, args: &DemoArgs) -> anyhow::Result<Self> {
         let goods = GOODS.iter().map(|good| {
             let price = Money::new(good.price_minor, Currency::USD);
             Ok((NewProduct { sku: Sku::parse(good.sku)?, name: good.name.to_owned(), price }, good.units))
@@ -72,9 +74,10 @@ impl Staging {
         Ok(Self {
             shop,
             script,
-            orders,
-            time_scale,
+            orders: args.orders.get(),
+            time_scale: args.time_scale,
             products,
+            closes_at: args.lasting.map(|lasting| Instant::now() + lasting),
             placed: 0,
             known: HashSet::new(),
             calm_until: Instant::now(),
@@ -109,13 +112,24 @@ impl Staging {
 
     /// Whether one more order may be placed.
     fn has_room(&self) -> bool {
+        let is_open = !self.is_closed();
         let few_under_way = self.under_way + self.placed_since < UNDER_WAY_MAX;
-        self.placed < self.orders && few_under_way && self.thinking.len() < THINKING_MAX
+        is_open && few_under_way && self.thinking.len() < THINKING_MAX
+    }
+
+    /// Whether nobody orders any more.
+    fn is_closed(&self) -> bool {
+        self.placed == self.orders || self.closes_at.is_some_and(|at| at <= Instant::now())
+    }
+
+    /// How many orders of the script were placed, by this run or an earlier one.
+    pub(super) fn placed(&self) -> u64 {
+        self.placed
     }
 
     /// Whether every order that was placed is at its end.
     fn is_over(&self) -> bool {
-        self.placed == self.orders && self.thinking.is_empty() && self.under_way == 0
+        self.is_closed() && self.thinking.is_empty() && self.under_way == 0
     }
 
     /// The next order.

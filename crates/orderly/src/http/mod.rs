@@ -28,12 +28,12 @@ use axum::{
     routing::{get, post},
 };
 use orderly_contracts::Currency;
-use orderly_infrastructure::{Infrastructure, reconciliation::Reconciler};
+use orderly_infrastructure::Infrastructure;
 use orderly_security::Tokens;
 use tokio::sync::Semaphore;
 use wharf::Client;
 
-use crate::{app::App, stop::Stop};
+use crate::{app::App, role::Role, stop::Stop};
 pub(crate) use limits::TOKEN_LIFETIME_S;
 use problem::{Kind, Problem};
 
@@ -44,7 +44,6 @@ struct Shop {
     infrastructure: Infrastructure,
     orders: orderly_orders::Ports,
     inventory: orderly_inventory::Ports,
-    reconciler: Reconciler,
     tokens: Arc<Tokens>,
     /// One permit for each log-in that may be hashing.
     log_ins: Arc<Semaphore>,
@@ -57,13 +56,12 @@ struct Shop {
 }
 
 /// The whole surface.
-pub(crate) fn router(app: &App, tokens: Tokens, currency: Currency, stop: Stop) -> Router {
+pub(crate) fn router(app: &App, role: Role, tokens: Tokens, currency: Currency, stop: Stop) -> Router {
     let shop = Shop {
         client: app.client.clone(),
         infrastructure: app.infrastructure.clone(),
         orders: app.order_ports.clone(),
         inventory: app.inventory_ports.clone(),
-        reconciler: app.reconciler.clone(),
         tokens: Arc::new(tokens),
         log_ins: Arc::new(Semaphore::new(limits::LOG_INS_AT_ONCE_MAX)),
         waits: Arc::new(Semaphore::new(limits::WAITS_AT_ONCE_MAX)),
@@ -83,14 +81,21 @@ pub(crate) fn router(app: &App, tokens: Tokens, currency: Currency, stop: Stop) 
         .route("/api/inventory/{product}/receipts", post(inventory::receive))
         .route("/api/inventory/{product}/movements", get(inventory::movements))
         .route("/api/notifications", get(notifications::list))
-        .route("/health", get(health::health))
-        .route("/health/live", get(health::live))
-        .route("/health/ready", get(health::ready))
+        .with_state(shop)
+        .merge(health::router(app, role))
         .fallback(|| async { Problem::new(Kind::UnknownRoute, "There is nothing at this address.") })
         .method_not_allowed_fallback(|| async {
             Problem::new(Kind::MethodNotAllowed, "This address answers to the methods that the Allow header names.")
         })
         .layer(DefaultBodyLimit::max(limits::BODY_SIZE_MAX_BYTES))
         .layer(middleware::from_fn(around::around))
-        .with_state(shop)
+}
+
+/// What a worker answers to.
+pub(crate) fn health_alone(app: &App) -> Router {
+    health::router(app, Role::Worker)
+        .fallback(|| async {
+            Problem::new(Kind::UnknownRoute, "Only /health, /health/live and /health/ready are here.")
+        })
+        .layer(middleware::from_fn(around::around))
 }

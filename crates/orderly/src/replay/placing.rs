@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use anyhow::{Context, anyhow, bail};
+use anyhow::{Context, bail};
 use orderly_contracts::{Currency, CustomerId, Money, OrderId, ReturnFate};
 use orderly_orders::{
     PlaceOrder, ReturnItems,
@@ -85,9 +85,7 @@ impl Placing {
 
     /// Carries out the plan from its beginning. What an earlier run placed or took back is not done again.
     pub(super) async fn run(&mut self, plan: Plan, stop: Stop, live: &mut Live) -> anyhow::Result<Ended> {
-        let made = self.shop.infrastructure.overview.returns(&self.shop.tenant).await;
-        let made = made.map_err(|failure| anyhow!("cannot look up which returns were made: {failure}"))?;
-        self.made_before = made.into_iter().collect();
+        self.made_before = self.shop.returns().await?.into_iter().collect();
         let (feed, mut steps) = mpsc::channel(STEPS_AHEAD_MAX);
         tokio::task::spawn_blocking(move || read(plan, &feed));
         let mut all_read = false;
@@ -209,7 +207,8 @@ impl Placing {
         if invoices.is_empty() {
             return Ok(());
         }
-        let ended = ended_under(&self.shop, &invoices).await?;
+        let ended = self.shop.ended_under(&invoices).await?;
+        let ended: EndedOrders = ended.into_iter().map(|(number, order, status)| (number, (order, status))).collect();
         // Every order that a return waits for was begun before the return, and none was begun since the last count.
         let any_under_way = self.under_way > 0 || !self.running.is_empty();
         self.waiting.hear(&ended, any_under_way);
@@ -266,10 +265,4 @@ async fn take_back(shop: &Shop, products: &ProductIds, order: OrderId, part: &Re
     let line = ReturnDraftLine { product: *product, quantity: part.quantity, fate: ReturnFate::Restock };
     let wanted = ReturnItems { order, reference: part.reference(), draft: ReturnDraft { lines: vec![line] } };
     shop.take_back(&format!("taking back line {} of invoice {}", part.line_number, part.number), &wanted).await
-}
-
-async fn ended_under(shop: &Shop, numbers: &[&str]) -> anyhow::Result<EndedOrders> {
-    let ended = shop.infrastructure.overview.ended_under(&shop.tenant, numbers).await;
-    let ended = ended.map_err(|failure| anyhow!("cannot look up which orders have ended: {failure}"))?;
-    Ok(ended.into_iter().map(|(number, order, status)| (number, (order, status))).collect())
 }

@@ -30,6 +30,7 @@ use crate::{
     app::{self, App},
     command_line::ReplayArgs,
     config::Config,
+    counter::Remote,
     exit::{FOUND_WRONG, Unusable},
     figures::{Ends, Speed},
     live::Live,
@@ -47,9 +48,10 @@ pub(crate) async fn run(args: &ReplayArgs, config: &Config) -> anyhow::Result<Ex
     let input = Input::read(args).await?;
     let rejects = rejects_path(args, config, &input.file)?;
 
+    let remote = args.place_at.remote(config)?;
     let app = App::start(config).await?;
     let since = app.client.now();
-    let Some(outcome) = carry_out(app, args, &input, since, stop).await? else {
+    let Some(outcome) = carry_out(app, args, &input, remote, since, stop).await? else {
         tell("stopped; the same command goes on where this run was");
         return Ok(ExitCode::from(FOUND_WRONG));
     };
@@ -113,22 +115,23 @@ async fn carry_out(
     app: App,
     args: &ReplayArgs,
     input: &Input,
+    remote: Option<Remote>,
     since: Timestamp,
     stop: Stop,
 ) -> anyhow::Result<Option<Outcome>> {
-    let shop = Shop::of(&app);
+    let shop = Shop::of(&app, remote);
+    let others_work = shop.is_among_others();
     let mut live = Live::new(input.outline.tally.orders)?;
-    let replayed = app
-        .work_while(async {
-            let products = opening::open(&shop, input.survey.products()).await?;
-            let plan = Plan::new(&input.file, Arc::clone(&input.survey), args.limit)?;
-            let mut placing = Placing::new(shop, products, args.concurrency.get());
-            match placing.run(plan, stop, &mut live).await? {
-                Ended::Done => outcome(placing.shop(), since).await.map(Some),
-                Ended::Stopped => Ok(None),
-            }
-        })
-        .await;
+    let replay = async {
+        let products = opening::open(&shop, input.survey.products()).await?;
+        let plan = Plan::new(&input.file, Arc::clone(&input.survey), args.limit)?;
+        let mut placing = Placing::new(shop, products, args.concurrency.get());
+        match placing.run(plan, stop, &mut live).await? {
+            Ended::Done => outcome(placing.shop(), since).await.map(Some),
+            Ended::Stopped => Ok(None),
+        }
+    };
+    let replayed = if others_work { app.watch_while(replay).await } else { app.work_while(replay).await };
     live.clear();
     replayed
 }
@@ -137,11 +140,10 @@ async fn outcome(shop: &Shop, since: Timestamp) -> anyhow::Result<Outcome> {
     let unread = |failure: wharf::Failure| anyhow!("cannot read what the orders came to: {failure}");
     let overview = &shop.infrastructure.overview;
     let cancelled = overview.effective_cancellations(&shop.tenant).await.map_err(unread)?;
-    let returns = overview.returns(&shop.tenant).await.map_err(unread)?;
     Ok(Outcome {
         standing: shop.standing(since).await?,
         effective_cancellations: cancelled.into_iter().collect(),
-        returns: returns.into_iter().collect(),
+        returns: shop.returns().await?.into_iter().collect(),
     })
 }
 

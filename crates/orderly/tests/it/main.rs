@@ -7,15 +7,18 @@ mod database;
 mod database_faults;
 mod demo;
 mod killed;
+mod mail;
 mod mistakes;
 mod order_file;
 mod ordering;
 mod program;
 #[path = "../../../wharf-rabbitmq/tests/it/proxy.rs"]
 mod proxy;
+mod queues;
 mod reconcile;
 mod replay;
 mod returning;
+mod roles;
 mod running;
 mod shop;
 mod stock;

@@ -11,7 +11,7 @@ use ureq::{
 use crate::program::{Answer, Orderly, Running};
 
 /// Providers that answer at once and approve everything.
-const QUICK: [&str; 8] = [
+pub(crate) const QUICK: [&str; 8] = [
     "--set",
     "payments.delay=0s",
     "--set",
@@ -52,7 +52,12 @@ impl Shop {
 
     /// The same with more arguments.
     pub(crate) fn open_with(orderly: &Orderly, args: &[&str]) -> Self {
-        let args = [&["up", "--listen", "127.0.0.1:0", "--set", "log=warn"], &QUICK[..], args].concat();
+        Self::open_as(orderly, "up", args)
+    }
+
+    /// The same by a command of another name, which serves the API too.
+    pub(crate) fn open_as(orderly: &Orderly, command: &str, args: &[&str]) -> Self {
+        let args = [&[command, "--listen", "127.0.0.1:0", "--set", "log=warn"], &QUICK[..], args].concat();
         let mut running = orderly.start(&args);
         let url = running.wait_for_line("API").trim_end_matches("/api").to_owned();
         let agent = Agent::config_builder().http_status_as_error(false).build().into();

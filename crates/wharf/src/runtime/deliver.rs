@@ -269,11 +269,14 @@ fn cancelled(reason: CancelReason) -> Failure {
 /// A message no handler here accepts: tried again for a while, as a rolling deploy may bring the handler.
 fn unknown(runtime: &Runtime, delivery: &Delivery) -> Settlement {
     let envelope = &delivery.envelope;
-    let outcome = if let Some(delay) = within_grace(runtime, delivery) {
+    let dead_letter = |reason| Outcome::DeadLetter { code: Code::MESSAGE_UNKNOWN, reason, attempt: envelope.attempt };
+    let outcome = if envelope.name.is_empty() {
+        // No deploy will bring a handler for it.
+        dead_letter("nothing says which message it is".to_owned())
+    } else if let Some(delay) = within_grace(runtime, delivery) {
         Outcome::Unknown { delay }
     } else {
-        let reason = format!("no handler here accepts `{}` version {}", envelope.name, envelope.version);
-        Outcome::DeadLetter { code: Code::MESSAGE_UNKNOWN, reason, attempt: envelope.attempt }
+        dead_letter(format!("no handler here accepts `{}` version {}", envelope.name, envelope.version))
     };
     tracing::warn!(
         message = &*envelope.name,

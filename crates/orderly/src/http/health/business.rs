@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use orderly_orders::Stall;
 
-use crate::http::Shop;
+use super::Patient;
 
 /// How much later than it should something may happen to an order before it is worth a word.
 const GRACE: Duration = Duration::from_secs(120);
@@ -19,15 +19,15 @@ pub(super) struct Finding {
     pub(super) reason: Option<String>,
 }
 
-pub(super) async fn findings(shop: &Shop) -> Vec<Finding> {
-    [stalled(shop).await, Some(provider(shop)), records(shop)].into_iter().flatten().collect()
+pub(super) async fn findings(patient: &Patient) -> Vec<Finding> {
+    [stalled(patient).await, Some(provider(patient)), records(patient)].into_iter().flatten().collect()
 }
 
 /// Of every tenant. `None` when the database does not answer, which has a check of its own.
-async fn stalled(shop: &Shop) -> Option<Finding> {
-    let settings = &shop.orders.settings;
+async fn stalled(patient: &Patient) -> Option<Finding> {
+    let settings = &patient.orders;
     let patience = settings.stale_after + settings.expiry_sweep_period + GRACE;
-    let stalled = shop.infrastructure.overview.stalled(patience, GRACE, COUNTED_MAX_ORDERS).await;
+    let stalled = patient.infrastructure.overview.stalled(patience, GRACE, COUNTED_MAX_ORDERS).await;
     let stalled = stalled.inspect_err(|error| tracing::warn!(%error, "stalled orders could not be counted")).ok()?;
     let count = |why| stalled.iter().filter(|stalled| stalled.why == why).count();
     let by_reason: Vec<_> = Stall::ALL
@@ -39,14 +39,14 @@ async fn stalled(shop: &Shop) -> Option<Finding> {
     Some(Finding { name: "orders", reason })
 }
 
-fn provider(shop: &Shop) -> Finding {
+fn provider(patient: &Patient) -> Finding {
     let reason = "payment-provider: it does not answer, and is left in peace until it does";
-    Finding { name: "payment-provider", reason: (!shop.infrastructure.gateway.answers()).then(|| reason.to_owned()) }
+    Finding { name: "payment-provider", reason: (!patient.infrastructure.gateway.answers()).then(|| reason.to_owned()) }
 }
 
 /// `None` before this process has first compared them.
-fn records(shop: &Shop) -> Option<Finding> {
-    let report = shop.reconciler.last()?;
+fn records(patient: &Patient) -> Option<Finding> {
+    let report = patient.reconciler.last()?;
     let more = if report.and_more.is_empty() { "" } else { "more than " };
     let reason = format!("records: {more}{} differences; see `orderly reconcile`", report.differences.len());
     Some(Finding { name: "records", reason: (!report.agrees()).then_some(reason) })

@@ -6,16 +6,45 @@ mod business;
 use std::collections::BTreeMap;
 
 use axum::{
-    Json,
+    Json, Router,
     extract::State,
     http::StatusCode,
     response::{IntoResponse, Response},
+    routing::get,
 };
+use orderly_infrastructure::{Infrastructure, reconciliation::Reconciler};
 use serde::Serialize;
-use wharf::WorkerState;
+use wharf::{Client, WorkerState};
 
 use self::business::Finding;
-use super::{Shop, moment::Moment};
+use super::moment::Moment;
+use crate::{app::App, role::Role};
+
+/// What is examined: this process, and the shop's records.
+#[derive(Clone)]
+struct Patient {
+    client: Client,
+    infrastructure: Infrastructure,
+    orders: orderly_orders::Settings,
+    reconciler: Reconciler,
+    role: Role,
+}
+
+/// The addresses that probes ask.
+pub(super) fn router(app: &App, role: Role) -> Router {
+    let patient = Patient {
+        client: app.client.clone(),
+        infrastructure: app.infrastructure.clone(),
+        orders: app.order_ports.settings.clone(),
+        reconciler: app.reconciler.clone(),
+        role,
+    };
+    Router::new()
+        .route("/health", get(health))
+        .route("/health/live", get(live))
+        .route("/health/ready", get(ready))
+        .with_state(patient)
+}
 
 /// How the service is, worst last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -52,19 +81,19 @@ struct Check {
 }
 
 /// The runtime turns, or this would not be answered.
-pub(super) async fn live() -> Response {
+async fn live() -> Response {
     Json(serde_json::json!({ "status": Status::Healthy })).into_response()
 }
 
 /// Whether requests should be sent here: reasons only.
-pub(super) async fn ready(State(shop): State<Shop>) -> Response {
-    let Health { status, reasons, .. } = examine(&shop).await;
+async fn ready(State(patient): State<Patient>) -> Response {
+    let Health { status, reasons, .. } = examine(&patient).await;
     (http_status(status), Json(serde_json::json!({ "status": status, "reasons": reasons }))).into_response()
 }
 
 /// Everything that is known.
-pub(super) async fn health(State(shop): State<Shop>) -> Response {
-    let health = examine(&shop).await;
+async fn health(State(patient): State<Patient>) -> Response {
+    let health = examine(&patient).await;
     (http_status(health.status), Json(health)).into_response()
 }
 
@@ -75,17 +104,17 @@ fn http_status(status: Status) -> StatusCode {
     }
 }
 
-async fn examine(shop: &Shop) -> Health {
-    let health = shop.client.health().await;
+async fn examine(patient: &Patient) -> Health {
+    let health = patient.client.health().await;
     let mut reasons: Vec<_> = health.reasons().map(str::to_owned).collect();
     let mut status = status(health.status());
-    if health.worker == WorkerState::Idle {
+    if patient.role.works() && health.worker == WorkerState::Idle {
         reasons.push("the worker has not started yet".to_owned());
         status = Status::Unhealthy;
     }
     let mut checks: BTreeMap<_, _> =
         health.checks.into_iter().map(|check| (check.name.clone(), Check::from(check))).collect();
-    for Finding { name, reason } in business::findings(shop).await {
+    for Finding { name, reason } in business::findings(patient).await {
         let found = if reason.is_some() { Status::Degraded } else { Status::Healthy };
         checks.insert(name.to_owned(), Check { status: found, looked_at: None, stumbled_at: None, settled: None });
         status = status.max(found);

@@ -6,7 +6,7 @@ use axum::{
     http::{StatusCode, header},
     response::{IntoResponse, Response},
 };
-use orderly_contracts::{Currency, MoneyError, ProductId};
+use orderly_contracts::{Currency, CustomerId, MoneyError, ProductId};
 use orderly_orders::{
     PlaceOrder, PlacementError,
     domain::{Draft, DraftLine, Problem as Broken, Problems},
@@ -37,6 +37,8 @@ pub(in crate::http) struct Wanted {
     currency: Option<String>,
     /// `Pending`, or left out.
     status: Option<String>,
+    /// Whose order it is, where staff place it; the caller's when left out.
+    user_id: Option<i64>,
     /// The client's own name for the order. One reference makes one order.
     reference: Option<String>,
 }
@@ -61,11 +63,12 @@ pub(in crate::http) async fn place(
     caller: Caller,
     Sent(wanted): Sent<Wanted>,
 ) -> Result<Response, Problem> {
-    let wanted = wanted.parse(&caller, shop.currency)?;
+    let customer = wanted.customer(&caller)?;
+    let wanted = wanted.parse(customer, shop.currency)?;
     let mut work = shop.client.begin_on(&caller.0.tenant, cause.trail(caller.0.id))?;
     let placed = orderly_orders::place_order(&shop.orders, &mut work, &wanted).await?;
     let order = placed.order.placed;
-    if order.customer != caller.0.id {
+    if order.customer != customer {
         let detail = "Somebody else's order has this reference; choose another.";
         return Err(Problem::new(Kind::ReferenceTaken, detail));
     }
@@ -77,7 +80,21 @@ pub(in crate::http) async fn place(
 }
 
 impl Wanted {
-    fn parse(self, caller: &Caller, shop_currency: Currency) -> Result<PlaceOrder, Problem> {
+    /// Only staff may order for others.
+    fn customer(&self, caller: &Caller) -> Result<CustomerId, Problem> {
+        match self.user_id.map(CustomerId) {
+            None => Ok(caller.0.id),
+            Some(customer) if customer == caller.0.id => Ok(customer),
+            Some(customer) if customer >= CustomerId::WALK_IN => caller.require_staff().map(|()| customer),
+            Some(_) => {
+                let message = "A user's number is not negative.".to_owned();
+                let error = FieldError { field: "userId".to_owned(), code: "no-user", message };
+                Err(Problem::new(Kind::InvalidOrder, "The order cannot be read.").with_errors(vec![error]))
+            }
+        }
+    }
+
+    fn parse(self, customer: CustomerId, shop_currency: Currency) -> Result<PlaceOrder, Problem> {
         let mut errors: Vec<_> = check_reference(self.reference.as_deref()).err().into_iter().collect();
         let currency = match self.currency.as_deref().map(str::parse) {
             None => shop_currency,
@@ -106,7 +123,7 @@ impl Wanted {
         let lines =
             items.into_iter().enumerate().map(|(index, item)| item.parse(index, currency, &mut errors)).collect();
         if errors.is_empty() {
-            let draft = Draft { customer: caller.0.id, currency, status: self.status, lines };
+            let draft = Draft { customer, currency, status: self.status, lines };
             Ok(PlaceOrder { draft, reference: self.reference })
         } else {
             Err(Problem::new(Kind::InvalidOrder, "The order cannot be read.").with_errors(errors))
