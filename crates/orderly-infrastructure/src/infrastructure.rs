@@ -16,7 +16,7 @@ use wharf_rabbitmq::RabbitMq;
 use wharf_sqlite::Sqlite;
 
 use crate::{
-    Broker, Database, Settings,
+    Broker, Database, Redis, Settings,
     breaker::{GuardedGateway, GuardedStockroom},
     postgres,
     simulators::{self, Providers},
@@ -46,6 +46,7 @@ pub struct Infrastructure {
     pub users: Arc<dyn Users>,
     engine: Engine,
     broker: Option<RabbitMq>,
+    signals: Option<wharf_redis::Redis>,
     providers: Providers,
 }
 
@@ -72,8 +73,10 @@ impl Infrastructure {
     /// one.
     ///
     /// # Errors
-    /// When one of them cannot be opened, or a newer version of the program has migrated it.
+    /// When one of them cannot be opened, or a newer version of the program has migrated it; or when the address of Redis
+    /// cannot be read. Redis itself may be away.
     pub async fn connect(settings: &Settings) -> Result<Self, ConnectError> {
+        let signals = connect_redis(settings)?;
         let broker = connect_broker(settings).await?;
         let providers = simulators::open(settings).await?;
         let clock = &settings.clock;
@@ -81,12 +84,12 @@ impl Infrastructure {
             Database::Sqlite { path } => {
                 let engine = sqlite::open(path, clock).await?;
                 let adapters = sqlite::Adapters::new(&engine, Arc::clone(clock));
-                Ok(Self::of(adapters, providers, Engine::Sqlite(engine), broker, clock))
+                Ok(Self::of(adapters, providers, Engine::Sqlite(engine), broker, signals, clock))
             }
             Database::Postgres { url } => {
                 let engine = postgres::connect(url, clock).await?;
                 let adapters = postgres::Adapters::new(&engine, Arc::clone(clock));
-                Ok(Self::of(adapters, providers, Engine::Postgres(engine), broker, clock))
+                Ok(Self::of(adapters, providers, Engine::Postgres(engine), broker, signals, clock))
             }
         }
     }
@@ -106,8 +109,12 @@ impl Infrastructure {
             Engine::Sqlite(engine) => wharf::Worker::new(engine.clone()),
             Engine::Postgres(engine) => wharf::Worker::new(engine.clone()),
         };
-        match &self.broker {
+        let worker = match &self.broker {
             Some(broker) => worker.via(broker.clone()),
+            None => worker,
+        };
+        match &self.signals {
+            Some(redis) => worker.signals(redis.clone()),
             None => worker,
         }
     }
@@ -138,6 +145,7 @@ impl Infrastructure {
         providers: Providers,
         engine: Engine,
         broker: Option<RabbitMq>,
+        signals: Option<wharf_redis::Redis>,
         clock: &Arc<dyn Clock>,
     ) -> Self
     where
@@ -166,6 +174,7 @@ impl Infrastructure {
             users: adapters,
             engine,
             broker,
+            signals,
             providers,
         }
     }
@@ -174,6 +183,12 @@ impl Infrastructure {
 async fn connect_broker(settings: &Settings) -> Result<Option<RabbitMq>, ConnectError> {
     let Some(Broker { url, prefix }) = &settings.broker else { return Ok(None) };
     Ok(Some(RabbitMq::options(url)?.prefix(prefix).clock(Arc::clone(&settings.clock)).connect().await?))
+}
+
+fn connect_redis(settings: &Settings) -> Result<Option<wharf_redis::Redis>, ConnectError> {
+    let Some(Redis { url, prefix }) = &settings.redis else { return Ok(None) };
+    let connected = wharf_redis::Redis::options(url).and_then(|options| options.prefix(prefix).connect());
+    connected.map(Some).map_err(|error| ConnectError(format!("redis.url (REDIS_URL): {}", error.chain())))
 }
 
 impl std::fmt::Debug for Infrastructure {

@@ -33,4 +33,4 @@ pub mod simulators;
 mod sqlite;
 
 pub use infrastructure::{ConnectError, Infrastructure};
-pub use settings::{Broker, Database, Settings, Simulators};
+pub use settings::{Broker, Database, Redis, Settings, Simulators};
