@@ -10,16 +10,18 @@ use orderly_notifications::{Mailer, Notifications, Outbox};
 use orderly_orders::{Book, Orders, Overview, Returns};
 use orderly_payments::{Ledger, Payments, Refunds};
 use orderly_shipping::{Carrier, Shipments};
+use wharf::Guard;
 use wharf_postgres::Postgres;
 use wharf_rabbitmq::RabbitMq;
 use wharf_sqlite::Sqlite;
 
 use crate::{
-    Broker, Database, Mail, Settings,
+    AuditLog, Broker, Database, Mail, Settings,
     breaker::{GuardedGateway, GuardedStockroom},
     postgres,
     simulators::{self, Providers},
     sqlite,
+    tenant_guard::{Owners, TenantGuard},
 };
 
 /// Every port of every module, on one database. Cheap to clone; clones share their connections.
@@ -46,6 +48,9 @@ pub struct Infrastructure {
     pub mailer: Option<Arc<dyn Mailer>>,
     pub users: Arc<dyn Users>,
     pub customers: Arc<dyn Customers>,
+    /// Keeps modules from what is not their tenant's. Asked by each that acts on orders and is not their owner.
+    pub guard: Arc<dyn Guard>,
+    pub audit_log: Arc<dyn AuditLog>,
     engine: Engine,
     broker: Option<RabbitMq>,
     providers: Providers,
@@ -137,7 +142,17 @@ impl Infrastructure {
     fn of<A>(adapters: A, providers: Providers, engine: Engine, broker: Option<RabbitMq>, settings: &Settings) -> Self
     where
         A: Book + Returns + Orders + Overview + Catalog + Products + Stockroom + Warehouse + StockLevels,
-        A: Ledger + Payments + Refunds + Shipments + Outbox + Notifications + Users + Customers + 'static,
+        A: Ledger
+            + Payments
+            + Refunds
+            + Shipments
+            + Outbox
+            + Notifications
+            + Users
+            + Customers
+            + Owners
+            + AuditLog
+            + 'static,
     {
         let clock = &settings.clock;
         let adapters = Arc::new(adapters);
@@ -161,7 +176,9 @@ impl Infrastructure {
             notifications: adapters.clone(),
             mailer: settings.mail.as_ref().map(Mail::mailer),
             users: adapters.clone(),
-            customers: adapters,
+            customers: adapters.clone(),
+            guard: Arc::new(TenantGuard::new(adapters.clone())),
+            audit_log: adapters,
             engine,
             broker,
             providers,

@@ -15,7 +15,7 @@ use wharf::{Clock, Code, Error, ports::Wakeups};
 use crate::{
     error::failed,
     held::{Handed, Shelves},
-    link::Link,
+    link::{Link, in_time},
     topology::Topology,
     wire,
 };
@@ -105,7 +105,12 @@ impl Consuming {
                 },
             }
         }
-        let _ = self.channel.close(200, "done".into()).await;
+        // Who waits for a look is told before the good-bye.
+        drop(looked);
+        if self.channel.status().connected() {
+            let bye = self.channel.close(200, "done".into());
+            let _ = in_time(async { bye.await.map_err(|error| failed("close a channel", error)) }).await;
+        }
         // Whoever holds something has lost it, and must not go on: another process is handed it now. Whoever waits looks
         // again, and so consumes anew.
         self.place.wakeups.wake([&*Wakeups::leases(&self.endpoint), &*self.endpoint]);
@@ -114,17 +119,19 @@ impl Consuming {
     /// Asks for one message more. Its answer comes behind everything that was on its way here. Where one process at a time
     /// is handed messages none can be asked for; there the answer to any question does.
     async fn look(&mut self) -> bool {
-        let asked = if self.in_turns {
-            let options = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::durable() };
-            let told = self.channel.queue_declare(self.queue.clone(), options, FieldTable::default()).await;
-            told.map(|_| None)
-        } else {
-            self.channel.basic_get(self.queue.clone(), BasicGetOptions::default()).await
+        let asked = async {
+            if self.in_turns {
+                let options = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::durable() };
+                let told = self.channel.queue_declare(self.queue.clone(), options, FieldTable::default()).await;
+                told.map(|_| None)
+            } else {
+                self.channel.basic_get(self.queue.clone(), BasicGetOptions::default()).await
+            }
         };
-        let one_more = match asked {
+        let one_more = match in_time(async { asked.await.map_err(|error| failed("look for more", error)) }).await {
             Ok(one_more) => one_more,
             Err(error) => {
-                tracing::warn!(endpoint = &*self.endpoint, %error, "RabbitMQ does not answer");
+                tracing::warn!(endpoint = &*self.endpoint, error = error.chain(), "RabbitMQ does not answer");
                 return false;
             }
         };

@@ -157,21 +157,20 @@ impl Link {
             host.greet().await?;
         }
         let (consuming, publishes) = (host.dial("wharf").await?, host.dial("wharf, publishing").await?);
-        let opened = timeout(ANSWER_DURATION_MAX, async {
+        let publishing = in_time(async {
             let publishing = publishes.create_channel().await.map_err(|error| failed("open a channel", error))?;
             let confirmed = publishing.confirm_select(ConfirmSelectOptions::default()).await;
             confirmed.map_err(|error| failed("ask for confirms", error))?;
             Ok(publishing)
-        });
-        let publishing = opened.await.unwrap_or_else(|_| Err(no_answer()))?;
+        })
+        .await?;
         tell_of_blocking(&publishes);
         Ok(Self { consuming, publishes, publishing })
     }
 
     /// A channel of its own, on the connection to consume.
     pub(crate) async fn channel(&self) -> Result<Channel, Error> {
-        let opened = timeout(ANSWER_DURATION_MAX, self.consuming.create_channel()).await;
-        opened.map_err(|_| no_answer())?.map_err(|error| failed("open a channel", error))
+        in_time(async { self.consuming.create_channel().await.map_err(|error| failed("open a channel", error)) }).await
     }
 
     /// Whether the broker takes no messages in, for want of memory or disk.
@@ -185,8 +184,12 @@ impl Link {
     }
 }
 
-fn no_answer() -> Error {
-    Error::new(Code::ENGINE_UNREACHABLE, format!("RabbitMQ did not answer within {ANSWER_DURATION_MAX:?}"))
+/// Waits for the broker's answer, but not for one that never comes: a connection may break so that nobody is told.
+pub(crate) async fn in_time<T>(answer: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    timeout(ANSWER_DURATION_MAX, answer).await.unwrap_or_else(|_| {
+        let message = format!("RabbitMQ did not answer within {ANSWER_DURATION_MAX:?}");
+        Err(Error::new(Code::ENGINE_UNREACHABLE, message))
+    })
 }
 
 /// Logs when the broker stops and begins to take messages in, for as long as the connection lives.

@@ -19,7 +19,7 @@ use crate::{
     error::failed,
     held::Shelves,
     intake::{Intake, Place},
-    link::Links,
+    link::{Links, in_time},
     publish::{copy, publish},
     topology::Topology,
 };
@@ -101,7 +101,7 @@ impl Broker {
         let link = self.links.get().await?;
         let (shelves, wakeups, clock) = (Arc::clone(&self.shelves), Arc::clone(&self.wakeups), Arc::clone(&self.clock));
         let place = Place { shelves, wakeups, clock, prefetch: self.prefetch };
-        let intake = Arc::new(Intake::start(&link, &self.topology, endpoint, place).await?);
+        let intake = Arc::new(in_time(Intake::start(&link, &self.topology, endpoint, place)).await?);
         intakes.insert(endpoint.to_owned(), Arc::clone(&intake));
         Ok(intake)
     }
@@ -124,7 +124,10 @@ impl Transport for RabbitMq {
                 self.0.shelves.give_back(settlement.lease)
             }
             Outcome::Done | Outcome::DeadLetter { .. } => match self.0.shelves.let_go(settlement.lease) {
-                Some(acker) => acker.ack(BasicAckOptions::default()).await.unwrap_or(false),
+                Some(acker) => {
+                    let acked = acker.ack(BasicAckOptions::default());
+                    in_time(async { acked.await.map_err(|error| failed("acknowledge", error)) }).await.unwrap_or(false)
+                }
                 None => false,
             },
         });
@@ -145,7 +148,7 @@ impl Transport for RabbitMq {
     }
 
     async fn copy_letter(&self, letter: &Outgoing) -> Result<(), Error> {
-        let link = self.0.links.get().await?;
+        let link = self.0.links.to_publish().await?;
         copy(&link, &self.0.topology, letter).await
     }
 

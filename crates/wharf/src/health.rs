@@ -12,6 +12,8 @@ const STUCK_AFTER: Duration = Duration::from_secs(300);
 const STUMBLE_AGE_MAX: Duration = Duration::from_secs(60);
 /// The name of the check whether the database answers.
 const DATABASE: &str = "database";
+/// The name of the check whether what carries signals answers, where that is not the database.
+const SIGNALS: &str = "signals";
 /// The name of the check whether the worker runs.
 const WORKER: &str = "worker";
 
@@ -34,7 +36,8 @@ pub enum Status {
 pub struct Health {
     /// Whether a worker runs in this process.
     pub worker: WorkerState,
-    /// What was looked at: `database`, `worker`, each endpoint and each background task.
+    /// What was looked at: `database`, `signals` where these go another way, `worker`, each endpoint and each background
+    /// task.
     pub checks: Vec<Check>,
     /// How many dead letters there are; [`Depth::COUNT_MAX_ROWS`] means at least so many. They are information: that
     /// something was given up makes nobody sick. `None` when the database did not answer.
@@ -74,6 +77,8 @@ pub(crate) struct Observed {
     pub(crate) worker: WorkerState,
     /// What the database said, or why it did not.
     pub(crate) database: Result<Queues, String>,
+    /// What carries signals said, or why it did not; `None` where that is the database.
+    pub(crate) signals: Option<Result<(), String>>,
     pub(crate) vitals: BTreeMap<String, Vital>,
 }
 
@@ -86,8 +91,12 @@ pub(crate) struct Queues {
 
 /// Judges what was observed.
 pub(crate) fn judge(observed: &Observed) -> Health {
-    let Observed { now, worker, database, vitals } = observed;
+    let Observed { now, worker, database, signals, vitals } = observed;
     let mut checks = vec![plain(DATABASE, database.as_ref().err().map(|reason| (Status::Down, reason.clone())))];
+    if let Some(answer) = signals {
+        // Work goes on without them.
+        checks.push(plain(SIGNALS, answer.as_ref().err().map(|reason| (Status::Degraded, reason.clone()))));
+    }
     checks.push(plain(WORKER, stopping(*worker)));
     for (name, vital) in vitals {
         let verdict = match vital.handlers_end_within {
@@ -189,7 +198,8 @@ mod tests {
 
     fn told(now: Timestamp, vital: Vital, queues: Queues) -> (Status, String) {
         let vitals = BTreeMap::from([("work".to_owned(), vital)]);
-        let health = judge(&Observed { now, worker: WorkerState::Running, database: Ok(queues), vitals });
+        let health =
+            judge(&Observed { now, worker: WorkerState::Running, database: Ok(queues), signals: None, vitals });
         assert_eq!(health.dead_letters, Some(5), "information, and no reason");
         (health.status(), health.reasons().collect())
     }
@@ -266,12 +276,23 @@ mod tests {
     #[test]
     fn each_role_needs_what_it_has() {
         let judged = |worker, database: Result<Queues, String>| {
-            let health = judge(&Observed { now: START, worker, database, vitals: BTreeMap::new() });
+            let health = judge(&Observed { now: START, worker, database, signals: None, vitals: BTreeMap::new() });
             (health.status(), health.reasons().collect::<String>())
         };
         assert_eq!(judged(WorkerState::Idle, Ok(Queues::default())), UP, "it only publishes");
         assert_eq!(judged(WorkerState::Idle, Err("gone".to_owned())), down("gone"));
         assert_eq!(judged(WorkerState::Draining, Ok(Queues::default())).0, Status::Down);
         assert_eq!(judged(WorkerState::Stopped, Ok(Queues::default())).0, Status::Down);
+    }
+
+    #[test]
+    fn work_goes_on_without_signals() {
+        let judged = |answer| {
+            let (worker, database, vitals) = (WorkerState::Running, Ok(Queues::default()), BTreeMap::new());
+            let health = judge(&Observed { now: START, worker, database, signals: Some(answer), vitals });
+            (health.status(), health.reasons().collect::<String>())
+        };
+        assert_eq!(judged(Ok(())), UP);
+        assert_eq!(judged(Err("gone".to_owned())), degraded("gone"));
     }
 }
