@@ -37,5 +37,5 @@ mod tenant_guard;
 
 pub use audit_log::{AuditEntry, AuditLog};
 pub use infrastructure::{ConnectError, Infrastructure};
-pub use settings::{Broker, Database, Settings, Simulators};
+pub use settings::{Broker, Database, Redis, Settings, Simulators};
 pub use smtp::{Mail, Sender, SmtpServer};

@@ -4,7 +4,7 @@ use std::{future::Future, sync::Arc};
 
 use anyhow::{Context, anyhow};
 use orderly_infrastructure::{
-    Broker, Database, Infrastructure, Settings, Simulators,
+    Broker, Database, Infrastructure, Redis, Settings, Simulators,
     reconciliation::{self, Reconciler},
 };
 use orderly_orders::{Deadlines, domain::OrderLimits};
@@ -49,6 +49,7 @@ impl App {
         let guard = || Arc::clone(&infrastructure.guard);
         let worker = infrastructure
             .worker()
+            .version(env!("CARGO_PKG_VERSION"))
             .limits(limits(config))
             .module(orderly_orders::module(order_ports.clone()))
             .module(orderly_inventory::module(inventory_ports.clone()).guard(guard()))
@@ -143,9 +144,15 @@ pub(crate) fn settings(config: &Config) -> Settings {
         .url
         .as_ref()
         .map(|url| Broker { url: url.reveal().to_owned(), prefix: config.broker.prefix.clone() });
+    let redis = config
+        .redis
+        .url
+        .as_ref()
+        .map(|url| Redis { url: url.reveal().to_owned(), prefix: config.redis.prefix.clone() });
     Settings {
         database,
         broker,
+        redis,
         data_dir: config.data_dir.clone(),
         simulators: Simulators {
             seed: config.payments.seed,

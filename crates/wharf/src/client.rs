@@ -237,6 +237,19 @@ impl Client {
         Ok(depths)
     }
 
+    /// Whether nothing waits, now or for later, and nothing is held, as far as store and transport know. What a transport
+    /// of another kind has handed to other processes it may not tell.
+    ///
+    /// # Errors
+    /// When either does not answer: then nobody knows.
+    pub async fn is_idle(&self) -> Result<bool, Error> {
+        let mut depths = self.runtime.engine.depth().await?;
+        if let Some(transport) = &self.runtime.via {
+            depths.extend(transport.depth().await?);
+        }
+        Ok(depths.iter().all(|depth| depth.due + depth.delayed + depth.held == 0))
+    }
+
     /// Whether the engine answers.
     ///
     /// # Errors

@@ -27,8 +27,8 @@ pub struct Limits {
     pub unknown_message_grace: Duration,
     /// How often a delivery may be lost while it is claimed alone. At this many crashes it is dead-lettered unrun.
     pub crashes_max: u32,
-    /// How often a worker tells other processes that it is alive. It is believed to be until three times as long has
-    /// passed without a word.
+    /// How often a worker tells other processes that it is alive. It is believed to be until
+    /// [`HEARTBEATS_MISSED_MAX`](Limits::HEARTBEATS_MISSED_MAX) times as long has passed without a word.
     pub heartbeat_every: Duration,
     /// Timers turned into deliveries in one transaction.
     pub timer_batch_max_rows: usize,
@@ -89,6 +89,9 @@ impl Default for Limits {
 }
 
 impl Limits {
+    /// A worker is believed to be alive until so many of its heartbeats are missing.
+    pub const HEARTBEATS_MISSED_MAX: u32 = 3;
+
     pub(crate) fn retention(&self) -> Retention {
         Retention { finished_sagas: self.finished_saga_retention, forsaken_schedules: self.forsaken_schedule_retention }
     }

@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use super::{Phase, Runtime};
 use crate::{
-    Error, Timestamp,
+    Error, Limits, Timestamp,
     ports::{Cancellation, Heartbeat},
 };
 
@@ -23,8 +23,6 @@ pub(crate) const HEARTBEAT: &str = "wharf.heartbeat";
 /// The name under which listening for cancellations does.
 pub(crate) const SIGNALS: &str = "wharf.signals";
 
-/// A worker is believed to be alive until so many of its heartbeats are missing.
-const MISSED_MAX: u32 = 3;
 /// Cancellations that a pump may be behind. Beyond that it loses the oldest.
 const BEHIND_MAX: usize = 1_024;
 /// How long a worker that ends takes leave of the others: real time, as it guards against an answer that never comes.
@@ -96,7 +94,7 @@ pub(crate) async fn beat(
         let is_draining = *phase.borrow_and_update() > Phase::Running;
         let handling = runtime.presence.handling.load(Ordering::Relaxed);
         let beat = Heartbeat { handling, is_draining, ..Heartbeat::clone(&who) };
-        let told = signals.beat(&beat, every * MISSED_MAX).await;
+        let told = signals.beat(&beat, every * Limits::HEARTBEATS_MISSED_MAX).await;
         match &told {
             Ok(()) => {
                 runtime.vitals.look(HEARTBEAT, clock.now(), every);
