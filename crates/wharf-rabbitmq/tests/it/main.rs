@@ -11,6 +11,8 @@ mod foreign;
 mod leases;
 #[path = "../../../wharf/tests/shared/on_memory.rs"]
 mod on_memory;
+mod overdue;
+mod own_broker;
 mod proxy;
 mod set_aside;
 mod torn;
