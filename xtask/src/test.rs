@@ -13,7 +13,7 @@ use crate::{
     cargo,
     gate::{GATES, Outcome, seconds},
     postgres::{self, Durability, Server, TEST_PGBOUNCER, TEST_POSTGRES_URL},
-    rabbitmq::{Broker, TEST_RABBITMQ_URL},
+    rabbitmq::{Broker, TEST_RABBITMQ_SERVER, TEST_RABBITMQ_URL},
 };
 
 /// Runs everything even after a failure, so that one run shows all there is to mend.
@@ -96,6 +96,9 @@ fn run_tests(
     }
     if let Some(broker) = broker {
         command.env(TEST_RABBITMQ_URL, broker.url());
+        if let Some(script) = broker.script() {
+            command.env(TEST_RABBITMQ_SERVER, script);
+        }
     }
     if let Some(pooler) = pooler {
         command.env(TEST_PGBOUNCER, pooler);

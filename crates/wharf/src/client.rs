@@ -222,7 +222,8 @@ impl Client {
             Err(_) => Err(format!("the database did not answer within {HEALTH_DURATION_MAX:?}")),
         };
         let vitals = &self.runtime.vitals;
-        judge(&Observed { now: self.now(), worker: vitals.state(), database, vitals: vitals.all() })
+        let transport = self.runtime.via.as_ref().and_then(|transport| transport.condition());
+        judge(&Observed { now: self.now(), worker: vitals.state(), database, transport, vitals: vitals.all() })
     }
 
     /// Signs of life of the worker this client belongs to.
