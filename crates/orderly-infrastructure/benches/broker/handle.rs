@@ -10,7 +10,7 @@ use wharf_postgres::{Postgres, PostgresTx};
 
 use crate::{
     TAKES,
-    place::{Database, ENDPOINT, Happened, Queues},
+    place::{Database, ENDPOINT, Happened, Queues, WINDOW},
     print_rates,
 };
 
@@ -38,7 +38,7 @@ impl Message for Noted {
 }
 
 async fn note(Msg(happened): Msg<Happened>, mut tx: Tx, bus: Bus) -> Result {
-    sqlx::query(NOTE).bind(7_i64).execute(tx.pg().await?).await.map_err(wharf_postgres::failure)?;
+    sqlx::query(NOTE).bind(7_i64).execute(tx.postgres().await?).await?;
     bus.publish(Noted { number: happened.number });
     Ok(())
 }
@@ -69,7 +69,9 @@ async fn our_rate(engine: &Postgres, queues: &Queues, messages: u64) -> f64 {
     let transport = queues.transport().await;
     let (told, mut hears) = mpsc::unbounded_channel();
     let module = Module::new("bench", told)
-        .consume_with(ENDPOINT, note, |endpoint| endpoint.concurrency(AT_ONCE))
+        .endpoint(ENDPOINT, |endpoint| {
+            endpoint.concurrency(AT_ONCE).prefetch(usize::from(WINDOW)).consume("note", note)
+        })
         .consume("noted", hear);
     let worker = Worker::new(engine.clone()).via(transport.clone()).module(module).ready().await.unwrap();
     let mut rate = 0.0;

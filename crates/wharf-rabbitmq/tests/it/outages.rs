@@ -35,7 +35,9 @@ async fn work(Msg(work): Msg<Work>, State((memory, told)): State<(Memory, Told)>
 async fn worker(transport: &RabbitMq, limits: Limits) -> (wharf::ReadyWorker, Memory, mpsc::UnboundedReceiver<u32>) {
     let memory = Memory::new();
     let (told, hears) = mpsc::unbounded_channel();
-    let module = Module::new("test", (memory.clone(), told)).consume("work", work);
+    let module = Module::new("test", (memory.clone(), told)).endpoint("work", |endpoint| {
+        endpoint.concurrency(usize::from(PREFETCH) / 2).prefetch(usize::from(PREFETCH)).consume("work", work)
+    });
     let worker = Worker::new(memory.clone()).via(transport.clone()).limits(limits).module(module);
     (worker.ready().await.unwrap(), memory, hears)
 }
