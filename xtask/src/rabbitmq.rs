@@ -20,6 +20,8 @@ use crate::{
 
 /// The variable that brings the broker's address to tests and benchmarks, and that may give one from outside.
 pub(crate) const TEST_RABBITMQ_URL: &str = "TEST_RABBITMQ_URL";
+/// The variable that names the program to tests that start a broker of their own, to block it or to kill it.
+pub(crate) const TEST_RABBITMQ_SERVER: &str = "TEST_RABBITMQ_SERVER";
 
 const PACKAGE: &str = "rabbitmq-server";
 /// Where Debian keeps the script itself. The one on its PATH is a wrapper that wants a user of its own.
@@ -91,6 +93,11 @@ impl Broker {
     /// `amqp://…`, of a user who may do anything.
     pub(crate) fn url(&self) -> &str {
         &self.url
+    }
+
+    /// What a private broker was started with.
+    pub(crate) fn script(&self) -> Option<&Path> {
+        self.local.as_ref().map(|local| &*local.program.script)
     }
 
     /// kill -9.

@@ -13,7 +13,7 @@ use crate::{
     cargo,
     gate::{GATES, Outcome, seconds},
     postgres::{self, Durability, Server, TEST_PGBOUNCER, TEST_POSTGRES_URL},
-    rabbitmq::{Broker, TEST_RABBITMQ_URL},
+    rabbitmq::{Broker, TEST_RABBITMQ_SERVER, TEST_RABBITMQ_URL},
     redis::{Redis, TEST_REDIS_SERVER, TEST_REDIS_URL},
 };
 
@@ -102,6 +102,9 @@ fn run_tests(
     }
     if let Some(broker) = broker {
         command.env(TEST_RABBITMQ_URL, broker.url());
+        if let Some(script) = broker.script() {
+            command.env(TEST_RABBITMQ_SERVER, script);
+        }
     }
     if let Some(redis) = redis {
         command.env(TEST_REDIS_URL, redis.url());

@@ -12,12 +12,23 @@ use wharf::{Code, Error};
 pub(crate) fn failed(what: &str, error: lapin::Error) -> Error {
     let code = match refusal(&error) {
         // Only what it said to one request; a connection that it ended can be made anew.
-        Some(AMQPErrorKind::Soft(AMQPSoftError::ACCESSREFUSED)) => Code::BROKER_RIGHTS_MISSING,
+        Some(AMQPErrorKind::Soft(AMQPSoftError::ACCESSREFUSED)) => return no_right(what, error),
         Some(AMQPErrorKind::Soft(_)) => Code::ENGINE_FAILED,
         None if matches!(error.kind(), ErrorKind::SerialisationError(_)) => Code::ENGINE_FAILED,
         Some(AMQPErrorKind::Hard(_)) | None => Code::ENGINE_UNREACHABLE,
     };
     Error::new(code, format!("cannot {what}")).caused_by(error)
+}
+
+/// RabbitMQ names the user, the virtual host and the thing, and not before 3.11 the right.
+fn no_right(what: &str, error: lapin::Error) -> Error {
+    let right = match what.split_once(' ').map_or(what, |(verb, _)| verb) {
+        "declare" => "configure",
+        "consume" | "look" => "read",
+        "bind" => "write to the queue, or to read from the exchange",
+        _ => "write",
+    };
+    Error::new(Code::BROKER_RIGHTS_MISSING, format!("cannot {what}: no right to {right}")).caused_by(error)
 }
 
 /// An error of the broker while it was connected to, as `cannot connect to …`. The code tells whether trying again may

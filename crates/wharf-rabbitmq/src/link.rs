@@ -2,16 +2,13 @@
 
 use std::{
     hash::{BuildHasher, RandomState},
-    sync::Arc,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use futures_util::StreamExt;
 use lapin::{Channel, Connection, Event, options::ConfirmSelectOptions};
-use tokio::{
-    sync::Mutex,
-    time::{Instant, timeout},
-};
+use tokio::time::{Instant, timeout};
 use wharf::{Code, Error};
 
 use crate::{
@@ -33,8 +30,8 @@ const CLOSE_DURATION_MAX: Duration = Duration::from_secs(2);
 /// wait behind that.
 #[derive(Debug)]
 pub(crate) struct Link {
-    consuming: Connection,
-    publishes: Connection,
+    consuming: Arc<Connection>,
+    publishes: Arc<Connection>,
     pub(crate) publishing: Channel,
 }
 
@@ -43,6 +40,8 @@ pub(crate) struct Link {
 pub(crate) struct Links {
     addresses: Vec<Address>,
     present: Mutex<Present>,
+    /// Held by whoever opens one.
+    opening: tokio::sync::Mutex<()>,
 }
 
 #[derive(Debug, Default)]
@@ -64,7 +63,7 @@ struct Trouble {
 
 impl Links {
     pub(crate) fn new(addresses: Vec<Address>) -> Self {
-        Self { addresses, present: Mutex::default() }
+        Self { addresses, present: Mutex::default(), opening: tokio::sync::Mutex::default() }
     }
 
     /// Tries once. That the broker is away now is no error: whoever needs it tries again.
@@ -82,18 +81,30 @@ impl Links {
     /// The present link; a new one where there is none that works. After one that could not be made, the same error for a
     /// while.
     pub(crate) async fn get(&self) -> Result<Arc<Link>, Error> {
-        let Present { link, trouble, has_worked } = &mut *self.present.lock().await;
-        if let Some(link) = link.as_ref().filter(|link| link.works()) {
-            return Ok(Arc::clone(link));
+        let works = || self.present().link.as_ref().filter(|link| link.works()).map(Arc::clone);
+        if let Some(link) = works() {
+            return Ok(link);
         }
-        if let Some(trouble) = trouble.as_ref().filter(|trouble| Instant::now() < trouble.until) {
-            return Err(Error::new(trouble.code, trouble.told.clone()));
+        let _opening = self.opening.lock().await;
+        if let Some(link) = works() {
+            return Ok(link);
         }
-        // Who has just lost a broker that it knows need not ask it again who it is.
-        let is_known = *has_worked && trouble.is_none();
-        match self.open(is_known).await {
+        let (broken, is_known) = {
+            let Present { link, trouble, has_worked } = &*self.present();
+            if let Some(trouble) = trouble.as_ref().filter(|trouble| Instant::now() < trouble.until) {
+                return Err(Error::new(trouble.code, trouble.told.clone()));
+            }
+            // Who has just lost a broker that it knows need not ask it again who it is.
+            (link.clone(), *has_worked && trouble.is_none())
+        };
+        let (opened, is_again) = match broken.filter(|link| link.is_connected()) {
+            Some(link) => (link.anew().await, false),
+            None => (self.open(is_known).await, true),
+        };
+        let Present { link, trouble, has_worked } = &mut *self.present();
+        match opened {
             Ok(new) => {
-                if *has_worked || trouble.is_some() {
+                if is_again && (*has_worked || trouble.is_some()) {
                     tracing::info!("connected to RabbitMQ again");
                 }
                 (*trouble, *has_worked) = (None, true);
@@ -117,14 +128,33 @@ impl Links {
         Ok(link)
     }
 
+    /// What is wrong, if anything is, in words that name no data. Waits for nobody.
+    pub(crate) fn trouble(&self) -> Option<String> {
+        let Present { link, trouble, .. } = &*self.present();
+        let link = link.as_ref().filter(|link| link.is_connected());
+        match (link, trouble) {
+            (Some(link), _) if link.is_blocked() => {
+                Some(format!("RabbitMQ takes no messages in ({})", Code::BROKER_BLOCKED))
+            }
+            (Some(_), _) => None,
+            (None, Some(trouble)) => Some(format!("RabbitMQ is not connected ({})", trouble.code)),
+            (None, None) => Some("RabbitMQ is not connected".to_owned()),
+        }
+    }
+
     /// Ends the present connections. What was not acknowledged goes back to its queue.
     pub(crate) async fn close(&self) {
-        if let Some(link) = self.present.lock().await.link.take() {
+        let link = self.present().link.take();
+        if let Some(link) = link {
             for connection in [&link.consuming, &link.publishes] {
                 // It may be broken already; then there is nobody to say good-bye to.
                 let _ = timeout(CLOSE_DURATION_MAX, connection.close(200, "closed".into())).await;
             }
         }
+    }
+
+    fn present(&self) -> MutexGuard<'_, Present> {
+        self.present.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Tries every host, in an order that is drawn. Where none is to be had, says why of one, preferably one that does not
@@ -157,6 +187,17 @@ impl Link {
             host.greet().await?;
         }
         let (consuming, publishes) = (host.dial("wharf").await?, host.dial("wharf, publishing").await?);
+        tell_of_blocking(&publishes);
+        Self::on(Arc::new(consuming), Arc::new(publishes)).await
+    }
+
+    /// The same connections with another channel, where only that has ended: the broker ends it over a message that the
+    /// user may not publish.
+    async fn anew(&self) -> Result<Self, Error> {
+        Self::on(Arc::clone(&self.consuming), Arc::clone(&self.publishes)).await
+    }
+
+    async fn on(consuming: Arc<Connection>, publishes: Arc<Connection>) -> Result<Self, Error> {
         let publishing = in_time(async {
             let publishing = publishes.create_channel().await.map_err(|error| failed("open a channel", error))?;
             let confirmed = publishing.confirm_select(ConfirmSelectOptions::default()).await;
@@ -164,7 +205,6 @@ impl Link {
             Ok(publishing)
         })
         .await?;
-        tell_of_blocking(&publishes);
         Ok(Self { consuming, publishes, publishing })
     }
 
@@ -178,9 +218,12 @@ impl Link {
         self.publishes.status().blocked()
     }
 
+    fn is_connected(&self) -> bool {
+        self.consuming.status().connected() && self.publishes.status().connected()
+    }
+
     fn works(&self) -> bool {
-        let (consuming, publishes) = (self.consuming.status(), self.publishes.status());
-        consuming.connected() && publishes.connected() && self.publishing.status().connected()
+        self.is_connected() && self.publishing.status().connected()
     }
 }
 

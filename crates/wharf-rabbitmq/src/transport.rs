@@ -1,6 +1,11 @@
 //! The transport itself: what wharf asks, and who here answers it.
 
-use std::{collections::HashMap, fmt, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use futures_util::future::join_all;
@@ -8,10 +13,9 @@ use lapin::{
     options::{BasicAckOptions, QueueDeclareOptions},
     types::FieldTable,
 };
-use tokio::sync::Mutex;
 use wharf::{
     Clock, Error, Outgoing,
-    ports::{Claim, Claimed, Depth, Lease, Outcome, Settlement, Subscription, Transport, Wakeups},
+    ports::{Claim, Claimed, Condition, Depth, Lease, Outcome, Settlement, Subscription, Transport, Wakeups},
 };
 
 use crate::{
@@ -35,6 +39,8 @@ struct Broker {
     wakeups: Arc<Wakeups>,
     clock: Arc<dyn Clock>,
     intakes: Mutex<HashMap<String, Arc<Intake>>>,
+    /// Held by whoever opens one.
+    opening: tokio::sync::Mutex<()>,
     prefetch: u16,
 }
 
@@ -57,6 +63,7 @@ impl RabbitMq {
             shelves: Arc::default(),
             wakeups: Arc::default(),
             intakes: Mutex::default(),
+            opening: tokio::sync::Mutex::default(),
             prefetch: options.prefetch,
             clock: options.clock,
             links: Links::new(options.addresses),
@@ -67,7 +74,7 @@ impl RabbitMq {
 
     /// Ends the connection. What was not acknowledged goes back to its queue.
     pub async fn close(&self) {
-        self.0.intakes.lock().await.clear();
+        self.0.intakes().clear();
         self.0.links.close().await;
     }
 }
@@ -79,7 +86,7 @@ impl RabbitMq {
     /// # Errors
     /// When the broker does not do it.
     pub async fn remove(&self) -> Result<(), Error> {
-        self.0.intakes.lock().await.clear();
+        self.0.intakes().clear();
         let link = self.0.links.get().await?;
         self.0.topology.remove(&link).await?;
         self.close().await;
@@ -90,11 +97,15 @@ impl RabbitMq {
 impl Broker {
     /// The consumer of an endpoint; a new one where there is none that works.
     async fn intake(&self, endpoint: &str) -> Result<Arc<Intake>, Error> {
-        let mut intakes = self.intakes.lock().await;
-        if let Some(intake) = intakes.get(endpoint).filter(|intake| intake.works()) {
-            return Ok(Arc::clone(intake));
+        let works = || self.intakes().get(endpoint).filter(|intake| intake.works()).map(Arc::clone);
+        if let Some(intake) = works() {
+            return Ok(intake);
         }
-        if intakes.remove(endpoint).is_some() {
+        let _opening = self.opening.lock().await;
+        if let Some(intake) = works() {
+            return Ok(intake);
+        }
+        if self.intakes().remove(endpoint).is_some() {
             // Whatever ended it may have taken the queue along.
             self.topology.forget();
         }
@@ -102,8 +113,12 @@ impl Broker {
         let (shelves, wakeups, clock) = (Arc::clone(&self.shelves), Arc::clone(&self.wakeups), Arc::clone(&self.clock));
         let place = Place { shelves, wakeups, clock, prefetch: self.prefetch };
         let intake = Arc::new(in_time(Intake::start(&link, &self.topology, endpoint, place)).await?);
-        intakes.insert(endpoint.to_owned(), Arc::clone(&intake));
+        self.intakes().insert(endpoint.to_owned(), Arc::clone(&intake));
         Ok(intake)
+    }
+
+    fn intakes(&self) -> MutexGuard<'_, HashMap<String, Arc<Intake>>> {
+        self.intakes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -178,6 +193,12 @@ impl Transport for RabbitMq {
 
     fn know(&self, subscriptions: &[Subscription]) {
         self.0.topology.know(subscriptions);
+    }
+
+    fn condition(&self) -> Option<Condition> {
+        let intakes = self.0.intakes();
+        let consuming = intakes.iter().filter(|(_, intake)| intake.works()).map(|(endpoint, _)| endpoint.clone());
+        Some(Condition { name: "rabbitmq", trouble: self.0.links.trouble(), consuming: consuming.collect() })
     }
 
     fn wakeups(&self) -> &Wakeups {

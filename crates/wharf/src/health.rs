@@ -2,7 +2,10 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use crate::{Depth, Timestamp, Vital, WorkerState};
+use crate::{
+    Depth, Timestamp, Vital, WorkerState,
+    ports::{Condition, Outbox},
+};
 
 /// How much later than it should something may happen before it is worth a word.
 const LATE_MAX: Duration = Duration::from_secs(30);
@@ -36,8 +39,8 @@ pub enum Status {
 pub struct Health {
     /// Whether a worker runs in this process.
     pub worker: WorkerState,
-    /// What was looked at: `database`, `signals` where these go another way, `worker`, each endpoint and each background
-    /// task.
+    /// What was looked at: `database`, `signals` where these go another way, `worker`, the transport if it is of another kind
+    /// than the store, each endpoint and each background task.
     pub checks: Vec<Check>,
     /// How many dead letters there are; [`Depth::COUNT_MAX_ROWS`] means at least so many. They are information: that
     /// something was given up makes nobody sick. `None` when the database did not answer.
@@ -79,6 +82,8 @@ pub(crate) struct Observed {
     pub(crate) database: Result<Queues, String>,
     /// What carries signals said, or why it did not; `None` where that is the database.
     pub(crate) signals: Option<Result<(), String>>,
+    /// Of a transport of another kind than the store.
+    pub(crate) transport: Option<Condition>,
     pub(crate) vitals: BTreeMap<String, Vital>,
 }
 
@@ -91,13 +96,17 @@ pub(crate) struct Queues {
 
 /// Judges what was observed.
 pub(crate) fn judge(observed: &Observed) -> Health {
-    let Observed { now, worker, database, signals, vitals } = observed;
+    let Observed { now, worker, database, signals, transport, vitals } = observed;
     let mut checks = vec![plain(DATABASE, database.as_ref().err().map(|reason| (Status::Down, reason.clone())))];
     if let Some(answer) = signals {
         // Work goes on without them.
         checks.push(plain(SIGNALS, answer.as_ref().err().map(|reason| (Status::Degraded, reason.clone()))));
     }
     checks.push(plain(WORKER, stopping(*worker)));
+    if let Some(transport) = transport {
+        // What is sent meanwhile waits in the outbox: the process is as ready as before.
+        checks.push(plain(transport.name, transport.trouble.clone().map(|trouble| (Status::Degraded, trouble))));
+    }
     for (name, vital) in vitals {
         let verdict = match vital.handlers_end_within {
             Some(within) => {
@@ -107,6 +116,7 @@ pub(crate) fn judge(observed: &Observed) -> Health {
             }
             None => late(*now, vital),
         };
+        let verdict = verdict.or_else(|| transport.as_ref().and_then(|transport| not_handed(transport, name, vital)));
         let verdict = verdict.or_else(|| stumbled(*now, vital));
         let (status, reason) = match verdict {
             Some((status, reason)) => (status, Some(format!("`{name}`: {reason}"))),
@@ -151,6 +161,15 @@ fn not_consuming(now: Timestamp, vital: &Vital, depth: Option<&Depth>, handlers_
     };
     let (oldest, quiet) = (oldest.as_secs(), quiet.as_secs());
     Some((status, format!("{due}, the oldest for {oldest} s, and nothing was settled for {quiet} s")))
+}
+
+/// A transport that works, and hands this endpoint nothing.
+fn not_handed(transport: &Condition, name: &str, vital: &Vital) -> Verdict {
+    let is_handed = vital.handlers_end_within.is_none()
+        || Outbox::destination(name).is_some()
+        || transport.consuming.contains(name);
+    let reason = || (Status::Degraded, format!("`{}` hands it nothing", transport.name));
+    (transport.trouble.is_none() && !is_handed).then(reason)
 }
 
 fn late(now: Timestamp, vital: &Vital) -> Verdict {
@@ -199,7 +218,8 @@ mod tests {
     fn told(now: Timestamp, vital: Vital, queues: Queues) -> (Status, String) {
         let vitals = BTreeMap::from([("work".to_owned(), vital)]);
         let health =
-            judge(&Observed { now, worker: WorkerState::Running, database: Ok(queues), signals: None, vitals });
+            judge(&Observed {
+                now, worker: WorkerState::Running, database: Ok(queues), signals: None, transport: None, vitals });
         assert_eq!(health.dead_letters, Some(5), "information, and no reason");
         (health.status(), health.reasons().collect())
     }
@@ -274,9 +294,31 @@ mod tests {
     }
 
     #[test]
+    fn w20_a_transport_that_is_away_or_hands_an_endpoint_nothing_is_named() {
+        let told = |trouble: Option<&str>, consuming: &[&str]| {
+            let transport = Condition {
+                name: "rabbitmq",
+                trouble: trouble.map(str::to_owned),
+                consuming: consuming.iter().map(|&name| name.to_owned()).collect(),
+            };
+            let outbox = Outbox::endpoint("work").to_string();
+            let vitals = [("work".to_owned(), endpoint()), (outbox, endpoint()), ("tick".to_owned(), task())];
+            let (database, transport) = (Ok(queues(0, 0)), Some(transport));
+            let worker = WorkerState::Running;
+            let health =
+                judge(&Observed { now: after(1), worker, database, transport, vitals: BTreeMap::from(vitals) });
+            assert!(health.checks.iter().any(|check| check.name == "rabbitmq"));
+            (health.status(), health.reasons().collect())
+        };
+        assert_eq!(told(None, &["work"]), UP);
+        assert_eq!(told(None, &[]), degraded("`work`: `rabbitmq` hands it nothing"));
+        assert_eq!(told(Some("RabbitMQ is away"), &[]), degraded("RabbitMQ is away"), "one reason for all of it");
+    }
+
+    #[test]
     fn each_role_needs_what_it_has() {
         let judged = |worker, database: Result<Queues, String>| {
-            let health = judge(&Observed { now: START, worker, database, signals: None, vitals: BTreeMap::new() });
+            let health = judge(&Observed { now: START, worker, database, signals: None, transport: None, vitals: BTreeMap::new() });
             (health.status(), health.reasons().collect::<String>())
         };
         assert_eq!(judged(WorkerState::Idle, Ok(Queues::default())), UP, "it only publishes");

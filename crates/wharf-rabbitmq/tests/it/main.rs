@@ -1,6 +1,7 @@
 //! The transport on a real broker, the one of `TEST_RABBITMQ_URL`.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
+mod admitted;
 mod away;
 mod broker;
 mod conformance;
@@ -11,8 +12,10 @@ mod foreign;
 mod leases;
 #[path = "../../../wharf/tests/shared/on_memory.rs"]
 mod on_memory;
+mod outages;
 mod overdue;
 mod own_broker;
+mod private;
 mod proxy;
 mod set_aside;
 mod torn;

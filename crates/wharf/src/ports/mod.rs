@@ -23,7 +23,7 @@ pub use store::{
     DeadLetter, DeadLetterFilter, Fired, SagaId, SagaRow, Store, TimerArm, TimerFiring, Transaction, Transactions,
 };
 pub use subscriptions::{Declaration, Declared, Replacement, StoredSubscription, Subscription};
-pub use transport::{Depth, Outcome, Settlement, Transport};
+pub use transport::{Condition, Depth, Outcome, Settlement, Transport};
 pub use wakeups::{Bell, Ring, Wakeups};
 
 /// A store and a transport in one database: the deletion of the delivery row is both the acknowledgement and the

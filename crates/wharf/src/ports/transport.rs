@@ -1,6 +1,6 @@
 //! The port that carries deliveries: claim, settle, renew, send.
 
-use std::{fmt, time::Duration};
+use std::{collections::BTreeSet, fmt, time::Duration};
 
 use async_trait::async_trait;
 
@@ -58,6 +58,11 @@ pub trait Transport: fmt::Debug + Send + Sync + 'static {
     /// How much waits, per endpoint.
     async fn depth(&self) -> Result<Vec<Depth>, Error>;
 
+    /// How it is, as health tells it. Asks nobody and waits for nobody. `None` of a transport that is the store itself.
+    fn condition(&self) -> Option<Condition> {
+        None
+    }
+
     /// The bells this transport rings once something was committed for an endpoint.
     fn wakeups(&self) -> &Wakeups;
 
@@ -66,6 +71,17 @@ pub trait Transport: fmt::Debug + Send + Sync + 'static {
     async fn listen(&self) -> Result<(), Error> {
         std::future::pending().await
     }
+}
+
+/// How a transport of another kind than the store is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Condition {
+    /// What it is called in health, such as `rabbitmq`.
+    pub name: &'static str,
+    /// What is wrong with it, if anything is. It names no data, so that strangers may read it.
+    pub trouble: Option<String>,
+    /// The endpoints that this process is handed messages for.
+    pub consuming: BTreeSet<String>,
 }
 
 /// How one delivery ends.
