@@ -4,6 +4,7 @@
 //! of the module that owns them. A module's domain may use the values and nothing else from here.
 
 pub mod catalog;
+pub mod identity;
 pub mod inventory;
 pub mod notifications;
 pub mod orders;

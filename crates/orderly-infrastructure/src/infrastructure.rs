@@ -3,24 +3,25 @@
 use std::sync::Arc;
 
 use orderly_catalog::Products;
-use orderly_contracts::{catalog::Catalog, inventory::StockLevels};
+use orderly_contracts::{catalog::Catalog, identity::Customers, inventory::StockLevels};
 use orderly_identity::Users;
 use orderly_inventory::{Stockroom, Warehouse};
-use orderly_notifications::{Notifications, Outbox};
+use orderly_notifications::{Mailer, Notifications, Outbox};
 use orderly_orders::{Book, Orders, Overview, Returns};
 use orderly_payments::{Ledger, Payments, Refunds};
 use orderly_shipping::{Carrier, Shipments};
-use wharf::Clock;
+use wharf::Guard;
 use wharf_postgres::Postgres;
 use wharf_rabbitmq::RabbitMq;
 use wharf_sqlite::Sqlite;
 
 use crate::{
-    Broker, Database, Redis, Settings,
+    AuditLog, Broker, Database, Mail, Redis, Settings,
     breaker::{GuardedGateway, GuardedStockroom},
     postgres,
     simulators::{self, Providers},
     sqlite,
+    tenant_guard::{Owners, TenantGuard},
 };
 
 /// Every port of every module, on one database. Cheap to clone; clones share their connections.
@@ -43,7 +44,13 @@ pub struct Infrastructure {
     pub carrier: Arc<dyn Carrier>,
     pub outbox: Arc<dyn Outbox>,
     pub notifications: Arc<dyn Notifications>,
+    /// None where mail is not sent.
+    pub mailer: Option<Arc<dyn Mailer>>,
     pub users: Arc<dyn Users>,
+    pub customers: Arc<dyn Customers>,
+    /// Keeps modules from what is not their tenant's. Asked by each that acts on orders and is not their owner.
+    pub guard: Arc<dyn Guard>,
+    pub audit_log: Arc<dyn AuditLog>,
     engine: Engine,
     broker: Option<RabbitMq>,
     signals: Option<wharf_redis::Redis>,
@@ -79,17 +86,16 @@ impl Infrastructure {
         let signals = connect_redis(settings)?;
         let broker = connect_broker(settings).await?;
         let providers = simulators::open(settings).await?;
-        let clock = &settings.clock;
         match &settings.database {
             Database::Sqlite { path } => {
-                let engine = sqlite::open(path, clock).await?;
-                let adapters = sqlite::Adapters::new(&engine, Arc::clone(clock));
-                Ok(Self::of(adapters, providers, Engine::Sqlite(engine), broker, signals, clock))
+                let engine = sqlite::open(path, &settings.clock).await?;
+                let adapters = sqlite::Adapters::new(&engine, Arc::clone(&settings.clock));
+                Ok(Self::of(adapters, providers, Engine::Sqlite(engine), broker, signals, settings))
             }
             Database::Postgres { url } => {
-                let engine = postgres::connect(url, clock).await?;
-                let adapters = postgres::Adapters::new(&engine, Arc::clone(clock));
-                Ok(Self::of(adapters, providers, Engine::Postgres(engine), broker, signals, clock))
+                let engine = postgres::connect(url, &settings.clock).await?;
+                let adapters = postgres::Adapters::new(&engine, Arc::clone(&settings.clock));
+                Ok(Self::of(adapters, providers, Engine::Postgres(engine), broker, signals, settings))
             }
         }
     }
@@ -146,12 +152,23 @@ impl Infrastructure {
         engine: Engine,
         broker: Option<RabbitMq>,
         signals: Option<wharf_redis::Redis>,
-        clock: &Arc<dyn Clock>,
+        settings: &Settings,
     ) -> Self
     where
         A: Book + Returns + Orders + Overview + Catalog + Products + Stockroom + Warehouse + StockLevels,
-        A: Ledger + Payments + Refunds + Shipments + Outbox + Notifications + Users + 'static,
+        A: Ledger
+            + Payments
+            + Refunds
+            + Shipments
+            + Outbox
+            + Notifications
+            + Users
+            + Customers
+            + Owners
+            + AuditLog
+            + 'static,
     {
+        let clock = &settings.clock;
         let adapters = Arc::new(adapters);
         Self {
             book: adapters.clone(),
@@ -171,7 +188,11 @@ impl Infrastructure {
             carrier: Arc::clone(&providers.carrier),
             outbox: adapters.clone(),
             notifications: adapters.clone(),
-            users: adapters,
+            mailer: settings.mail.as_ref().map(Mail::mailer),
+            users: adapters.clone(),
+            customers: adapters.clone(),
+            guard: Arc::new(TenantGuard::new(adapters.clone())),
+            audit_log: adapters,
             engine,
             broker,
             signals,

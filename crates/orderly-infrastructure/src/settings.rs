@@ -4,6 +4,8 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use wharf::{Clock, SystemClock};
 
+use crate::smtp::Mail;
+
 /// What [`Infrastructure::connect`](crate::Infrastructure::connect) needs to know.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -17,6 +19,8 @@ pub struct Settings {
     pub data_dir: PathBuf,
     /// How they behave.
     pub simulators: Simulators,
+    /// Who mails what customers are told; without it a line in the log stands for each mail.
+    pub mail: Option<Mail>,
     /// What tells the time.
     pub clock: Arc<dyn Clock>,
 }
@@ -112,6 +116,7 @@ impl Settings {
             redis: None,
             data_dir,
             simulators: Simulators::default(),
+            mail: None,
             clock: Arc::new(SystemClock),
         }
     }

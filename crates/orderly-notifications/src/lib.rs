@@ -3,4 +3,6 @@
 mod application;
 pub mod domain;
 
-pub use application::{NotificationView, Notifications, Outbox, Ports, module};
+pub use application::{
+    Mail, MailError, Mailer, NotificationView, Notifications, Outbox, Ports, SendNotification, Unsent, module,
+};

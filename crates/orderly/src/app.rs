@@ -45,26 +45,39 @@ impl App {
             warehouse: Arc::clone(&infrastructure.warehouse),
             settings: orderly_inventory::Settings { monitoring_period: config.inventory.monitoring_period },
         };
+        // What acts on orders of another module's acts on its tenant's alone.
+        let guard = || Arc::clone(&infrastructure.guard);
         let worker = infrastructure
             .worker()
             .version(env!("CARGO_PKG_VERSION"))
             .limits(limits(config))
             .module(orderly_orders::module(order_ports.clone()))
-            .module(orderly_inventory::module(inventory_ports.clone()))
-            .module(orderly_payments::module(orderly_payments::Ports {
-                ledger: Arc::clone(&infrastructure.ledger),
-                refunds: Arc::clone(&infrastructure.refunds),
-                gateway: infrastructure.gateway.clone(),
-                settings: payment_settings(config),
-            }))
-            .module(orderly_shipping::module(orderly_shipping::Ports {
-                shipments: Arc::clone(&infrastructure.shipments),
-                carrier: Arc::clone(&infrastructure.carrier),
-                settings: config.shipping.settings(),
-            }))
-            .module(orderly_notifications::module(orderly_notifications::Ports {
-                outbox: Arc::clone(&infrastructure.outbox),
-            }))
+            .module(orderly_inventory::module(inventory_ports.clone()).guard(guard()))
+            .module(
+                orderly_payments::module(orderly_payments::Ports {
+                    ledger: Arc::clone(&infrastructure.ledger),
+                    refunds: Arc::clone(&infrastructure.refunds),
+                    gateway: infrastructure.gateway.clone(),
+                    settings: payment_settings(config),
+                })
+                .guard(guard()),
+            )
+            .module(
+                orderly_shipping::module(orderly_shipping::Ports {
+                    shipments: Arc::clone(&infrastructure.shipments),
+                    carrier: Arc::clone(&infrastructure.carrier),
+                    settings: config.shipping.settings(),
+                })
+                .guard(guard()),
+            )
+            .module(
+                orderly_notifications::module(orderly_notifications::Ports {
+                    outbox: Arc::clone(&infrastructure.outbox),
+                    mailer: infrastructure.mailer.clone(),
+                    customers: Arc::clone(&infrastructure.customers),
+                })
+                .guard(guard()),
+            )
             .module(reconciliation::module(reconciler.clone(), config.reconciliation.period))
             .ready()
             .await
@@ -154,6 +167,7 @@ pub(crate) fn settings(config: &Config) -> Settings {
             silence_rate: config.carrier.silence_rate,
             parcel_lost_rate: config.carrier.lost_rate,
         },
+        mail: config.notifications.mail.clone(),
         clock: Arc::new(SystemClock),
     }
 }

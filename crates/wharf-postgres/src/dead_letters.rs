@@ -3,12 +3,13 @@
 use sqlx::{Postgres as Pg, Row, postgres::PgArguments, postgres::PgRow, query::Query};
 use wharf::{
     Code, DeadLetter, DeadLetterFilter, Error, Timestamp,
-    ports::{Cancellation, Ring},
+    ports::{Cancellation, Ring, Round},
 };
 
 use crate::{
     Postgres,
     error::failed,
+    inbox::Columns,
     row::{message_columns, read_message},
 };
 
@@ -71,6 +72,21 @@ const REDRIVE: &str = concat!(
      RETURNING endpoint"
 );
 
+/// Not of a message whose round has ended, as seen by the snapshot that sees its letter.
+const REDRIVEN: &str = "
+    WITH rounds AS MATERIALIZED (
+        SELECT r.* FROM unnest($1::text[], $2::text[], $3::uuid[], $4::int[]) AS r(tenant, endpoint, message_id, number)
+        WHERE NOT EXISTS (
+            SELECT FROM wharf.inbox i
+            WHERE i.tenant = r.tenant AND i.endpoint = r.endpoint AND i.message_id = r.message_id
+              AND i.rounds > r.number)),
+    gone AS (
+        DELETE FROM wharf.dead_letters d USING rounds r
+        WHERE d.tenant = r.tenant AND d.endpoint = r.endpoint AND d.message_id = r.message_id)
+    UPDATE wharf.inbox i SET ending = 'again' FROM rounds r
+    WHERE i.tenant = r.tenant AND i.endpoint = r.endpoint AND i.message_id = r.message_id
+      AND i.rounds <= r.number AND i.ending = 'dead-lettered'";
+
 const DISCARD: &str = concat!(
     "DELETE FROM wharf.dead_letters WHERE id = ANY(ARRAY(
          SELECT id FROM wharf.dead_letters WHERE ",
@@ -100,6 +116,17 @@ pub(crate) async fn redrive(engine: &Postgres, filter: &DeadLetterFilter) -> Res
     let sent_to: Vec<String> = sent_to.map_err(|error| failed("redrive dead letters", error))?;
     engine.committed(sent_to.iter().map(|endpoint| Ring::from(endpoint.as_str())));
     Ok(sent_to.len() as u64)
+}
+
+/// See [`Store::redriven`](wharf::ports::Store::redriven).
+pub(crate) async fn redriven(engine: &Postgres, rounds: &[Round]) -> Result<(), Error> {
+    let Columns { tenants, endpoints, messages, numbers } = Columns::of(rounds);
+    let mut lane = engine.post().take().await?;
+    let redriven = sqlx::query(REDRIVEN).bind(tenants).bind(endpoints).bind(messages).bind(numbers);
+    let redriven = redriven.execute(&mut *lane).await;
+    lane.done(redriven).await.map_err(|error| failed("take back redriven letters", error))?;
+    engine.committed([]);
+    Ok(())
 }
 
 /// What nobody works on. One that another is just moving is passed over.

@@ -35,9 +35,17 @@ const ENDED: &str = "
         ON i.tenant = r.tenant AND i.endpoint = r.endpoint AND i.message_id = r.message_id AND i.rounds > r.number";
 
 const PRUNE: &str = "
-    DELETE FROM wharf.inbox WHERE ctid = ANY(ARRAY(
-        SELECT ctid FROM wharf.inbox WHERE ended_at < (SELECT wharf.wharf_now()) - $1
-        ORDER BY ended_at LIMIT $2 FOR UPDATE SKIP LOCKED))";
+    WITH inbox AS (
+        DELETE FROM wharf.inbox WHERE ctid = ANY(ARRAY(
+            SELECT ctid FROM wharf.inbox WHERE ended_at < (SELECT wharf.wharf_now()) - $1
+            ORDER BY ended_at LIMIT $2 FOR UPDATE SKIP LOCKED))
+        RETURNING 1),
+    survivors AS (
+        DELETE FROM wharf.survivors WHERE ctid = ANY(ARRAY(
+            SELECT ctid FROM wharf.survivors WHERE claimed_at < (SELECT wharf.wharf_now()) - $1
+            LIMIT $2 FOR UPDATE SKIP LOCKED))
+        RETURNING 1)
+    SELECT (SELECT count(*) FROM inbox) + (SELECT count(*) FROM survivors)";
 
 /// Under an id of its own from where deliveries have theirs.
 const BURY: &str = "
@@ -49,15 +57,15 @@ const BURY: &str = "
 
 /// Rounds, column by column.
 #[derive(Default)]
-struct Columns<'a> {
-    tenants: Vec<&'a str>,
-    endpoints: Vec<&'a str>,
-    messages: Vec<Uuid>,
-    numbers: Vec<i32>,
+pub(crate) struct Columns<'a> {
+    pub(crate) tenants: Vec<&'a str>,
+    pub(crate) endpoints: Vec<&'a str>,
+    pub(crate) messages: Vec<Uuid>,
+    pub(crate) numbers: Vec<i32>,
 }
 
 impl<'a> Columns<'a> {
-    fn of(rounds: impl IntoIterator<Item = &'a Round>) -> Self {
+    pub(crate) fn of(rounds: impl IntoIterator<Item = &'a Round>) -> Self {
         let mut columns = Self::default();
         for round in rounds {
             columns.tenants.push(round.tenant.as_str());
@@ -69,7 +77,7 @@ impl<'a> Columns<'a> {
     }
 }
 
-fn count(number: u32) -> i32 {
+pub(crate) fn count(number: u32) -> i32 {
     i32::try_from(number).unwrap_or(i32::MAX)
 }
 
@@ -143,16 +151,16 @@ pub(crate) async fn endings(engine: &Postgres, rounds: &[Round]) -> Result<Vec<O
 /// Forgets messages of which no round has ended for this long.
 pub(crate) async fn prune(engine: &Postgres, ended_before: Duration, max: usize) -> Result<u64, Error> {
     let mut lane = engine.post().take().await?;
-    let pruned = sqlx::query(PRUNE)
+    let pruned = sqlx::query_scalar(PRUNE)
         .bind(micros(ended_before))
         .bind(i64::try_from(max).unwrap_or(i64::MAX))
-        .execute(&mut *lane)
+        .fetch_one(&mut *lane)
         .await;
-    let pruned = lane.done(pruned).await.map_err(|error| failed("prune the inbox", error))?;
-    if pruned.rows_affected() > 0 {
+    let pruned: i64 = lane.done(pruned).await.map_err(|error| failed("prune the inbox", error))?;
+    if pruned > 0 {
         engine.committed([]);
     }
-    Ok(pruned.rows_affected())
+    Ok(pruned.unsigned_abs())
 }
 
 /// Adds dead letters that were no deliveries of ours. They are few.

@@ -58,6 +58,7 @@ mod sharing;
 mod signals;
 mod store;
 mod subscriptions;
+mod survivors;
 mod timers;
 mod transaction;
 mod transport;

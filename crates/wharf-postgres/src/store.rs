@@ -16,7 +16,7 @@ use crate::{
     error::failed,
     inbox, prune, sagas, schedules,
     signals::PostgresSignals,
-    subscriptions, timers,
+    subscriptions, survivors, timers,
     transaction::{Mode, PostgresTransaction},
 };
 
@@ -52,6 +52,10 @@ impl Store for Postgres {
         dead_letters::redrive(self, filter).await
     }
 
+    async fn redriven(&self, rounds: &[Round]) -> Result<(), Error> {
+        dead_letters::redriven(self, rounds).await
+    }
+
     async fn discard(&self, filter: &DeadLetterFilter) -> Result<u64, Error> {
         dead_letters::discard(self, filter).await
     }
@@ -62,6 +66,14 @@ impl Store for Postgres {
 
     async fn endings(&self, rounds: &[Round]) -> Result<Vec<Option<Ending>>, Error> {
         inbox::endings(self, rounds).await
+    }
+
+    async fn hold_alone(&self, round: &Round) -> Result<u32, Error> {
+        survivors::hold_alone(self, round).await
+    }
+
+    async fn let_go(&self, rounds: &[Round]) -> Result<(), Error> {
+        survivors::let_go(self, rounds).await
     }
 
     async fn prune_inbox(&self, ended_before: Duration, max: usize) -> Result<u64, Error> {

@@ -31,6 +31,12 @@ pub(crate) fn heals(error: &Error) -> bool {
     error.code() == Code::ENGINE_UNREACHABLE
 }
 
+/// What an error says without its code, for an error of the same code that says it again.
+pub(crate) fn told(error: &Error) -> String {
+    let chain = error.chain();
+    chain.strip_prefix(&format!("{}: ", error.code())).map_or_else(|| chain.clone(), str::to_owned)
+}
+
 fn why_not_connected(error: &lapin::Error) -> Code {
     if let Some(kind) = refusal(error) {
         return match kind {

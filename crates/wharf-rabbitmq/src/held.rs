@@ -40,9 +40,11 @@ struct Item {
     handed: Handed,
     id: i64,
     epoch: i64,
-    /// Leases that ended in this process without a word.
+    /// Whether whoever had it last was lost with it.
+    survived: bool,
+    /// How often that befell it, as far as is known here.
     lost_leases: u32,
-    /// Of those, the ones it was claimed alone under.
+    /// Of those in this process, the times it was claimed alone.
     crashes: u32,
 }
 
@@ -59,7 +61,8 @@ impl Shelves {
     pub(crate) fn add(&self, endpoint: &Arc<str>, handed: Handed) {
         let state = &mut *self.lock();
         state.last_id += 1;
-        let item = Item { handed, id: state.last_id, epoch: 0, lost_leases: 0, crashes: 0 };
+        let (id, survived) = (state.last_id, handed.again);
+        let item = Item { handed, id, epoch: 0, survived, lost_leases: u32::from(survived), crashes: 0 };
         state.ready.entry(Arc::clone(endpoint)).or_default().push_back(item);
     }
 
@@ -79,11 +82,11 @@ impl Shelves {
         ready.retain(|item| item.handed.acker.usable());
 
         let mut candidates: Vec<usize> = (0..ready.len()).collect();
-        candidates.retain(|&place| claim.survivors || !ready[place].is_survivor());
+        candidates.retain(|&place| claim.survivors || !ready[place].survived);
         candidates.retain(|&place| !busy.contains(&ready[place].turn()));
         candidates.sort_by_key(|&place| ready[place].handed.envelope.priority.rank());
         let turn = |&place: &usize| (claim.turns != Turns::Free).then(|| ready[place].turn());
-        let mut chosen = Turns::choose(candidates, claim.max, turn, |&place| ready[place].is_survivor());
+        let mut chosen = Turns::choose(candidates, claim.max, turn, |&place| ready[place].survived);
         let order: HashMap<usize, usize> = chosen.iter().enumerate().map(|(nth, &place)| (place, nth)).collect();
 
         // From the back, so that the places before keep theirs.
@@ -108,7 +111,8 @@ impl Shelves {
     /// Puts a delivery back where it can be claimed, before all others. Whether it was still ours.
     pub(crate) fn give_back(&self, lease: Lease) -> bool {
         let state = &mut *self.lock();
-        let Some(Held { item, endpoint, .. }) = state.remove(lease) else { return false };
+        let Some(Held { mut item, endpoint, .. }) = state.remove(lease) else { return false };
+        item.survived = false;
         let usable = item.handed.acker.usable();
         state.ready.entry(endpoint).or_default().push_front(item);
         usable
@@ -138,6 +142,7 @@ impl State {
         let mut over: Vec<i64> = self.held.iter().filter(|(_, held)| held.until <= now).map(|(id, _)| *id).collect();
         over.sort_unstable_by(|a, b| b.cmp(a));
         for Held { mut item, endpoint, alone, .. } in over.into_iter().filter_map(|id| self.held.remove(&id)) {
+            item.survived = true;
             item.lost_leases += 1;
             item.crashes += u32::from(alone);
             self.ready.entry(endpoint).or_default().push_front(item);
@@ -154,11 +159,11 @@ impl State {
 
     fn hold(&mut self, mut item: Item, claim: &Claim<'_>, now: Timestamp) -> Delivery {
         item.epoch += 1;
-        let (lease, alone) = (Lease { id: item.id, epoch: item.epoch }, item.is_survivor());
+        let (lease, alone) = (Lease { id: item.id, epoch: item.epoch }, item.survived);
         let mut delivery = Delivery::new(lease, item.handed.envelope.clone(), Arc::clone(&item.handed.body));
         delivery.envelope.crashes = item.crashes;
         delivery.is_survivor = alone;
-        delivery.lost_leases = item.lost_leases + u32::from(item.handed.again);
+        delivery.lost_leases = item.lost_leases;
         delivery.is_expired = item.handed.envelope.expires_at.is_some_and(|at| at <= now);
         let held = Held { item, endpoint: Arc::from(claim.endpoint), until: now + claim.lease, alone };
         self.held.insert(lease.id, held);
@@ -172,10 +177,6 @@ impl State {
 }
 
 impl Item {
-    fn is_survivor(&self) -> bool {
-        self.lost_leases > 0 || (self.handed.again && self.epoch == 0)
-    }
-
     /// With whom it takes turns: all of its tenant and key.
     fn turn(&self) -> String {
         let envelope = &self.handed.envelope;

@@ -6,7 +6,7 @@ use futures_util::{FutureExt, StreamExt};
 use lapin::{
     Channel, Consumer,
     message::Delivery,
-    options::{BasicConsumeOptions, BasicGetOptions, BasicQosOptions},
+    options::{BasicConsumeOptions, BasicGetOptions, BasicQosOptions, QueueDeclareOptions},
     types::{FieldTable, ShortString},
 };
 use tokio::sync::{mpsc, oneshot};
@@ -15,7 +15,7 @@ use wharf::{Clock, Code, Error, ports::Wakeups};
 use crate::{
     error::failed,
     held::{Handed, Shelves},
-    link::Link,
+    link::{Link, in_time},
     topology::Topology,
     wire,
 };
@@ -42,6 +42,8 @@ struct Consuming {
     prefix: String,
     channel: Channel,
     consumer: Consumer,
+    /// Whether one process at a time is handed messages.
+    in_turns: bool,
     place: Place,
 }
 
@@ -63,6 +65,7 @@ impl Intake {
             prefix: topology.prefix().to_owned(),
             channel,
             consumer,
+            in_turns: topology.takes_turns(endpoint),
             place,
         };
         tokio::spawn(consuming.run(looked));
@@ -102,17 +105,33 @@ impl Consuming {
                 },
             }
         }
-        let _ = self.channel.close(200, "done".into()).await;
-        // Whoever waits looks again, and so consumes anew.
-        self.place.wakeups.wake([&*self.endpoint]);
+        // Who waits for a look is told before the good-bye.
+        drop(looked);
+        if self.channel.status().connected() {
+            let bye = self.channel.close(200, "done".into());
+            let _ = in_time(async { bye.await.map_err(|error| failed("close a channel", error)) }).await;
+        }
+        // Whoever holds something has lost it, and must not go on: another process is handed it now. Whoever waits looks
+        // again, and so consumes anew.
+        self.place.wakeups.wake([&*Wakeups::leases(&self.endpoint), &*self.endpoint]);
     }
 
-    /// Asks for one message more. Its answer comes behind everything that was on its way here.
+    /// Asks for one message more. Its answer comes behind everything that was on its way here. Where one process at a time
+    /// is handed messages none can be asked for; there the answer to any question does.
     async fn look(&mut self) -> bool {
-        let one_more = match self.channel.basic_get(self.queue.clone(), BasicGetOptions::default()).await {
+        let asked = async {
+            if self.in_turns {
+                let options = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::durable() };
+                let told = self.channel.queue_declare(self.queue.clone(), options, FieldTable::default()).await;
+                told.map(|_| None)
+            } else {
+                self.channel.basic_get(self.queue.clone(), BasicGetOptions::default()).await
+            }
+        };
+        let one_more = match in_time(async { asked.await.map_err(|error| failed("look for more", error)) }).await {
             Ok(one_more) => one_more,
             Err(error) => {
-                tracing::warn!(endpoint = &*self.endpoint, %error, "RabbitMQ does not answer");
+                tracing::warn!(endpoint = &*self.endpoint, error = error.chain(), "RabbitMQ does not answer");
                 return false;
             }
         };

@@ -19,7 +19,10 @@
 //! A delivery stays unacknowledged until the store has committed what became of it. A connection that breaks brings it
 //! back, and the inbox knows whether it was handled; until the broker answers again, what is sent waits in the outbox.
 
+mod address;
+mod dial;
 mod error;
+mod greeting;
 mod held;
 mod intake;
 mod link;

@@ -6,27 +6,42 @@ use std::{
     time::Duration,
 };
 
-use lapin::{Channel, Connection, ConnectionProperties, options::ConfirmSelectOptions, uri::AMQPUri};
-use tokio::{sync::Mutex, time::Instant};
+use futures_util::StreamExt;
+use lapin::{Channel, Connection, Event, options::ConfirmSelectOptions};
+use tokio::{
+    sync::Mutex,
+    time::{Instant, timeout},
+};
 use wharf::{Code, Error};
 
-use crate::error::{failed, heals, not_connected};
+use crate::{
+    address::Address,
+    error::{failed, heals, told},
+};
 
 /// How long the broker is left alone that could not be connected to; then twice that, and so on.
 const PAUSE_MIN: Duration = Duration::from_millis(100);
 const PAUSE_MAX: Duration = Duration::from_secs(10);
 
-/// A connection that worked when it was last looked at, and the channel that everything is published on.
+/// What is asked of a broker that answered a moment ago is answered within this, or it is away.
+const ANSWER_DURATION_MAX: Duration = Duration::from_secs(10);
+/// How long a good-bye may take. To a broker that takes nothing in it cannot even be said.
+const CLOSE_DURATION_MAX: Duration = Duration::from_secs(2);
+
+/// Connections that worked when they were last looked at: one to consume, and one with the channel that everything is
+/// published on. A broker that is short of memory stops reading from whoever publishes; what is acknowledged must not
+/// wait behind that.
 #[derive(Debug)]
 pub(crate) struct Link {
-    connection: Connection,
+    consuming: Connection,
+    publishes: Connection,
     pub(crate) publishing: Channel,
 }
 
-/// Where the present connection is had.
+/// Where the present link is had.
 #[derive(Debug)]
 pub(crate) struct Links {
-    uri: AMQPUri,
+    addresses: Vec<Address>,
     present: Mutex<Present>,
 }
 
@@ -34,6 +49,8 @@ pub(crate) struct Links {
 struct Present {
     link: Option<Arc<Link>>,
     trouble: Option<Trouble>,
+    /// Whether any host has ever been logged in to.
+    has_worked: bool,
 }
 
 /// Why there is no connection, and until when none is tried for.
@@ -46,8 +63,8 @@ struct Trouble {
 }
 
 impl Links {
-    pub(crate) fn new(uri: AMQPUri) -> Self {
-        Self { uri, present: Mutex::default() }
+    pub(crate) fn new(addresses: Vec<Address>) -> Self {
+        Self { addresses, present: Mutex::default() }
     }
 
     /// Tries once. That the broker is away now is no error: whoever needs it tries again.
@@ -62,67 +79,131 @@ impl Links {
         }
     }
 
-    /// The present connection; a new one where there is none that works. After one that could not be made, the same error
-    /// for a while.
+    /// The present link; a new one where there is none that works. After one that could not be made, the same error for a
+    /// while.
     pub(crate) async fn get(&self) -> Result<Arc<Link>, Error> {
-        let Present { link, trouble } = &mut *self.present.lock().await;
+        let Present { link, trouble, has_worked } = &mut *self.present.lock().await;
         if let Some(link) = link.as_ref().filter(|link| link.works()) {
             return Ok(Arc::clone(link));
         }
         if let Some(trouble) = trouble.as_ref().filter(|trouble| Instant::now() < trouble.until) {
             return Err(Error::new(trouble.code, trouble.told.clone()));
         }
-        match Link::open(&self.uri).await {
+        // Who has just lost a broker that it knows need not ask it again who it is.
+        let is_known = *has_worked && trouble.is_none();
+        match self.open(is_known).await {
             Ok(new) => {
-                if trouble.take().is_some() || link.is_some() {
+                if *has_worked || trouble.is_some() {
                     tracing::info!("connected to RabbitMQ again");
                 }
+                (*trouble, *has_worked) = (None, true);
                 Ok(Arc::clone(link.insert(Arc::new(new))))
             }
             Err(error) => {
                 let times = trouble.as_ref().map_or(0, |trouble| trouble.times) + 1;
-                let (code, told) = (error.code(), error.chain());
+                let (code, told) = (error.code(), told(&error));
                 *trouble = Some(Trouble { times, until: Instant::now() + pause(times), code, told });
                 Err(error)
             }
         }
     }
 
-    /// Ends the present connection. What was not acknowledged goes back to its queue.
+    /// As [`get`](Links::get), unless the broker takes no messages in: what was published meanwhile would pile up here.
+    pub(crate) async fn to_publish(&self) -> Result<Arc<Link>, Error> {
+        let link = self.get().await?;
+        if link.is_blocked() {
+            return Err(Error::new(Code::BROKER_BLOCKED, "RabbitMQ takes no messages in"));
+        }
+        Ok(link)
+    }
+
+    /// Ends the present connections. What was not acknowledged goes back to its queue.
     pub(crate) async fn close(&self) {
         if let Some(link) = self.present.lock().await.link.take() {
-            // It may be broken already; then there is nobody to say good-bye to.
-            let _ = link.connection.close(200, "closed".into()).await;
+            for connection in [&link.consuming, &link.publishes] {
+                // It may be broken already; then there is nobody to say good-bye to.
+                let _ = timeout(CLOSE_DURATION_MAX, connection.close(200, "closed".into())).await;
+            }
         }
+    }
+
+    /// Tries every host, in an order that is drawn. Where none is to be had, says why of one, preferably one that does not
+    /// heal by itself.
+    async fn open(&self, is_known: bool) -> Result<Link, Error> {
+        let mut hosts: Vec<&Address> = self.addresses.iter().collect();
+        let draw = RandomState::new();
+        hosts.sort_by_cached_key(|host| draw.hash_one(host.to_string()));
+        let mut worst: Option<Error> = None;
+        for host in hosts {
+            match Link::open(host, is_known).await {
+                Ok(link) => return Ok(link),
+                Err(error) => {
+                    if self.addresses.len() > 1 {
+                        tracing::warn!(error = error.chain(), "trying the next host");
+                    }
+                    if worst.as_ref().is_none_or(|worst| heals(worst) && !heals(&error)) {
+                        worst = Some(error);
+                    }
+                }
+            }
+        }
+        Err(worst.unwrap_or_else(|| Error::new(Code::BROKER_ADDRESS_UNREADABLE, "RabbitMQ has no address")))
     }
 }
 
 impl Link {
-    async fn open(uri: &AMQPUri) -> Result<Self, Error> {
-        let properties = ConnectionProperties::default().with_connection_name("wharf".into());
-        let connection = Connection::connect_uri(uri.clone(), properties).await;
-        let connection = connection.map_err(|error| {
-            let authority = &uri.authority;
-            let what = format!(
-                "cannot connect to RabbitMQ at {}:{}, virtual host \"{}\", as \"{}\"",
-                authority.host, authority.port, uri.vhost, authority.userinfo.username
-            );
-            not_connected(what, error)
-        })?;
-        let publishing = connection.create_channel().await.map_err(|error| failed("open a channel", error))?;
-        let confirmed = publishing.confirm_select(ConfirmSelectOptions::default()).await;
-        confirmed.map_err(|error| failed("ask for confirms", error))?;
-        Ok(Self { connection, publishing })
+    async fn open(host: &Address, is_known: bool) -> Result<Self, Error> {
+        if !is_known {
+            host.greet().await?;
+        }
+        let (consuming, publishes) = (host.dial("wharf").await?, host.dial("wharf, publishing").await?);
+        let publishing = in_time(async {
+            let publishing = publishes.create_channel().await.map_err(|error| failed("open a channel", error))?;
+            let confirmed = publishing.confirm_select(ConfirmSelectOptions::default()).await;
+            confirmed.map_err(|error| failed("ask for confirms", error))?;
+            Ok(publishing)
+        })
+        .await?;
+        tell_of_blocking(&publishes);
+        Ok(Self { consuming, publishes, publishing })
     }
 
-    /// A channel of its own.
+    /// A channel of its own, on the connection to consume.
     pub(crate) async fn channel(&self) -> Result<Channel, Error> {
-        self.connection.create_channel().await.map_err(|error| failed("open a channel", error))
+        in_time(async { self.consuming.create_channel().await.map_err(|error| failed("open a channel", error)) }).await
+    }
+
+    /// Whether the broker takes no messages in, for want of memory or disk.
+    fn is_blocked(&self) -> bool {
+        self.publishes.status().blocked()
     }
 
     fn works(&self) -> bool {
-        self.connection.status().connected() && self.publishing.status().connected()
+        let (consuming, publishes) = (self.consuming.status(), self.publishes.status());
+        consuming.connected() && publishes.connected() && self.publishing.status().connected()
     }
+}
+
+/// Waits for the broker's answer, but not for one that never comes: a connection may break so that nobody is told.
+pub(crate) async fn in_time<T>(answer: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    timeout(ANSWER_DURATION_MAX, answer).await.unwrap_or_else(|_| {
+        let message = format!("RabbitMQ did not answer within {ANSWER_DURATION_MAX:?}");
+        Err(Error::new(Code::ENGINE_UNREACHABLE, message))
+    })
+}
+
+/// Logs when the broker stops and begins to take messages in, for as long as the connection lives.
+fn tell_of_blocking(connection: &Connection) {
+    let mut events = Box::pin(connection.events_listener());
+    tokio::spawn(async move {
+        while let Some(event) = events.next().await {
+            if let Event::ConnectionBlocked(reason) = event {
+                tracing::warn!(reason, "RabbitMQ takes no messages in; what is sent waits in the outbox");
+            } else if let Event::ConnectionUnblocked = event {
+                tracing::info!("RabbitMQ takes messages in again");
+            }
+        }
+    });
 }
 
 /// How long nothing is tried after so many failures in a row: between half and all of what has doubled so often, so that

@@ -2,34 +2,31 @@
 
 use std::{fmt, sync::Arc};
 
-use lapin::uri::AMQPUri;
 use wharf::{Clock, Code, Error, SystemClock};
 
-use crate::RabbitMq;
+use crate::{RabbitMq, address::Address};
 
 /// How a broker is connected: [`RabbitMq::options`], then [`connect`](RabbitMqOptions::connect).
 #[must_use = "options do nothing until they connect"]
 pub struct RabbitMqOptions {
-    pub(crate) uri: AMQPUri,
+    pub(crate) addresses: Vec<Address>,
     pub(crate) prefix: String,
     pub(crate) prefetch: u16,
     pub(crate) delivery_limit: u32,
     pub(crate) quorum_group_size: Option<u32>,
+    pub(crate) copies_max: u32,
     pub(crate) clock: Arc<dyn Clock>,
 }
 
 impl RabbitMqOptions {
     pub(crate) fn new(url: &str) -> Result<Self, Error> {
-        let uri = url.parse::<AMQPUri>().map_err(|error| {
-            let message = format!("cannot read the address of RabbitMQ, amqp://user:password@host:5672/vhost: {error}");
-            Error::new(Code::BROKER_ADDRESS_UNREADABLE, message)
-        })?;
         Ok(Self {
-            uri,
+            addresses: Address::read_all(url)?,
             prefix: String::new(),
             prefetch: 256,
             delivery_limit: 20,
             quorum_group_size: None,
+            copies_max: 10_000,
             clock: Arc::new(SystemClock),
         })
     }
@@ -60,6 +57,14 @@ impl RabbitMqOptions {
         self
     }
 
+    /// How many messages an endpoint's `_error` queue holds, and its `_skipped` queue, as perhaps nobody ever takes any
+    /// out. Default 10,000. A dead letter for whose copy there is no room stands in the store alone; what the broker
+    /// itself sets aside waits for room.
+    pub fn copies_max(mut self, messages: u32) -> Self {
+        self.copies_max = messages;
+        self
+    }
+
     /// The clock that tells when a lease ends within this process.
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.clock = Arc::new(clock);
@@ -75,8 +80,9 @@ impl RabbitMqOptions {
     /// there is none, `W0064` when the two do not agree on TLS, `W0065` when no RabbitMQ that wharf can use answers,
     /// `W0027` when a limit makes no sense.
     pub async fn connect(self) -> Result<RabbitMq, Error> {
-        if self.prefetch == 0 || self.delivery_limit == 0 || self.quorum_group_size == Some(0) {
-            let message = "prefetch, delivery_limit and quorum_group_size: at least 1";
+        let limits = [self.prefetch.into(), self.delivery_limit, self.quorum_group_size.unwrap_or(1), self.copies_max];
+        if limits.contains(&0) {
+            let message = "prefetch, delivery_limit, quorum_group_size and copies_max: at least 1";
             return Err(Error::new(Code::LIMIT_INVALID, message));
         }
         RabbitMq::open(self).await
@@ -86,9 +92,7 @@ impl RabbitMqOptions {
 impl fmt::Debug for RabbitMqOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RabbitMqOptions")
-            .field("host", &self.uri.authority.host)
-            .field("port", &self.uri.authority.port)
-            .field("vhost", &self.uri.vhost)
+            .field("addresses", &self.addresses)
             .field("prefix", &self.prefix)
             .finish_non_exhaustive()
     }

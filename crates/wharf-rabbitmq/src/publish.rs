@@ -19,23 +19,49 @@ pub(crate) async fn publish(link: &Link, topology: &Topology, batch: &[Outgoing]
         confirms.push(published.map_err(|error| failed("publish", error))?);
     }
     for confirmation in join_all(confirms).await {
-        match confirmation.map_err(|error| failed("have a message confirmed", error))? {
-            Confirmation::Ack(None) => {}
-            Confirmation::Ack(Some(returned)) | Confirmation::Nack(Some(returned)) => {
-                // Somebody has removed the queue; the next attempt declares it again.
-                topology.forget();
-                let message = format!("RabbitMQ has no queue \"{}\"", returned.routing_key);
-                return Err(Error::new(Code::ENGINE_UNREACHABLE, message));
-            }
-            Confirmation::Nack(None) => {
+        match confirmed(confirmation, topology)? {
+            Taken::Yes => {}
+            Taken::No => {
                 let message = "RabbitMQ did not take a message: its queue is full, or was just losing its leader";
                 return Err(Error::new(Code::ENGINE_UNREACHABLE, message));
-            }
-            // The channel was opened for confirms.
-            Confirmation::NotRequested => {
-                return Err(Error::new(Code::ENGINE_FAILED, "RabbitMQ confirms nothing on this channel"));
             }
         }
     }
     Ok(())
+}
+
+/// Puts the copy of a dead letter where such copies stand, and waits until the broker has confirmed it.
+///
+/// # Errors
+/// `W0018` when the broker does not take it, as there are too many already.
+pub(crate) async fn copy(link: &Link, topology: &Topology, letter: &Outgoing) -> Result<(), Error> {
+    let queue = topology.need_queue_of_copies(link, letter).await?;
+    let options = BasicPublishOptions { mandatory: true, ..BasicPublishOptions::default() };
+    let (body, properties) = (letter.body.as_bytes(), wire::properties(letter));
+    let published = link.publishing.basic_publish("".into(), queue.clone(), options, body, properties).await;
+    let confirmation = published.map_err(|error| failed("publish", error))?.await;
+    match confirmed(confirmation, topology)? {
+        Taken::Yes => Ok(()),
+        Taken::No => Err(Error::new(Code::ENGINE_FAILED, format!("the queue \"{queue}\" is full"))),
+    }
+}
+
+enum Taken {
+    Yes,
+    No,
+}
+
+fn confirmed(confirmation: lapin::Result<Confirmation>, topology: &Topology) -> Result<Taken, Error> {
+    match confirmation.map_err(|error| failed("have a message confirmed", error))? {
+        Confirmation::Ack(None) => Ok(Taken::Yes),
+        Confirmation::Nack(None) => Ok(Taken::No),
+        Confirmation::Ack(Some(returned)) | Confirmation::Nack(Some(returned)) => {
+            // Somebody has removed the queue; the next attempt declares it again.
+            topology.forget();
+            let message = format!("RabbitMQ has no queue \"{}\"", returned.routing_key);
+            Err(Error::new(Code::ENGINE_UNREACHABLE, message))
+        }
+        // The channel was opened for confirms.
+        Confirmation::NotRequested => Err(Error::new(Code::ENGINE_FAILED, "RabbitMQ confirms nothing on this channel")),
+    }
 }

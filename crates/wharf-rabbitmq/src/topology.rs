@@ -1,4 +1,4 @@
-//! What stands at the broker: a queue for each endpoint and where its set-aside messages go, an exchange for each message
+//! What stands at the broker: a queue for each endpoint and those of its set-aside messages, an exchange for each message
 //! name. Declared by whoever needs it first, always with the same arguments.
 
 use std::{
@@ -11,7 +11,7 @@ use lapin::{
     options::{ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions},
     types::{AMQPValue, FieldTable, ShortString},
 };
-use wharf::{Code, Error, ports::Subscription};
+use wharf::{Code, Error, Outgoing, ports::Subscription};
 
 use crate::{RabbitMqOptions, error::failed, link::Link};
 
@@ -24,6 +24,7 @@ pub(crate) struct Topology {
     prefix: String,
     delivery_limit: u32,
     quorum_group_size: Option<u32>,
+    copies_max: u32,
     state: Mutex<State>,
 }
 
@@ -31,6 +32,10 @@ pub(crate) struct Topology {
 struct State {
     /// Endpoints whose queues stand.
     declared: HashSet<String>,
+    /// Endpoints of which the queue of what nobody knew stands too.
+    skipped: HashSet<String>,
+    /// Endpoints that take the messages of a key one at a time.
+    in_turns: HashSet<String>,
     /// The names of the messages that this process consumes, by endpoint.
     consumed: HashMap<String, BTreeSet<String>>,
 }
@@ -41,6 +46,7 @@ impl Topology {
             prefix: options.prefix.clone(),
             delivery_limit: options.delivery_limit,
             quorum_group_size: options.quorum_group_size,
+            copies_max: options.copies_max,
             state: Mutex::default(),
         }
     }
@@ -54,9 +60,14 @@ impl Topology {
         short(format!("{}{endpoint}", self.prefix))
     }
 
-    /// Where the broker puts what came back too often.
+    /// Where copies of dead letters stand, and where the broker puts what came back too often.
     pub(crate) fn error_queue(&self, endpoint: &str) -> Result<ShortString, Error> {
         short(format!("{}{endpoint}_error", self.prefix))
+    }
+
+    /// Where copies of those dead letters stand that nobody here knew.
+    fn skipped_queue(&self, endpoint: &str) -> Result<ShortString, Error> {
+        short(format!("{}{endpoint}_skipped", self.prefix))
     }
 
     /// The exchange of a message name.
@@ -87,6 +98,41 @@ impl Topology {
         Ok(())
     }
 
+    /// Where the copy of a dead letter is to stand; a queue that is seldom wanted is declared only now.
+    pub(crate) async fn need_queue_of_copies(&self, link: &Link, letter: &Outgoing) -> Result<ShortString, Error> {
+        let endpoint = &*letter.endpoint;
+        self.need_queue(link, endpoint).await?;
+        let unknown = Code::MESSAGE_UNKNOWN.to_string();
+        if letter.envelope.trail.death.as_ref().is_none_or(|death| death.code != unknown) {
+            return self.error_queue(endpoint);
+        }
+        let queue = self.skipped_queue(endpoint)?;
+        if !self.lock().skipped.contains(endpoint) {
+            let channel = link.channel().await?;
+            declare(&channel, &queue, self.copies()).await?;
+            self.lock().skipped.insert(endpoint.to_owned());
+            close(&channel).await;
+        }
+        Ok(queue)
+    }
+
+    /// Whether an endpoint takes the messages of a key one at a time. Then one process at a time is handed its messages.
+    pub(crate) fn takes_turns(&self, endpoint: &str) -> bool {
+        self.lock().in_turns.contains(endpoint)
+    }
+
+    /// Remembers which endpoints take turns. A queue that was declared otherwise is declared once more, so that it is
+    /// noticed.
+    pub(crate) fn know(&self, subscriptions: &[Subscription]) {
+        let state = &mut *self.lock();
+        let taking_turns = subscriptions.iter().filter(|subscription| subscription.takes_turns);
+        let in_turns: HashSet<_> = taking_turns.map(|subscription| subscription.endpoint.to_string()).collect();
+        for changed in in_turns.symmetric_difference(&state.in_turns) {
+            state.declared.remove(changed);
+        }
+        state.in_turns = in_turns;
+    }
+
     /// Remembers what is to be bound to the queues of this process's endpoints.
     pub(crate) fn bind_later(&self, consumed: &[Subscription]) {
         let state = &mut *self.lock();
@@ -99,7 +145,9 @@ impl Topology {
 
     /// After the broker has lost its memory, or the connection broke, nobody knows what still stands.
     pub(crate) fn forget(&self) {
-        self.lock().declared.clear();
+        let state = &mut *self.lock();
+        state.declared.clear();
+        state.skipped.clear();
     }
 
     #[cfg(feature = "testing")]
@@ -108,7 +156,7 @@ impl Topology {
 
         let channel = link.channel().await?;
         for endpoint in self.endpoints() {
-            for queue in [self.queue(&endpoint)?, self.error_queue(&endpoint)?] {
+            for queue in [self.queue(&endpoint)?, self.error_queue(&endpoint)?, self.skipped_queue(&endpoint)?] {
                 let removed = channel.queue_delete(queue, QueueDeleteOptions::default()).await;
                 removed.map_err(|error| failed("remove a queue", error))?;
             }
@@ -124,9 +172,7 @@ impl Topology {
 
     async fn declare_queue(&self, channel: &Channel, endpoint: &str) -> Result<(), Error> {
         let (queue, errors) = (self.queue(endpoint)?, self.error_queue(endpoint)?);
-        let durable = || QueueDeclareOptions::durable();
-        let declared = channel.queue_declare(errors.clone(), durable(), self.quorum()).await;
-        declared.map_err(|error| failed(&format!("declare the queue \"{errors}\""), error))?;
+        declare(channel, &errors, self.copies()).await?;
 
         let mut arguments = self.quorum();
         let text = |value: &str| AMQPValue::LongString(value.into());
@@ -136,9 +182,10 @@ impl Topology {
         // Nothing is dropped on the way there; a full queue refuses its publisher instead of dropping its head.
         arguments.insert("x-dead-letter-strategy".into(), text("at-least-once"));
         arguments.insert("x-overflow".into(), text("reject-publish"));
-        let declared = channel.queue_declare(queue.clone(), durable(), arguments).await;
-        declared.map_err(|error| failed(&format!("declare the queue \"{queue}\""), error))?;
-        Ok(())
+        if self.takes_turns(endpoint) {
+            arguments.insert("x-single-active-consumer".into(), AMQPValue::Boolean(true));
+        }
+        declare(channel, &queue, arguments).await
     }
 
     /// Lets other clients send a message to all of its consumers by its name alone.
@@ -162,9 +209,22 @@ impl Topology {
         arguments
     }
 
+    /// What the broker itself sets aside is no copy, and must not be dropped to make room.
+    fn copies(&self) -> FieldTable {
+        let mut arguments = self.quorum();
+        arguments.insert("x-max-length".into(), AMQPValue::LongLongInt(self.copies_max.into()));
+        arguments.insert("x-overflow".into(), AMQPValue::LongString("reject-publish".into()));
+        arguments
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+async fn declare(channel: &Channel, queue: &ShortString, arguments: FieldTable) -> Result<(), Error> {
+    let declared = channel.queue_declare(queue.clone(), QueueDeclareOptions::durable(), arguments).await;
+    declared.map_err(|error| failed(&format!("declare the queue \"{queue}\""), error)).map(drop)
 }
 
 /// Gives a channel back. One that has broken meanwhile is none any more.

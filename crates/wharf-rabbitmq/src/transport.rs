@@ -19,8 +19,8 @@ use crate::{
     error::failed,
     held::Shelves,
     intake::{Intake, Place},
-    link::Links,
-    publish::publish,
+    link::{Links, in_time},
+    publish::{copy, publish},
     topology::Topology,
 };
 
@@ -39,10 +39,14 @@ struct Broker {
 }
 
 impl RabbitMq {
-    /// Begins to connect: `amqp://user:password@host:5672/vhost`.
+    /// Begins to connect: `amqp://user:password@host:5672/vhost`, or `amqps://` for TLS. Of several hosts, parted by
+    /// commas, any that answers is used, and another when it no longer does. The authorities whose certificates are
+    /// trusted are those that browsers trust, and those in the file `cacertfile=` of the address, in PEM; `heartbeat=`
+    /// in seconds and `connection_timeout=` in milliseconds are understood, too.
     ///
     /// # Errors
-    /// `W0060` when it is no address. What it says never holds the password.
+    /// `W0060` when it is no address, `W0064` when the file of certificates cannot be read. What it says never holds the
+    /// password.
     pub fn options(url: &str) -> Result<RabbitMqOptions, Error> {
         RabbitMqOptions::new(url)
     }
@@ -55,7 +59,7 @@ impl RabbitMq {
             intakes: Mutex::default(),
             prefetch: options.prefetch,
             clock: options.clock,
-            links: Links::new(options.uri),
+            links: Links::new(options.addresses),
         };
         broker.links.begin().await?;
         Ok(Self(Arc::new(broker)))
@@ -97,7 +101,7 @@ impl Broker {
         let link = self.links.get().await?;
         let (shelves, wakeups, clock) = (Arc::clone(&self.shelves), Arc::clone(&self.wakeups), Arc::clone(&self.clock));
         let place = Place { shelves, wakeups, clock, prefetch: self.prefetch };
-        let intake = Arc::new(Intake::start(&link, &self.topology, endpoint, place).await?);
+        let intake = Arc::new(in_time(Intake::start(&link, &self.topology, endpoint, place)).await?);
         intakes.insert(endpoint.to_owned(), Arc::clone(&intake));
         Ok(intake)
     }
@@ -120,7 +124,10 @@ impl Transport for RabbitMq {
                 self.0.shelves.give_back(settlement.lease)
             }
             Outcome::Done | Outcome::DeadLetter { .. } => match self.0.shelves.let_go(settlement.lease) {
-                Some(acker) => acker.ack(BasicAckOptions::default()).await.unwrap_or(false),
+                Some(acker) => {
+                    let acked = acker.ack(BasicAckOptions::default());
+                    in_time(async { acked.await.map_err(|error| failed("acknowledge", error)) }).await.unwrap_or(false)
+                }
                 None => false,
             },
         });
@@ -132,8 +139,17 @@ impl Transport for RabbitMq {
     }
 
     async fn send(&self, batch: &[Outgoing]) -> Result<(), Error> {
-        let link = self.0.links.get().await?;
+        let link = self.0.links.to_publish().await?;
         publish(&link, &self.0.topology, batch).await
+    }
+
+    fn copies_letters(&self) -> bool {
+        true
+    }
+
+    async fn copy_letter(&self, letter: &Outgoing) -> Result<(), Error> {
+        let link = self.0.links.to_publish().await?;
+        copy(&link, &self.0.topology, letter).await
     }
 
     async fn depth(&self) -> Result<Vec<Depth>, Error> {
@@ -158,6 +174,10 @@ impl Transport for RabbitMq {
 
     fn prepare(&self, consumed: &[Subscription]) {
         self.0.topology.bind_later(consumed);
+    }
+
+    fn know(&self, subscriptions: &[Subscription]) {
+        self.0.topology.know(subscriptions);
     }
 
     fn wakeups(&self) -> &Wakeups {

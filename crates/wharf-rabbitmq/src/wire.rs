@@ -21,6 +21,10 @@ const EXPIRES_AT: &str = "wharf-expires-at";
 const REDRIVES: &str = "wharf-redrives";
 const RANK: &str = "wharf-rank";
 const TRAIL: &str = "wharf-trail";
+const DEAD_ENDPOINT: &str = "wharf-dead-endpoint";
+const DEAD_CODE: &str = "wharf-dead-code";
+const DEAD_REASON: &str = "wharf-dead-reason";
+const DEAD_ATTEMPTS: &str = "wharf-dead-attempts";
 
 /// Written to disk before it is confirmed.
 const PERSISTENT: u8 = 2;
@@ -43,6 +47,13 @@ pub(crate) fn properties(outgoing: &Outgoing) -> BasicProperties {
     set(RANK, AMQPValue::LongInt(envelope.priority.rank().into()));
     if let Some(at) = envelope.expires_at {
         set(EXPIRES_AT, AMQPValue::LongLongInt(at.as_micros()));
+    }
+    // For people; a copy that is put back is known by its trail.
+    if let Some(death) = &envelope.trail.death {
+        set(DEAD_ENDPOINT, text(&death.endpoint));
+        set(DEAD_CODE, text(&death.code));
+        set(DEAD_REASON, text(&death.reason));
+        set(DEAD_ATTEMPTS, AMQPValue::LongLongInt(death.attempts.into()));
     }
     // A trail is made of strings and numbers, which JSON can always write.
     set(TRAIL, text(&serde_json::to_string(&envelope.trail).unwrap_or_default()));

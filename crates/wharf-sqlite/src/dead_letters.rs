@@ -3,12 +3,16 @@
 use std::collections::BTreeSet;
 
 use serde::Deserialize;
-use wharf::{Code, DeadLetter, DeadLetterFilter, Error, Timestamp, ports::Cancellation};
+use wharf::{
+    Code, DeadLetter, DeadLetterFilter, Error, Timestamp,
+    ports::{Cancellation, Round},
+};
 
 use crate::{
-    deliveries::{Stored, column, document, rows, stored},
+    deliveries::{Stored, column, document, json, rows, stored},
     engine::Sqlite,
     error::failed,
+    inbox::key,
     script::Script,
     turn::at_once,
 };
@@ -129,6 +133,28 @@ const REOPEN: &str = concat!(
     matching!(),
     ")"
 );
+
+/// Takes back those whose copies were put back on the transport.
+pub(crate) async fn redriven(engine: &Sqlite, rounds: &[Round]) -> Result<(), Error> {
+    let keys = json(&rounds.iter().map(key).collect::<Vec<_>>())?;
+    let script = Script::new().write(TAKE_BACK).bind(keys.clone()).write(REOPEN_ROUNDS).bind(keys);
+    engine.writer().run("take back redriven letters", script, Vec::new()).await?.committed().map(drop)
+}
+
+/// Not of a message whose round has ended.
+const TAKE_BACK: &str = "
+DELETE FROM wharf_dead_letters WHERE (tenant, endpoint, message_id) IN (
+    SELECT r.value ->> 0, r.value ->> 1, r.value ->> 2 FROM json_each(?) AS r
+    WHERE NOT EXISTS (
+        SELECT 1 FROM wharf_inbox AS i
+        WHERE i.tenant = r.value ->> 0 AND i.endpoint = r.value ->> 1 AND i.message_id = r.value ->> 2
+          AND i.rounds > r.value ->> 3))";
+
+const REOPEN_ROUNDS: &str = "
+UPDATE wharf_inbox SET ending = 'again'
+FROM json_each(?) AS r
+WHERE wharf_inbox.tenant = r.value ->> 0 AND wharf_inbox.endpoint = r.value ->> 1
+  AND wharf_inbox.message_id = r.value ->> 2 AND wharf_inbox.rounds <= r.value ->> 3 AND ending = 'dead-lettered'";
 
 /// Deletes those that match.
 pub(crate) async fn discard(engine: &Sqlite, filter: &DeadLetterFilter) -> Result<u64, Error> {

@@ -14,13 +14,14 @@ use crate::{
     engine::Sqlite,
     error::{failed, unreadable},
     script::Script,
+    survivors,
     transaction::SqliteTransaction,
 };
 
 /// A round as the statements take it apart; the first four are its key.
-type Key<'a> = (&'a str, &'a str, Uuid, u32);
+pub(crate) type Key<'a> = (&'a str, &'a str, Uuid, u32);
 
-fn key(round: &Round) -> Key<'_> {
+pub(crate) fn key(round: &Round) -> Key<'_> {
     (round.tenant.as_str(), &round.endpoint, round.message, round.number)
 }
 
@@ -81,9 +82,10 @@ WHERE i.tenant = r.value ->> 0 AND i.endpoint = r.value ->> 1 AND i.message_id =
 /// Forgets messages of which no round has ended for this long.
 pub(crate) async fn prune(engine: &Sqlite, ended_before: Duration, max: usize) -> Result<u64, Error> {
     let max = i64::try_from(max).unwrap_or(i64::MAX);
-    let script = Script::new().write(PRUNE).bind((engine.now() - ended_before).as_micros()).bind(max);
+    let until = (engine.now() - ended_before).as_micros();
+    let script = Script::new().write(PRUNE).bind(until).bind(max).write(survivors::PRUNE).bind(until).bind(max);
     let ran = engine.writer().run("prune the inbox", script, Vec::new()).await?.committed()?;
-    Ok(ran.first().map_or(0, |pruned| pruned.changed))
+    Ok(ran.iter().map(|pruned| pruned.changed).sum())
 }
 
 const PRUNE: &str = "

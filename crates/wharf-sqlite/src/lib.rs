@@ -32,6 +32,7 @@ mod schedules;
 mod script;
 mod store;
 mod subscriptions;
+mod survivors;
 mod timers;
 mod transaction;
 mod transport;

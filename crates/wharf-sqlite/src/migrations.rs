@@ -24,8 +24,13 @@ pub struct Migrations {
 }
 
 /// wharf's own.
-pub(crate) const WHARF: Migrations =
-    Migrations::of("wharf", &[("wharf", include_str!("../migrations/0001_wharf.sql"))]);
+pub(crate) const WHARF: Migrations = Migrations::of(
+    "wharf",
+    &[
+        ("wharf", include_str!("../migrations/0001_wharf.sql")),
+        ("survivors", include_str!("../migrations/0002_survivors.sql")),
+    ],
+);
 
 impl Migrations {
     /// Steps as description and SQL, numbered from 1. What once ran anywhere is never edited, only added to: a changed

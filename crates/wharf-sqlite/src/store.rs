@@ -12,7 +12,7 @@ use wharf::{
 };
 
 use crate::{
-    dead_letters, engine::Sqlite, error::failed, inbox, prune, sagas, schedules, subscriptions, timers,
+    dead_letters, engine::Sqlite, error::failed, inbox, prune, sagas, schedules, subscriptions, survivors, timers,
     transaction::SqliteTransaction,
 };
 
@@ -39,6 +39,10 @@ impl Store for Sqlite {
         dead_letters::redrive(self, filter).await
     }
 
+    async fn redriven(&self, rounds: &[Round]) -> Result<(), Error> {
+        dead_letters::redriven(self, rounds).await
+    }
+
     async fn discard(&self, filter: &DeadLetterFilter) -> Result<u64, Error> {
         dead_letters::discard(self, filter).await
     }
@@ -50,6 +54,14 @@ impl Store for Sqlite {
 
     async fn endings(&self, rounds: &[Round]) -> Result<Vec<Option<Ending>>, Error> {
         inbox::endings(self, rounds).await
+    }
+
+    async fn hold_alone(&self, round: &Round) -> Result<u32, Error> {
+        survivors::hold_alone(self, round).await
+    }
+
+    async fn let_go(&self, rounds: &[Round]) -> Result<(), Error> {
+        survivors::let_go(self, rounds).await
     }
 
     async fn prune_inbox(&self, ended_before: Duration, max: usize) -> Result<u64, Error> {

@@ -123,6 +123,8 @@ codes! {
         "Nothing, if it was meant. Redrive the dead letter to have it handled after all, else discard it.";
     SIGNALS_AWAY = 71, "What carries signals between processes did not answer.",
         "Work goes on without it, but nobody hears which workers are alive, nor of cancellations: ask again. Check its address, its credentials and that it runs.";
+    REFUSED = 80, "A guard refused the message: under its tenant there is nothing of what it is about.",
+        "Find out who sent it, and under which tenant it should have come; then discard it.";
 }
 
 impl fmt::Display for Code {

@@ -62,9 +62,31 @@ pub struct Trail {
     /// How far it has come by a transport of another kind than the store. Never set where both are one engine.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub journey: Option<Journey>,
+    /// Set on the copy of a dead letter that stands on a transport of another kind than the store: how it died.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub death: Option<Arc<Death>>,
     /// The application's own.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub headers: BTreeMap<String, String>,
+}
+
+/// How a message became a dead letter, for whoever finds its copy.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Death {
+    /// The endpoint that gave it up.
+    pub endpoint: Arc<str>,
+    /// Why, such as `W0001`.
+    pub code: String,
+    /// The error and its causes, cut to [`Death::REASON_MAX_CHARS`]. The dead letter in the store has all of it.
+    pub reason: String,
+    /// Failed attempts.
+    pub attempts: u32,
+}
+
+impl Death {
+    /// What a copy tells of the reason: a transport's headers have no room for more.
+    pub const REASON_MAX_CHARS: usize = 1_000;
 }
 
 /// How far a message has come by a transport of another kind than the store. The store decides what becomes of it, so
@@ -106,14 +128,15 @@ impl Trail {
             actor: None,
             traceparent: None,
             journey: None,
+            death: None,
             headers: BTreeMap::new(),
         }
     }
 
     /// The trail of what `handler` sends while it handles the message `cause`.
     pub(crate) fn follow(&self, cause: Uuid, handler: Arc<str>) -> Self {
-        let (causation, journey, headers) = (Some(cause), None, BTreeMap::new());
-        Self { causation, source: handler, journey, headers, ..self.clone() }
+        let (causation, journey, death, headers) = (Some(cause), None, None, BTreeMap::new());
+        Self { causation, source: handler, journey, death, headers, ..self.clone() }
     }
 }
 

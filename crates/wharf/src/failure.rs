@@ -45,6 +45,11 @@ impl Failure {
         Self { verdict: Verdict::DeadLetter, code: Code::PERMANENT, source: reason.into().into() }
     }
 
+    /// The message may not be handled, now or ever: `W0080`. What a [`Guard`](crate::Guard) says.
+    pub fn refused(reason: impl Into<String>) -> Self {
+        Self { verdict: Verdict::DeadLetter, code: Code::REFUSED, source: reason.into().into() }
+    }
+
     /// What is to happen.
     pub fn verdict(&self) -> Verdict {
         self.verdict

@@ -53,7 +53,7 @@ pub(crate) fn check(limits: &Limits, endpoints: &[EndpointDefinition], ticks: &[
             let message = format!("two endpoints are called `{}`", endpoint.name);
             problems.push(Error::new(Code::DUPLICATE_ENDPOINT, message));
         }
-        if Outbox::destination(&endpoint.name).is_some() {
+        if Outbox::destination(&endpoint.name).is_some() || *Outbox::endpoint(&endpoint.name) == *Outbox::LETTERS {
             let message = format!("endpoint `{}`: its name is that of an outbox", endpoint.name);
             problems.push(Error::new(Code::OUTBOX_NAME_TAKEN, message));
         }

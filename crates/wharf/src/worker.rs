@@ -174,6 +174,8 @@ impl Worker {
         }
         if let Some(transport) = &self.via {
             transport.prepare(&declaration.subscriptions);
+            let known = self.engine.subscriptions().await.map_err(|error| Refused(vec![error]))?;
+            transport.know(&known.into_iter().map(|stored| stored.subscription).collect::<Vec<_>>());
         }
         let mut destinations: BTreeSet<Arc<str>> = routes.endpoints().map(Arc::clone).collect();
         destinations.extend(self.endpoints.iter().map(|endpoint| Arc::clone(&endpoint.name)));
@@ -196,7 +198,9 @@ impl Worker {
         let outboxes = match &runtime.via {
             Some(transport) => {
                 let relay = Relay::new(runtime.of_the_store(), Arc::clone(transport));
-                destinations.iter().map(|destination| Arc::new(relay.outbox(destination))).collect()
+                let letters = transport.copies_letters().then(|| relay.letters());
+                let outboxes = destinations.iter().map(|destination| relay.outbox(destination));
+                outboxes.chain(letters).map(Arc::new).collect()
             }
             None => Vec::new(),
         };

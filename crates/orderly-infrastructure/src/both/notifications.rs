@@ -2,7 +2,10 @@
 
 use async_trait::async_trait;
 use orderly_contracts::{CustomerId, NotificationId, OrderId, Tenant};
-use orderly_notifications::{NotificationView, Notifications, Outbox, domain::Notification};
+use orderly_notifications::{
+    NotificationView, Notifications, Outbox, Unsent,
+    domain::{Notification, NotificationType},
+};
 use sqlx::FromRow;
 use wharf::{Result, Timestamp, Tx};
 
@@ -23,6 +26,13 @@ const ADD: &str = sql!("
 INSERT INTO notifications (tenant, order_id, customer_id, type, message, metadata, created_at)
 VALUES ($2, $3, $4, $5, $6, $7, " now ")
 ON CONFLICT (tenant, order_id, type) DO NOTHING");
+
+const UNSENT: &str = "
+SELECT customer_id, message, created_at FROM notifications
+WHERE tenant = $1 AND order_id = $2 AND type = $3 AND sent_at IS NULL";
+
+const IS_SENT: &str = sql!("
+UPDATE notifications SET sent_at = " now " WHERE tenant = $2 AND order_id = $3 AND type = $4 AND sent_at IS NULL");
 
 const PAGE: &str = "
 SELECT id, order_id, type, message, metadata, created_at FROM notifications WHERE tenant = $1 AND id < $2
@@ -49,6 +59,23 @@ impl Outbox for Adapters {
             .bind(notification.message())
             .bind(metadata(notification.metadata())?);
         Ok(query.execute(connection(tx).await?).await?.rows_affected() == 1)
+    }
+
+    async fn unsent(&self, tenant: &Tenant, order: OrderId, kind: NotificationType) -> Result<Option<Unsent>> {
+        let query = sqlx::query_as(UNSENT).bind(tenant.as_str()).bind(order.0).bind(kind.as_str());
+        let found: Option<(i64, String, i64)> = query.fetch_optional(&self.pool).await?;
+        Ok(found.map(|(customer, message, told_at)| Unsent {
+            customer: CustomerId(customer),
+            message,
+            told_at: Timestamp::from_micros(told_at),
+        }))
+    }
+
+    async fn is_sent(&self, tx: &mut Tx, order: OrderId, kind: NotificationType) -> Result {
+        let tenant = tx.tenant();
+        let query = sqlx::query(IS_SENT).bind(self.now()).bind(tenant.as_str()).bind(order.0).bind(kind.as_str());
+        query.execute(connection(tx).await?).await?;
+        Ok(())
     }
 }
 

@@ -1,7 +1,7 @@
-//! Who may log in.
+//! Who may log in, and where customers are written to.
 
 use async_trait::async_trait;
-use orderly_contracts::{CustomerId, Role, Tenant};
+use orderly_contracts::{CustomerId, Role, Tenant, identity::Customers};
 use orderly_identity::{
     Users,
     domain::{Email, PasswordHash, User},
@@ -21,6 +21,8 @@ struct UserRow {
 
 const BY_EMAIL: &str = "
 SELECT id, email, role, password_hash FROM users WHERE tenant = $1 AND email = $2";
+
+const EMAIL: &str = "SELECT email FROM users WHERE tenant = $1 AND id = $2";
 
 const ADD: &str = sql!("
 INSERT INTO users (tenant, email, role, password_hash, created_at) VALUES ($2, $3, $4, $5, " now ")
@@ -45,6 +47,14 @@ impl Users for Adapters {
             .bind(password.as_str());
         let id: Option<i64> = query.fetch_optional(connection(tx).await?).await?;
         Ok(id.map(CustomerId))
+    }
+}
+
+#[async_trait]
+impl Customers for Adapters {
+    async fn email_of(&self, tenant: &Tenant, customer: CustomerId) -> Result<Option<String>> {
+        let query = sqlx::query_scalar(EMAIL).bind(tenant.as_str()).bind(customer.0);
+        Ok(query.fetch_optional(&self.pool).await?)
     }
 }
 

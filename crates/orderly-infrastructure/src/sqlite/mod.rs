@@ -49,6 +49,8 @@ macro_rules! stock_locked {
     };
 }
 
+#[path = "../both/audit_log.rs"]
+mod audit_log;
 #[path = "../both/book.rs"]
 mod book;
 #[path = "../both/catalog.rs"]
@@ -131,5 +133,7 @@ const MIGRATIONS: Migrations = Migrations::of(
         ("returns", include_str!("../../migrations/sqlite/0009_returns.sql")),
         ("order saga", include_str!("../../migrations/sqlite/0010_order_saga.sql")),
         ("attention", include_str!("../../migrations/sqlite/0011_attention.sql")),
+        ("mail", include_str!("../../migrations/sqlite/0012_mail.sql")),
+        ("audit log", include_str!("../../migrations/sqlite/0013_audit_log.sql")),
     ],
 );

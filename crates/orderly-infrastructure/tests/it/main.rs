@@ -5,12 +5,16 @@
 mod audit;
 mod book;
 mod catalog;
+mod columns;
 mod connecting;
 mod failing_stockroom;
+mod forged;
 mod hot_products;
 mod ledger;
 mod log;
 mod logging;
+mod mail;
+mod mail_server;
 mod modules;
 mod notifications;
 mod order_saga;
@@ -173,6 +177,19 @@ on_every_engine! {
         a_customer_is_told_once_of_each_thing,
         notifications_come_newest_first_page_by_page,
         facts_stand_beside_the_words_as_json,
+    }
+    columns {
+        orders_lines_and_products_have_these,
+    }
+    forged {
+        o46_what_comes_under_another_tenant_moves_nothing_and_is_refused_and_audited,
+    }
+    mail {
+        each_thing_a_customer_is_told_is_mailed_once,
+        who_has_no_address_is_told_in_the_log_alone,
+        a_server_that_is_away_or_busy_is_asked_again,
+        what_a_server_refuses_for_good_is_a_dead_letter_with_its_words,
+        a_mail_whose_receipt_was_lost_is_sent_again_as_it_was,
     }
     users {
         a_user_is_found_by_address,

@@ -1,9 +1,9 @@
 //! `order-expired-event`: tells the customer that the order ran out of time.
 
 use orderly_contracts::orders::OrderExpiredEvent;
-use wharf::{Envelope, Msg, Result, State, Tx};
+use wharf::{Bus, Envelope, Msg, Result, State, Tx};
 
-use super::Ports;
+use super::{Ports, tell::tell};
 use crate::domain::Notification;
 
 pub(super) async fn order_expired(
@@ -11,10 +11,11 @@ pub(super) async fn order_expired(
     State(ports): State<Ports>,
     envelope: Envelope,
     mut tx: Tx,
+    bus: Bus,
 ) -> Result {
     let (order, customer) = (expired.order_id, expired.user_id);
     let told = Notification::expired(order, customer, expired.cause, envelope.sent_at.as_micros());
-    if ports.outbox.add(&mut tx, customer, &told).await? {
+    if tell(&ports, &mut tx, &bus, customer, &told).await? {
         tracing::warn!(%order, "{}", told.message());
     }
     Ok(())

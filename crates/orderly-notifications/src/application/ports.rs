@@ -3,16 +3,21 @@
 use std::{fmt, sync::Arc};
 
 use async_trait::async_trait;
-use orderly_contracts::{CustomerId, NotificationId, OrderId, Tenant};
+use orderly_contracts::{CustomerId, NotificationId, OrderId, Tenant, identity::Customers};
 use wharf::{Result, Timestamp, Tx};
 
-use crate::domain::Notification;
+use super::Mailer;
+use crate::domain::{Notification, NotificationType};
 
 /// What the module works with.
 #[derive(Clone)]
 pub struct Ports {
     /// Where what was told is kept.
     pub outbox: Arc<dyn Outbox>,
+    /// Who mails it. Without one it is not mailed, and a line in the log stands for the mail.
+    pub mailer: Option<Arc<dyn Mailer>>,
+    /// Where customers' addresses are found.
+    pub customers: Arc<dyn Customers>,
 }
 
 /// Where what was told is written.
@@ -20,6 +25,23 @@ pub struct Ports {
 pub trait Outbox: Send + Sync {
     /// Writes a notification for a customer. `false` when the order was told of this already.
     async fn add(&self, tx: &mut Tx, customer: CustomerId, notification: &Notification) -> Result<bool>;
+
+    /// What stands there of this and was not mailed yet.
+    async fn unsent(&self, tenant: &Tenant, order: OrderId, kind: NotificationType) -> Result<Option<Unsent>>;
+
+    /// Notes that it was mailed.
+    async fn is_sent(&self, tx: &mut Tx, order: OrderId, kind: NotificationType) -> Result;
+}
+
+/// A notification that was not mailed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unsent {
+    /// Whom it is for.
+    pub customer: CustomerId,
+    /// In words.
+    pub message: String,
+    /// When it was written down.
+    pub told_at: Timestamp,
 }
 
 /// Where what was told is read by people.

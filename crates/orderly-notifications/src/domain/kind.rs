@@ -2,6 +2,8 @@
 
 use std::{fmt, str::FromStr};
 
+use orderly_contracts::OrderId;
+
 /// Stored and shown as its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum NotificationType {
@@ -24,6 +26,18 @@ impl NotificationType {
             Self::OrderDelivered => "OrderDelivered",
             Self::OrderCancelled => "OrderCancelled",
         }
+    }
+
+    /// What stands above a mail about it: one line, without a word that is not ours.
+    pub fn subject(self, order: OrderId) -> String {
+        let happened = match self {
+            Self::OrderCompleted => "completed",
+            Self::OrderExpired => "expired",
+            Self::OrderShipped => "shipped",
+            Self::OrderDelivered => "delivered",
+            Self::OrderCancelled => "cancelled",
+        };
+        format!("Order #{order} {happened}")
     }
 }
 

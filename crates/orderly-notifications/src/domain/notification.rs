@@ -105,7 +105,7 @@ impl Notification {
     }
 }
 
-/// The line that stands for an e-mail until a real one is sent.
+/// The line that stands for an e-mail where none is sent.
 pub fn completion_email(order: OrderId, total: Money) -> String {
     format!("📧 FAKE EMAIL: Order #{order} completed! Total: ${total}")
 }

@@ -5,6 +5,7 @@
 
 mod durations;
 mod example;
+mod notifications;
 mod problem;
 mod reader;
 mod secret;
@@ -16,6 +17,7 @@ mod values;
 
 pub(crate) use durations::{Expiry, Fulfilment, PaymentWaits, Shipping};
 pub(crate) use example::example;
+pub(crate) use notifications::Notifications;
 pub(crate) use problem::Problems;
 pub(crate) use secret::Secret;
 pub(crate) use sources::{Flag, Sources};
@@ -60,6 +62,7 @@ pub(crate) struct Config {
     pub(crate) payments: Payments,
     pub(crate) shipping: Shipping,
     pub(crate) carrier: Carrier,
+    pub(crate) notifications: Notifications,
     pub(crate) worker: Worker,
 }
 
@@ -305,6 +308,7 @@ impl Config {
             payments: read_payments(read),
             shipping: Shipping::read(read),
             carrier: read_carrier(read),
+            notifications: Notifications::read(read),
             worker: Worker {
                 health_listen: read.needed_if(
                     false,

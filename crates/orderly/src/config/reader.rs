@@ -49,6 +49,11 @@ impl Reader {
 
     /// A setting without a default, which must be given if `is_needed`.
     pub(super) fn needed_if<T>(&mut self, is_needed: bool, setting: &Setting<T>) -> Option<T> {
+        self.needed_by(is_needed.then_some("outside development"), setting)
+    }
+
+    /// A setting without a default, which must be given if there is a reason: where, or beside what, it must.
+    pub(super) fn needed_by<T>(&mut self, reason: Option<&str>, setting: &Setting<T>) -> Option<T> {
         let about = &setting.about;
         self.known.push(about.clone());
         match self.values.find_value(about.key) {
@@ -56,16 +61,12 @@ impl Reader {
                 let parsed = text(&value).and_then(|text| (setting.parse)(&text).ok_or(about.refuses(&text)));
                 parsed.map_err(|message| self.problem(about.key, self.place(&value), message)).ok()
             }
-            Err(_) if is_needed => {
+            Err(_) => {
+                let reason = reason?;
                 let place = format!("no place: set {} or write it into orderly.toml", variable(about.key));
-                self.problem(
-                    about.key,
-                    place,
-                    format!("outside development it must be set; allowed: {}", about.allowed),
-                );
+                self.problem(about.key, place, format!("{reason} it must be set; allowed: {}", about.allowed));
                 None
             }
-            Err(_) => None,
         }
     }
 

@@ -234,6 +234,42 @@ fn two_rates_that_make_more_than_one_are_refused() {
 }
 
 #[test]
+fn mail_wants_a_server_and_a_sender_and_sends_no_password_in_the_clear() {
+    let by_mail = || Sources::default().with_variable("ORDERLY_NOTIFICATIONS__SENDER", "smtp");
+    assert_snapshot!(problems(&by_mail()), @"
+    the configuration has 2 problems:
+      notifications.smtp.url: with notifications.sender = smtp it must be set; allowed: smtps://user:password@host:port, smtp://user:password@host:port?tls=required, or without user and password smtp://host:port or smtp://host:port?tls=opportunistic
+        in no place: set ORDERLY_NOTIFICATIONS__SMTP__URL or write it into orderly.toml
+      notifications.from: with notifications.sender = smtp it must be set; allowed: an address, such as `Orderly <orders@example.com>`
+        in no place: set ORDERLY_NOTIFICATIONS__FROM or write it into orderly.toml
+    ");
+    let given = |url, from| {
+        by_mail()
+            .with_variable("ORDERLY_NOTIFICATIONS__SMTP__URL", url)
+            .with_variable("ORDERLY_NOTIFICATIONS__FROM", from)
+    };
+    let told = problems(&given("smtp://user:secret@host:587", "nobody"));
+    assert!(!told.contains("secret"));
+    assert_snapshot!(told, @"
+    the configuration has 2 problems:
+      notifications.smtp.url: this value is not allowed; allowed: smtps://user:password@host:port, smtp://user:password@host:port?tls=required, or without user and password smtp://host:port or smtp://host:port?tls=opportunistic
+        in environment variable ORDERLY_NOTIFICATIONS__SMTP__URL
+      notifications.from: `nobody` is not allowed; allowed: an address, such as `Orderly <orders@example.com>`
+        in environment variable ORDERLY_NOTIFICATIONS__FROM
+    ");
+    for url in ["http://host", "smtp://", "smtp://host?tsl=required", "smtp://u:p@host?tls=opportunistic"] {
+        assert!(problems(&given(url, "a@b.example")).contains("notifications.smtp.url"), "{url}");
+    }
+    for url in ["smtps://u:p@host", "smtp://u:p@host:2525?tls=required", "smtp://host?tls=opportunistic", "smtp://host"]
+    {
+        let config = Config::load(&given(url, "Orderly <orders@shop.example>")).unwrap();
+        assert!(config.notifications.mail.is_some());
+        assert!(!format!("{config:?}").contains("u:p"));
+    }
+    assert!(Config::load(&Sources::default()).unwrap().notifications.mail.is_none());
+}
+
+#[test]
 fn secrets_do_not_show_themselves() {
     let sources = Sources::default()
         .with_variable("DATABASE_URL", "postgres://user:secret@host/db")

@@ -6,13 +6,16 @@ mod broker_faults;
 mod database;
 mod database_faults;
 mod demo;
+mod forged;
 mod killed;
+mod mail;
 mod mistakes;
 mod order_file;
 mod ordering;
 mod program;
 #[path = "../../../wharf-rabbitmq/tests/it/proxy.rs"]
 mod proxy;
+mod queues;
 mod reconcile;
 mod replay;
 mod returning;

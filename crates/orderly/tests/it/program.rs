@@ -47,6 +47,12 @@ impl Orderly {
         Self { broker: Some((url, prefix)), ..Self::on_postgres() }
     }
 
+    /// The address of the broker, and what the names of this program's queues begin with.
+    pub(crate) fn broker(&self) -> (&str, &str) {
+        let (url, prefix) = self.broker.as_ref().expect("it works with a broker");
+        (url, prefix)
+    }
+
     /// The host and port of the broker.
     pub(crate) fn broker_address(&self) -> String {
         let (url, _) = self.broker.as_ref().expect("it works with a broker");

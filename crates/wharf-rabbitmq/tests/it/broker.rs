@@ -18,11 +18,20 @@ pub(crate) fn url() -> String {
 
 /// The same broker by a way that can be cut.
 pub(crate) async fn behind_proxy() -> (String, Proxy) {
+    let proxy = Proxy::to(address()).await;
+    (url_through(&proxy), proxy)
+}
+
+/// Its host and port.
+pub(crate) fn address() -> String {
     let url = url();
     let (_, address) = url.rsplit_once('@').unwrap();
-    let (target, _) = address.split_once('/').unwrap();
-    let proxy = Proxy::to(target.to_owned()).await;
-    (url.replace(target, &format!("127.0.0.1:{}", proxy.port())), proxy)
+    address.split_once('/').unwrap().0.to_owned()
+}
+
+/// The same broker by another way.
+pub(crate) fn url_through(proxy: &Proxy) -> String {
+    url().replace(&address(), &format!("127.0.0.1:{}", proxy.port()))
 }
 
 /// What the names of one test's queues and exchanges begin with.

@@ -13,7 +13,7 @@ use crate::broker;
 
 const LEASE: Duration = Duration::from_secs(30);
 
-fn message(key: &str) -> Outgoing {
+pub(crate) fn message(key: &str) -> Outgoing {
     let envelope = Envelope {
         id: Uuid::now_v7(),
         name: Arc::from("test.told"),

@@ -5,6 +5,8 @@ mod away;
 mod broker;
 mod conformance;
 mod connecting;
+mod copies;
+mod crashing;
 mod foreign;
 mod leases;
 #[path = "../../../wharf/tests/shared/on_memory.rs"]
@@ -12,3 +14,5 @@ mod on_memory;
 mod proxy;
 mod set_aside;
 mod torn;
+mod turns;
+mod work;

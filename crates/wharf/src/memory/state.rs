@@ -1,7 +1,7 @@
 //! What the memory engine holds, and the changes that can be made to it.
 
 use std::{
-    collections::{BTreeMap, HashMap, HashSet},
+    collections::{BTreeMap, HashMap, HashSet, hash_map::Entry},
     sync::Arc,
     time::Duration,
 };
@@ -22,6 +22,7 @@ pub(super) struct State {
     pub(super) deliveries: BTreeMap<i64, Row>,
     pub(super) dead: BTreeMap<i64, Dead>,
     pub(super) inbox: HashMap<(Tenant, Arc<str>, Uuid), Ended>,
+    pub(super) survivors: HashMap<(Tenant, Arc<str>, Uuid), Survivor>,
     pub(super) sagas: HashMap<SagaId, SagaRow>,
     pub(super) timers: BTreeMap<(SagaId, String), Timer>,
     pub(super) subscriptions: BTreeMap<(Arc<str>, Arc<str>), super::subscriptions::Row>,
@@ -85,6 +86,15 @@ pub(super) struct Ended {
     pub(super) rounds: u32,
     pub(super) ending: Ending,
     pub(super) at: Timestamp,
+}
+
+/// A message of another transport that was claimed alone.
+#[derive(Debug, Clone)]
+pub(super) struct Survivor {
+    round: u32,
+    crashes: u32,
+    held: bool,
+    at: Timestamp,
 }
 
 #[derive(Debug, Clone)]
@@ -248,6 +258,25 @@ impl State {
         self.inbox.insert(message(&receipt.round), ended);
     }
 
+    /// Notes that it is claimed alone; how often it was lost so before.
+    pub(super) fn hold_alone(&mut self, round: &Round, now: Timestamp) -> u32 {
+        let before = self.survivors.get(&message(round)).filter(|before| before.round == round.number);
+        let crashes = before.map_or(0, |before| before.crashes + u32::from(before.held));
+        let survivor = Survivor { round: round.number, crashes, held: true, at: now };
+        self.survivors.insert(message(round), survivor);
+        crashes
+    }
+
+    /// Notes that it is no longer held alone.
+    pub(super) fn let_go(&mut self, round: &Round) {
+        if let Entry::Occupied(mut survivor) = self.survivors.entry(message(round)) {
+            survivor.get_mut().held = false;
+            if survivor.get().crashes == 0 {
+                survivor.remove();
+            }
+        }
+    }
+
     pub(super) fn bury(&mut self, burial: Burial, now: Timestamp) {
         self.next_id += 1;
         let letter = DeadLetter {
@@ -266,12 +295,7 @@ impl State {
     pub(super) fn redrive(&mut self, id: i64, now: Timestamp) -> Option<Arc<str>> {
         let Dead { letter, redrive_to: endpoint, place, turn } = self.dead.remove(&id)?;
         let mut envelope = letter.envelope;
-        let message = (envelope.tenant.clone(), Arc::from(letter.endpoint), envelope.id);
-        if let Some(ended) = self.inbox.get_mut(&message)
-            && ended.ending == Ending::DeadLettered
-        {
-            ended.ending = Ending::Again;
-        }
+        self.reopen(&(envelope.tenant.clone(), Arc::from(letter.endpoint), envelope.id));
         (envelope.attempt, envelope.crashes, envelope.expires_at) = (0, 0, None);
         envelope.redrives += 1;
         // Before those that were sent with it, though its id is now a later one.
@@ -280,12 +304,36 @@ impl State {
         Some(endpoint)
     }
 
+    /// What its dead letter's copy was put back for.
+    pub(super) fn redriven(&mut self, round: &Round) {
+        if self.ending(round).is_some() {
+            return;
+        }
+        self.dead.retain(|_, Dead { letter, .. }| {
+            let envelope = &letter.envelope;
+            (&envelope.tenant, &*letter.endpoint, envelope.id) != (&round.tenant, &*round.endpoint, round.message)
+        });
+        self.reopen(&message(round));
+    }
+
+    /// The inbox says of a message that it comes again, if it says that it is dead.
+    fn reopen(&mut self, message: &(Tenant, Arc<str>, Uuid)) {
+        if let Some(ended) = self.inbox.get_mut(message)
+            && ended.ending == Ending::DeadLettered
+        {
+            ended.ending = Ending::Again;
+        }
+    }
+
     /// Forgets messages of the inbox whose last round ended before this; at most so many.
     pub(super) fn forget(&mut self, ended_before: Timestamp, max: usize) -> u64 {
         let old = self.inbox.iter().filter(|(_, ended)| ended.at < ended_before).take(max);
         let old: HashSet<_> = old.map(|(message, _)| message.clone()).collect();
         self.inbox.retain(|message, _| !old.contains(message));
-        old.len() as u64
+        let counted = self.survivors.iter().filter(|(_, survivor)| survivor.at < ended_before).take(max);
+        let counted: HashSet<_> = counted.map(|(message, _)| message.clone()).collect();
+        self.survivors.retain(|message, _| !counted.contains(message));
+        (old.len() + counted.len()) as u64
     }
 }
 

@@ -208,6 +208,12 @@ impl Store for Memory {
         Ok(endpoints.len() as u64)
     }
 
+    async fn redriven(&self, rounds: &[Round]) -> Result<(), Error> {
+        let mut state = self.lock().await;
+        rounds.iter().for_each(|round| state.redriven(round));
+        Ok(())
+    }
+
     async fn discard(&self, filter: &DeadLetterFilter) -> Result<u64, Error> {
         let letters = self.dead_letters(filter).await?;
         let mut state = self.lock().await;
@@ -221,6 +227,17 @@ impl Store for Memory {
     async fn endings(&self, rounds: &[Round]) -> Result<Vec<Option<Ending>>, Error> {
         let state = self.lock().await;
         Ok(rounds.iter().map(|round| state.ending(round)).collect())
+    }
+
+    async fn hold_alone(&self, round: &Round) -> Result<u32, Error> {
+        let now = self.shared.clock.now();
+        Ok(self.lock().await.hold_alone(round, now))
+    }
+
+    async fn let_go(&self, rounds: &[Round]) -> Result<(), Error> {
+        let mut state = self.lock().await;
+        rounds.iter().for_each(|round| state.let_go(round));
+        Ok(())
     }
 
     async fn prune_inbox(&self, ended_before: Duration, max: usize) -> Result<u64, Error> {

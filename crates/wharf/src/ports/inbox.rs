@@ -99,6 +99,10 @@ impl Outbox {
     /// What their names begin with.
     pub const PREFIX: &'static str = "outbox:";
 
+    /// Where copies of dead letters wait for a transport that [copies](super::Transport::copies_letters) them. No
+    /// endpoint is called so.
+    pub const LETTERS: &'static str = "outbox:(dead letters)";
+
     /// Where messages for `destination` wait.
     pub fn endpoint(destination: &str) -> Arc<str> {
         Arc::from(format!("{}{destination}", Self::PREFIX))

@@ -34,6 +34,12 @@ pub trait Store: Any + fmt::Debug + Send + Sync {
     /// sent round is no longer there. Returns how many.
     async fn redrive(&self, filter: &DeadLetterFilter) -> Result<u64, Error>;
 
+    /// Hears that somebody has redriven dead letters past the store, by putting their copies back on the transport, each
+    /// as the round of its message that is given here. As [`Store::redrive`], in one commit, but for the sending:
+    /// the letters are there no more, and where the inbox says dead-lettered it says from then on that they come
+    /// again. Nothing happens to a message of which that round has ended.
+    async fn redriven(&self, rounds: &[Round]) -> Result<(), Error>;
+
     /// Deletes matching dead letters. Returns how many.
     async fn discard(&self, filter: &DeadLetterFilter) -> Result<u64, Error>;
 
@@ -53,8 +59,18 @@ pub trait Store: Any + fmt::Debug + Send + Sync {
     /// of its message ended.
     async fn endings(&self, rounds: &[Round]) -> Result<Vec<Option<Ending>>, Error>;
 
-    /// Forgets up to `max` messages of the inbox of which no round has ended for this long, in one commit. Returns how
-    /// many; fewer than `max` means that none is left.
+    /// Notes that the message of this round is claimed alone, before its handler runs: whoever held it before was lost.
+    /// Returns how often it was lost while it was held so: claimed alone, in this round, and not [let
+    /// go](Store::let_go) since.
+    async fn hold_alone(&self, round: &Round) -> Result<u32, Error>;
+
+    /// Notes that these are not held alone any more: settled, or back on the transport with a word. What was counted
+    /// stands until the inbox is pruned.
+    async fn let_go(&self, rounds: &[Round]) -> Result<(), Error>;
+
+    /// Forgets up to `max` messages of the inbox of which no round has ended for this long, and as many counts of those
+    /// that were not [claimed alone](Store::hold_alone) for as long, in one commit. Returns how many; fewer than `max`
+    /// means that none is left.
     async fn prune_inbox(&self, ended_before: Duration, max: usize) -> Result<u64, Error>;
 
     /// Writes down, in one commit, all that a process consumes and schedules, and lets it take the place of what it

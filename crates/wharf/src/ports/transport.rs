@@ -35,6 +35,26 @@ pub trait Transport: fmt::Debug + Send + Sync + 'static {
         let _ = consumed;
     }
 
+    /// Whether copies of dead letters are to stand on this transport, for people who look at it with its own tools.
+    fn copies_letters(&self) -> bool {
+        false
+    }
+
+    /// Puts the copy of a dead letter beside the messages of its endpoint, where nobody consumes it. Its trail's
+    /// [`Death`](crate::Death) tells why it died. It is the next round of its message: put back among the messages of
+    /// its endpoint, by whomever, it is redriven. Asked only of a transport that
+    /// [copies letters](Transport::copies_letters), and perhaps more than once for one letter.
+    async fn copy_letter(&self, letter: &Outgoing) -> Result<(), Error> {
+        let _ = letter;
+        Err(Error::new(Code::ENGINE_FAILED, "this transport keeps no copies of dead letters"))
+    }
+
+    /// Hears of every subscription, those of other processes too: at start, and then again and again. So whoever only
+    /// sends to an endpoint knows of it what its consumers have said, such as whether it takes turns.
+    fn know(&self, subscriptions: &[Subscription]) {
+        let _ = subscriptions;
+    }
+
     /// How much waits, per endpoint.
     async fn depth(&self) -> Result<Vec<Depth>, Error>;
 

@@ -39,6 +39,12 @@ impl Wakeups {
     /// The name of the bell that rings when subscriptions have changed.
     pub const ROUTES: &'static str = "wharf.routes";
 
+    /// The name of the bell that rings when leases of an endpoint may be lost, as with the connection that they hung on:
+    /// whoever holds some asks at once which it has kept.
+    pub fn leases(endpoint: &str) -> String {
+        format!("wharf.leases:{endpoint}")
+    }
+
     /// Rings the bells of these endpoints.
     pub fn wake<'a>(&self, endpoints: impl IntoIterator<Item = impl Into<Ring<'a>>>) {
         let bells = self.bells();

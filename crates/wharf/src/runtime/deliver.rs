@@ -129,6 +129,7 @@ async fn attempt(
         slot: slot(Arc::clone(&runtime.engine), envelope.tenant.clone(), Arc::clone(&tx_open)),
         bus: Bus::new(Arc::clone(&runtime.post), envelope.tenant.clone(), trail),
         cancel: cancel.clone(),
+        guard: endpoint.guard.clone(),
     };
     let answer = run(runtime, endpoint, consumer, &context, tx_open).await;
     let transaction = context.slot.take_back();
@@ -284,11 +285,14 @@ fn cancelled_unrun(endpoint: &EndpointDefinition, delivery: &Delivery) -> Settle
 /// A message no handler here accepts: tried again for a while, as a rolling deploy may bring the handler.
 fn unknown(runtime: &Runtime, delivery: &Delivery) -> Settlement {
     let envelope = &delivery.envelope;
-    let outcome = if let Some(delay) = within_grace(runtime, delivery) {
+    let dead_letter = |reason| Outcome::DeadLetter { code: Code::MESSAGE_UNKNOWN, reason, attempt: envelope.attempt };
+    let outcome = if envelope.name.is_empty() {
+        // No deploy will bring a handler for it.
+        dead_letter("nothing says which message it is".to_owned())
+    } else if let Some(delay) = within_grace(runtime, delivery) {
         Outcome::Unknown { delay }
     } else {
-        let reason = format!("no handler here accepts `{}` version {}", envelope.name, envelope.version);
-        Outcome::DeadLetter { code: Code::MESSAGE_UNKNOWN, reason, attempt: envelope.attempt }
+        dead_letter(format!("no handler here accepts `{}` version {}", envelope.name, envelope.version))
     };
     tracing::warn!(
         message = &*envelope.name,

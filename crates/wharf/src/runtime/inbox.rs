@@ -8,8 +8,8 @@ use std::{sync::Arc, time::Duration};
 
 use super::Runtime;
 use crate::{
-    Code, Delivery, Error, Journey, Outgoing, Timestamp,
-    ports::{Burial, Claim, Claimed, Ending, Lease, Outbox, Outcome, Receipt, Round, Settlement},
+    Code, Death, Delivery, Error, Journey, Outgoing, Timestamp,
+    ports::{Burial, Claim, Claimed, Ending, Lease, Outbox, Outcome, Receipt, Round, Settlement, Transport},
 };
 
 /// How a delivery ended, and the delivery.
@@ -61,23 +61,56 @@ impl Runtime {
             let mut ended = endings.into_iter().map(|ending| ending.is_some());
             (repeated, claimed.deliveries) =
                 claimed.deliveries.into_iter().partition(|_| ended.next().unwrap_or(false));
+            if let Err(error) = self.take_note(endpoint, &mut claimed.deliveries).await {
+                self.give_back(repeated.iter().chain(&claimed.deliveries)).await;
+                return Err(error);
+            }
             let now = self.post.clock.now();
             claimed.deliveries.iter_mut().for_each(|delivery| take_over_counts(delivery, now));
         }
         Ok(Taken { claimed, repeated })
     }
 
+    /// Has the store remember what it must know of these before they are handled: that a survivor is held alone, as the
+    /// transport's own count of crashes may not outlive this process; and that copies of dead letters were put back.
+    async fn take_note(&self, endpoint: &Arc<str>, claimed: &mut [Delivery]) -> Result<(), Error> {
+        let mut redriven = Vec::new();
+        for delivery in claimed.iter_mut() {
+            let death = delivery.envelope.trail.death.take();
+            redriven.extend(death.map(|_| Round::of(endpoint, &delivery.envelope)));
+        }
+        if !redriven.is_empty() {
+            self.engine.redriven(&redriven).await?;
+        }
+        if let Some(survivor) = claimed.iter_mut().find(|delivery| delivery.is_survivor) {
+            let round = Round::of(endpoint, &survivor.envelope);
+            survivor.envelope.crashes = self.engine.hold_alone(&round).await?;
+        }
+        Ok(())
+    }
+
+    /// Back to the transport at once. Where that fails too, their leases run out.
+    async fn give_back(&self, claimed: impl Iterator<Item = &Delivery>) {
+        let given_back: Vec<_> = claimed.map(|delivery| returned(delivery.lease)).collect();
+        let _ = self.transport().settle(&given_back).await;
+    }
+
     /// Settles a batch; for each whether it was still ours.
     pub(crate) async fn settle(&self, endpoint: &Arc<str>, batch: &Batch) -> Result<Vec<bool>, Error> {
         let Some(transport) = &self.via else { return self.engine.settle(&batch.settlements).await };
-        self.commit_endings(endpoint, batch).await?;
+        self.commit_endings(endpoint, batch, &**transport).await?;
+        let survivors = batch.deliveries.iter().filter(|delivery| delivery.is_survivor);
+        let survivors: Vec<_> = survivors.map(|delivery| Round::of(endpoint, &delivery.envelope)).collect();
+        if !survivors.is_empty() {
+            self.engine.let_go(&survivors).await?;
+        }
         let acknowledged: Vec<_> = batch.settlements.iter().map(acknowledgement).collect();
         transport.settle(&acknowledged).await
     }
 
     /// Commits in the store what becomes of these deliveries, as far as it is not committed yet: they come again, or
     /// are dead letters, or are handled and have sent something. One commit for all.
-    async fn commit_endings(&self, endpoint: &Arc<str>, batch: &Batch) -> Result<(), Error> {
+    async fn commit_endings(&self, endpoint: &Arc<str>, batch: &Batch, transport: &dyn Transport) -> Result<(), Error> {
         let both = batch.settlements.iter().zip(&batch.deliveries);
         let endings: Vec<_> = both.filter_map(|both| Some((both, ending(both.0)?))).collect();
         if endings.is_empty() {
@@ -99,7 +132,9 @@ impl Runtime {
                 }
                 Outcome::Unknown { delay } => outgoing.push(self.again_when_known(endpoint, delivery, *delay)),
                 Outcome::DeadLetter { code, reason, attempt } => {
-                    burials.push(self.burial(endpoint, delivery, *attempt, *code, reason));
+                    let burial = self.burial(endpoint, delivery, *attempt, *code, reason);
+                    outgoing.extend(transport.copies_letters().then(|| copy_of(&burial)));
+                    burials.push(burial);
                 }
             }
         }
@@ -164,6 +199,19 @@ impl Runtime {
     }
 }
 
+/// The copy of a dead letter that is to stand on the transport: the next round of its message, as if it were redriven.
+fn copy_of(burial: &Burial) -> Outgoing {
+    let mut envelope = burial.envelope.clone();
+    let reason = burial.reason.chars().take(Death::REASON_MAX_CHARS).collect();
+    let (endpoint, code, attempts) = (Arc::clone(&burial.endpoint), burial.code.to_string(), envelope.attempt);
+    envelope.trail.death = Some(Arc::new(Death { endpoint, code, reason, attempts }));
+    if let Some(journey) = &mut envelope.trail.journey {
+        journey.redrives += 1;
+    }
+    (envelope.attempt, envelope.crashes, envelope.expires_at) = (0, 0, None);
+    Outgoing::new(Arc::from(Outbox::LETTERS), envelope, Arc::clone(&burial.body))
+}
+
 /// What is known from earlier rounds, which the transport does not keep.
 fn take_over_counts(delivery: &mut Delivery, now: Timestamp) {
     let Some(journey) = delivery.envelope.trail.journey else { return };
@@ -211,6 +259,11 @@ pub(crate) async fn prune_inbox(runtime: Runtime) -> Result<(), Error> {
             clock.sleep_until(clock.now() + PRUNE_PERIOD).await;
         }
     }
+}
+
+/// Back to the queue, costing nothing.
+pub(crate) fn returned(lease: Lease) -> Settlement {
+    Settlement { lease, outcome: Outcome::Return { delay: Duration::ZERO }, outgoing: Vec::new() }
 }
 
 /// A settlement that only acknowledges.

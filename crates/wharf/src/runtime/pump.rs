@@ -31,14 +31,14 @@ use tokio::{
 
 use super::{
     Delivered, Ended, Lookout, Runtime, deliver,
-    inbox::{Batch, Taken, done},
+    inbox::{Batch, Taken, done, returned},
     survivors::Permit,
 };
 use crate::{
     Cancel, CancelReason, Code, Delivery, Error, Timestamp,
     endpoint::EndpointDefinition,
     layer::LATER,
-    ports::{Cancellation, Claim, Lease, Outcome, Settlement, Turns},
+    ports::{Cancellation, Claim, Lease, Outcome, Settlement, Turns, Wakeups},
     retry::Next,
 };
 
@@ -58,6 +58,7 @@ pub(crate) async fn pump(
 ) -> Result<(), Error> {
     let transport = runtime.transport();
     let bell = transport.wakeups().bell(&endpoint.name);
+    let leases = transport.wakeups().bell(&Wakeups::leases(&endpoint.name));
     let clock = Arc::clone(&runtime.post.clock);
     let mut pump = Pump::new(runtime, endpoint);
     loop {
@@ -79,6 +80,7 @@ pub(crate) async fn pump(
             Some(ended) = pump.running.join_next() => pump.on_ended(ended),
             told = pump.cancellations.recv() => pump.on_cancellation(told),
             lost = &mut pump.renewing => pump.on_renewed(lost),
+            _ = leases.notified() => pump.renew_at = now,
             () = clock.sleep_until(pump.renew_at), if pump.renewing.is_terminated() => pump.start_renewing(),
             () = clock.sleep_until(pump.settle_at), if pump.is_held_up() => {}
             due_in = bell.notified(), if waiting => pump.look_at = pump.look_at.min(now + due_in),
@@ -492,9 +494,4 @@ impl Pump {
             Err(error) => self.stumble("renew", &error),
         }
     }
-}
-
-/// Back to the queue, costing nothing.
-fn returned(lease: Lease) -> Settlement {
-    Settlement { lease, outcome: Outcome::Return { delay: Duration::ZERO }, outgoing: Vec::new() }
 }

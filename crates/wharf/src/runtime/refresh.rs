@@ -9,7 +9,7 @@ use super::Runtime;
 use crate::{
     Error,
     bus::PostOffice,
-    ports::{Engine, Subscription, Wakeups},
+    ports::{Engine, Subscription, Transport, Wakeups},
     routes::Routes,
 };
 
@@ -19,7 +19,12 @@ const CONFIRM_EVERY: Duration = Duration::from_secs(3600);
 /// Looks when the table has changed, and now and then, for as long as anybody holds the worker or a client of it: a
 /// process that only publishes runs nothing else.
 pub(crate) fn keep_routes(runtime: &Runtime, consumes: Vec<Subscription>) -> tokio::task::AbortHandle {
-    let keeper = Keeper { engine: Arc::downgrade(&runtime.engine), post: Arc::downgrade(&runtime.post), consumes };
+    let keeper = Keeper {
+        engine: Arc::downgrade(&runtime.engine),
+        via: runtime.via.as_ref().map(Arc::downgrade),
+        post: Arc::downgrade(&runtime.post),
+        consumes,
+    };
     let bell = runtime.engine.wakeups().bell(Wakeups::ROUTES);
     let (clock, vitals, every) =
         (Arc::clone(&runtime.post.clock), runtime.vitals.clone(), runtime.limits.fallback_poll);
@@ -52,6 +57,7 @@ pub(crate) fn keep_routes(runtime: &Runtime, consumes: Vec<Subscription>) -> tok
 
 struct Keeper {
     engine: Weak<dyn Engine>,
+    via: Option<Weak<dyn Transport>>,
     post: Weak<PostOffice>,
     consumes: Vec<Subscription>,
 }
@@ -68,14 +74,12 @@ impl Keeper {
         if confirm {
             engine.confirm(&self.consumes).await?;
         }
-        refresh_routes(&*engine, &post).await?;
+        let stored = engine.subscriptions().await?;
+        let subscriptions: Vec<_> = stored.into_iter().map(|stored| stored.subscription).collect();
+        if let Some(via) = self.via.as_ref().and_then(Weak::upgrade) {
+            via.know(&subscriptions);
+        }
+        post.routes.replace(Routes::of(&subscriptions));
         Ok(Kept::Refreshed)
     }
-}
-
-/// Draws the routes from the table as it is now.
-pub(crate) async fn refresh_routes(engine: &dyn Engine, post: &PostOffice) -> Result<(), Error> {
-    let stored = engine.subscriptions().await?;
-    post.routes.replace(Routes::of(stored.iter().map(|stored| &stored.subscription)));
-    Ok(())
 }

@@ -28,6 +28,8 @@ use crate::{
 /// A transport that does not answer is left alone this long, then ever longer.
 const AWAY_PAUSE_MIN: Duration = Duration::from_secs(1);
 const AWAY_PAUSE_MAX: Duration = Duration::from_secs(30);
+/// How often the copy of a dead letter is offered to a transport that does not take it: for some two minutes.
+const COPY_ATTEMPTS_MAX: u32 = 8;
 
 /// Puts messages on a transport, and remembers when it did not answer. All outboxes of a worker share one.
 #[derive(Debug)]
@@ -93,6 +95,47 @@ impl Relay {
         }
     }
 
+    /// Where copies of dead letters wait, as an endpoint with one consumer.
+    pub(crate) fn letters(self: &Arc<Self>) -> EndpointDefinition {
+        let relay = Arc::clone(self);
+        let subscription = (Consumer::ANY, u16::MAX, Kind::Command);
+        let consumer =
+            Consumer::raw(Outbox::LETTERS, subscription, move |context: &Context| -> BoxFuture<'static, Result> {
+                let (relay, delivery) = (Arc::clone(&relay), Arc::clone(&context.delivery));
+                let attempt = context.failed_attempts + 1;
+                async move { relay.copy(&delivery, attempt).await }.boxed()
+            });
+        EndpointDefinition {
+            consumers: vec![consumer],
+            retry: Retry::exponential("copies", Duration::from_secs(1), Duration::from_secs(60), COPY_ATTEMPTS_MAX),
+            timeout: self.runtime.limits.relay_confirm_timeout * 2,
+            relay: Some(Arc::clone(self)),
+            ..EndpointDefinition::new(Outbox::LETTERS)
+        }
+    }
+
+    /// Puts the copy of a dead letter on the transport. One that it does not take is no dead letter in its turn.
+    async fn copy(&self, delivery: &Delivery, attempt: u32) -> Result {
+        let now = self.runtime.post.clock.now();
+        let envelope = &delivery.envelope;
+        let Some(death) = &envelope.trail.death else { return Ok(()) };
+        let letter = outgoing(Arc::clone(&death.endpoint), delivery, now);
+        match self.confirmed(self.transport.copy_letter(&letter)).await {
+            Forwarded::Confirmed => Ok(()),
+            Forwarded::Away => Err(self.snooze()),
+            Forwarded::Refused(error) if attempt < COPY_ATTEMPTS_MAX => Err(Failure::coded(Verdict::Retry, error)),
+            Forwarded::Refused(error) => {
+                tracing::warn!(
+                    endpoint = &*death.endpoint,
+                    id = %envelope.id,
+                    error = error.chain(),
+                    "no copy of a dead letter on the transport; the letter itself stands in the store"
+                );
+                Ok(())
+            }
+        }
+    }
+
     /// Until when nothing is to be taken from the outbox, as nothing could be sent.
     pub(crate) fn away_until(&self) -> Option<Timestamp> {
         self.away().until
@@ -104,11 +147,15 @@ impl Relay {
         match self.send_with_others(message).await {
             Forwarded::Confirmed => Ok(()),
             Forwarded::Refused(error) => Err(Failure::coded(Verdict::Retry, error)),
-            Forwarded::Away => {
-                let until = self.away_until().unwrap_or(now);
-                Err(snooze(until.since(self.runtime.post.clock.now()).max(Duration::from_millis(1))))
-            }
+            Forwarded::Away => Err(self.snooze()),
         }
+    }
+
+    /// Until the transport is asked again.
+    fn snooze(&self) -> Failure {
+        let now = self.runtime.post.clock.now();
+        let until = self.away_until().unwrap_or(now);
+        snooze(until.since(now).max(Duration::from_millis(1)))
     }
 
     /// Waits until nobody is sending; then the message was sent with theirs, or all that wait are sent with this one.
@@ -157,6 +204,11 @@ impl Relay {
     }
 
     async fn put(&self, messages: &[Outgoing]) -> Forwarded {
+        self.confirmed(self.transport.send(messages)).await
+    }
+
+    /// Sends, unless the transport is left alone just now.
+    async fn confirmed(&self, sending: impl Future<Output = std::result::Result<(), Error>>) -> Forwarded {
         let clock = &self.runtime.post.clock;
         if self.away_until().is_some_and(|until| until > clock.now()) {
             return Forwarded::Away;
@@ -164,7 +216,7 @@ impl Relay {
         let limit = self.runtime.limits.relay_confirm_timeout;
         let sent = tokio::select! {
             biased;
-            sent = self.transport.send(messages) => sent,
+            sent = sending => sent,
             () = clock.sleep_until(clock.now() + limit) => {
                 Err(Error::new(Code::ENGINE_UNREACHABLE, format!("the transport did not confirm within {limit:?}")))
             }

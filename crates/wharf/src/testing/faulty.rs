@@ -201,12 +201,24 @@ impl<E: Transport> Transport for Faulty<E> {
         self.source().call("send", self.inner.send(batch)).await
     }
 
+    fn copies_letters(&self) -> bool {
+        self.inner.copies_letters()
+    }
+
+    async fn copy_letter(&self, letter: &Outgoing) -> Result<(), Error> {
+        self.source().call("copy_letter", self.inner.copy_letter(letter)).await
+    }
+
     async fn depth(&self) -> Result<Vec<Depth>, Error> {
         self.inner.depth().await
     }
 
     fn prepare(&self, consumed: &[Subscription]) {
         self.inner.prepare(consumed);
+    }
+
+    fn know(&self, subscriptions: &[Subscription]) {
+        self.inner.know(subscriptions);
     }
 
     fn wakeups(&self) -> &Wakeups {
@@ -250,6 +262,10 @@ impl<E: Store> Store for Faulty<E> {
         self.source().call("redrive", self.inner.redrive(filter)).await
     }
 
+    async fn redriven(&self, rounds: &[Round]) -> Result<(), Error> {
+        self.source().call("redriven", self.inner.redriven(rounds)).await
+    }
+
     async fn discard(&self, filter: &DeadLetterFilter) -> Result<u64, Error> {
         self.source().call("discard", self.inner.discard(filter)).await
     }
@@ -260,6 +276,14 @@ impl<E: Store> Store for Faulty<E> {
 
     async fn endings(&self, rounds: &[Round]) -> Result<Vec<Option<Ending>>, Error> {
         self.source().call("endings", self.inner.endings(rounds)).await
+    }
+
+    async fn hold_alone(&self, round: &Round) -> Result<u32, Error> {
+        self.source().call("hold_alone", self.inner.hold_alone(round)).await
+    }
+
+    async fn let_go(&self, rounds: &[Round]) -> Result<(), Error> {
+        self.source().call("let_go", self.inner.let_go(rounds)).await
     }
 
     async fn prune_inbox(&self, ended_before: Duration, max: usize) -> Result<u64, Error> {

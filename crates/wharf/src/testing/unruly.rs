@@ -31,6 +31,9 @@ pub struct Unruly<T> {
     state: Arc<State>,
     delivers_twice: bool,
     forgets_acknowledgements: bool,
+    /// Says of nothing that it was lost while it was claimed alone.
+    forgets_crashes: bool,
+    copies_letters: bool,
     /// Messages of this name are not taken.
     refused: Option<&'static str>,
 }
@@ -48,7 +51,15 @@ struct State {
 impl<T: Transport> Unruly<T> {
     /// A transport without bad habits.
     pub fn new(inner: T) -> Self {
-        Self { inner, state: Arc::default(), delivers_twice: false, forgets_acknowledgements: false, refused: None }
+        Self {
+            inner,
+            state: Arc::default(),
+            delivers_twice: false,
+            forgets_acknowledgements: false,
+            forgets_crashes: false,
+            copies_letters: false,
+            refused: None,
+        }
     }
 
     /// Delivers each message twice.
@@ -63,6 +74,26 @@ impl<T: Transport> Unruly<T> {
     pub fn forgetting_acknowledgements(mut self) -> Self {
         self.forgets_acknowledgements = true;
         self
+    }
+
+    /// Counts no crashes: it tells who was lost, but not who was claimed alone, as one that keeps its counts in a process
+    /// that dies.
+    #[must_use]
+    pub fn forgetting_crashes(mut self) -> Self {
+        self.forgets_crashes = true;
+        self
+    }
+
+    /// Keeps copies of dead letters, where [`Unruly::copies_of`] says.
+    #[must_use]
+    pub fn copying_letters(mut self) -> Self {
+        self.copies_letters = true;
+        self
+    }
+
+    /// The endpoint at which copies of an endpoint's dead letters wait, and nobody consumes them.
+    pub fn copies_of(endpoint: &str) -> Arc<str> {
+        format!("{endpoint}.copies").into()
     }
 
     /// Does not take messages of this name, with `W0018`.
@@ -122,7 +153,10 @@ impl<T: Transport> Unruly<T> {
 impl<T: Transport> Transport for Unruly<T> {
     async fn claim(&self, claim: &Claim<'_>) -> Result<Claimed, Error> {
         self.answer()?;
-        let claimed = self.inner.claim(claim).await?;
+        let mut claimed = self.inner.claim(claim).await?;
+        if self.forgets_crashes {
+            claimed.deliveries.iter_mut().for_each(|delivery| delivery.envelope.crashes = 0);
+        }
         self.held().extend(claimed.deliveries.iter().map(|delivery| delivery.lease));
         Ok(claimed)
     }
@@ -163,6 +197,15 @@ impl<T: Transport> Transport for Unruly<T> {
         Ok(())
     }
 
+    fn copies_letters(&self) -> bool {
+        self.copies_letters
+    }
+
+    async fn copy_letter(&self, letter: &Outgoing) -> Result<(), Error> {
+        self.answer()?;
+        self.inner.send(&[Outgoing { endpoint: Self::copies_of(&letter.endpoint), ..letter.clone() }]).await
+    }
+
     async fn depth(&self) -> Result<Vec<Depth>, Error> {
         self.answer()?;
         self.inner.depth().await
@@ -170,6 +213,10 @@ impl<T: Transport> Transport for Unruly<T> {
 
     fn prepare(&self, consumed: &[Subscription]) {
         self.inner.prepare(consumed);
+    }
+
+    fn know(&self, subscriptions: &[Subscription]) {
+        self.inner.know(subscriptions);
     }
 
     fn wakeups(&self) -> &Wakeups {

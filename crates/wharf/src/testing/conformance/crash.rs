@@ -151,7 +151,7 @@ pub(super) fn module<S: Subject>() -> Module<()> {
 }
 
 /// Polls a future so many times and then drops it, as a crash would. Says whether it had come to its end.
-async fn ends_within(polls: usize, story: impl Future<Output = ()>) -> bool {
+pub(super) async fn ends_within(polls: usize, story: impl Future<Output = ()>) -> bool {
     let mut story = pin!(story);
     let mut left = polls;
     poll_fn(move |context| {

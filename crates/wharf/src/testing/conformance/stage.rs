@@ -6,8 +6,8 @@ use uuid::Uuid;
 
 use super::{Sabotage, Subject};
 use crate::{
-    Clock, DeadLetter, DeadLetterFilter, Delivery, Envelope, Journey, Key, Kind, Outgoing, Priority, Tenant, Timestamp,
-    Trail, Tx,
+    Clock, Code, DeadLetter, DeadLetterFilter, Death, Delivery, Envelope, Journey, Key, Kind, Outgoing, Priority,
+    Tenant, Timestamp, Trail, Tx,
     ports::{Claim, Lease, Outcome, Retention, Settlement, Store, Transaction, Transport},
     testing::ManualClock,
     tx::SlotOwner,
@@ -186,6 +186,12 @@ pub(super) fn trail() -> Trail {
         traceparent: Some(Arc::from("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")),
         headers: BTreeMap::from([("reason".to_owned(), "a \"quoted\" one".to_owned())]),
         journey: Some(Journey::begin(Timestamp::from_micros(7))),
+        death: Some(Arc::new(Death {
+            endpoint: Arc::from("elsewhere"),
+            code: Code::PERMANENT.to_string(),
+            reason: "a \"quoted\" one".to_owned(),
+            attempts: 3,
+        })),
         ..Trail::begin(Arc::from("conformance"))
     }
 }

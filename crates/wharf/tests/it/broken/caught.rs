@@ -108,5 +108,7 @@ caught_apart! {
     a_relay_that_lets_others_pass_a_bad_row: IgnoresTurns by outbox::a_message_that_is_refused_holds_up_only_its_key;
     a_store_that_skips_the_inbox: SkipsTheInbox by exactly_once::what_comes_twice_has_its_effects_once;
     a_store_that_skips_the_inbox_when_copies_meet: SkipsTheInbox by exactly_once::two_copies_handled_at_once_have_one_effect;
+    a_store_that_forgets_who_was_alone: ForgetsWhoWasAlone by crashes::w25_a_message_that_kills_its_process_is_set_aside_though_the_transport_forgets;
+    a_store_that_takes_a_return_for_a_crash: TakesAReturnForACrash by crashes::only_what_was_never_let_go_of_was_lost;
     a_store_that_prunes_the_inbox_early: PrunesTheInboxEarly by horizon::a_copy_is_known_for_as_long_as_it_may_come;
 }

@@ -76,6 +76,8 @@ flaws! {
     MarksSentFirst,
     SkipsTheInbox,
     PrunesTheInboxEarly,
+    ForgetsWhoWasAlone,
+    TakesAReturnForACrash,
     ForgetsSubscriptions,
     AcceptsContradictions,
     ReplacesNothing,
@@ -293,6 +295,13 @@ impl Store for Broken {
         Ok(letters.len() as u64)
     }
 
+    async fn redriven(&self, rounds: &[Round]) -> Result<(), Error> {
+        if self.has(Flaw::KeepsWhatItRedrives) {
+            return Ok(());
+        }
+        self.memory.redriven(rounds).await
+    }
+
     async fn discard(&self, filter: &DeadLetterFilter) -> Result<u64, Error> {
         self.memory.discard(filter).await
     }
@@ -303,6 +312,18 @@ impl Store for Broken {
 
     async fn endings(&self, rounds: &[Round]) -> Result<Vec<Option<Ending>>, Error> {
         self.memory.endings(rounds).await
+    }
+
+    async fn hold_alone(&self, round: &Round) -> Result<u32, Error> {
+        let crashes = self.memory.hold_alone(round).await?;
+        Ok(if self.has(Flaw::ForgetsWhoWasAlone) { 0 } else { crashes })
+    }
+
+    async fn let_go(&self, rounds: &[Round]) -> Result<(), Error> {
+        if self.has(Flaw::TakesAReturnForACrash) {
+            return Ok(());
+        }
+        self.memory.let_go(rounds).await
     }
 
     async fn prune_inbox(&self, ended_before: Duration, max: usize) -> Result<u64, Error> {

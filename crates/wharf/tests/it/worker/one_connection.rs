@@ -111,6 +111,10 @@ impl Store for OneConnection {
         self.memory.redrive(filter).await
     }
 
+    async fn redriven(&self, rounds: &[Round]) -> Result<(), Error> {
+        self.memory.redriven(rounds).await
+    }
+
     async fn discard(&self, filter: &DeadLetterFilter) -> Result<u64, Error> {
         self.memory.discard(filter).await
     }
@@ -121,6 +125,14 @@ impl Store for OneConnection {
 
     async fn endings(&self, rounds: &[Round]) -> Result<Vec<Option<Ending>>, Error> {
         self.memory.endings(rounds).await
+    }
+
+    async fn hold_alone(&self, round: &Round) -> Result<u32, Error> {
+        self.memory.hold_alone(round).await
+    }
+
+    async fn let_go(&self, rounds: &[Round]) -> Result<(), Error> {
+        self.memory.let_go(rounds).await
     }
 
     async fn prune_inbox(&self, ended_before: Duration, max: usize) -> Result<u64, Error> {

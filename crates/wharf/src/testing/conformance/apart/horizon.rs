@@ -42,7 +42,7 @@ impl<S: Subject, C: Carrier> Apart<S, C> {
     fn work(&self) -> Outgoing {
         let mut message = self.stage.message("work", Work::NAME);
         message.envelope.kind = Kind::Command;
-        message.envelope.trail.journey = None;
+        (message.envelope.trail.journey, message.envelope.trail.death) = (None, None);
         message
     }
 

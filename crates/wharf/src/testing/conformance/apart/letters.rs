@@ -7,11 +7,12 @@ use tokio::sync::mpsc;
 
 use super::{Apart, Carrier};
 use crate::{
-    Bus, DeadLetterFilter, Envelope, Failure, Key, Kind, Message, Module, Msg, Result, State, Tx,
-    ports::{Ending, Round, Store},
+    Bus, Code, DeadLetterFilter, Delivery, Envelope, Failure, Key, Kind, Message, Module, Msg, Outgoing, Result, State,
+    Tx, Worker,
+    ports::{Burial, Claim, Ending, Outbox, Outcome, Receipt, Round, Settlement, Store, Transport},
     testing::{
-        Unruly,
-        conformance::{Subject, stage::LEASE},
+        Faulty, Harness, Unruly,
+        conformance::{Subject, crash::ends_within, stage::LEASE},
     },
 };
 
@@ -124,4 +125,126 @@ pub async fn w30_a_redrive_and_a_late_copy_have_one_effect<S: Subject, C: Carrie
     assert_eq!(story.matches("⇒ case.worked").count(), 1, "{story}");
     assert!(story.contains("⊘ handled before"), "{story}");
     app.finish().await;
+}
+
+impl<S: Subject, C: Carrier> Apart<S, C> {
+    /// Takes all copies of dead letters of the endpoint `work` off the transport, as an operator does with its tools.
+    async fn take_copies(&self) -> Vec<Delivery> {
+        let (transport, endpoint) = (self.transport(), Unruly::<C::Transport>::copies_of("work"));
+        let claim = Claim::new(&endpoint, 100, LEASE);
+        let copies = transport.claim(&claim).await.unwrap().deliveries;
+        let taken = copies.iter().map(|copy| {
+            let (lease, outcome) = (copy.lease, Outcome::Done);
+            Settlement { lease, outcome, outgoing: Vec::new() }
+        });
+        transport.settle(&taken.collect::<Vec<_>>()).await.unwrap();
+        copies
+    }
+
+    /// Puts a copy back among the messages of its endpoint, as it is.
+    async fn put_back(&self, copy: &Delivery) {
+        let back = Outgoing::new("work".into(), copy.envelope.clone(), copy.body.clone());
+        self.transport().send(&[back]).await.unwrap();
+    }
+}
+
+pub async fn a_copy_that_is_put_back_twice_is_one_redrive<S: Subject, C: Carrier>(apart: &mut Apart<S, C>) {
+    let (module, mut runs) = module::<S>();
+    let mut app = apart.app(Unruly::new(apart.transport()).copying_letters(), module).await;
+    app.send(Work {}).await;
+    app.settle().await;
+
+    let copies = apart.take_copies().await;
+    let [copy] = copies.as_slice() else { unreachable!("one copy, not {copies:?}") };
+    let letter = app.dead_letters().await.remove(0);
+    let death = copy.envelope.trail.death.clone().expect("it tells how it died");
+    assert_eq!((&*death.endpoint, death.code.as_str(), death.attempts), ("work", "W0004", 1));
+    assert_eq!((&death.reason, copy.envelope.id, &copy.body), (&letter.reason, letter.envelope.id, &letter.body));
+
+    apart.put_back(copy).await;
+    apart.put_back(copy).await;
+    app.settle().await;
+    assert_eq!(app.redrive(&DeadLetterFilter::default()).await, 0, "the letter is redriven already");
+    apart.put_back(copy).await;
+    app.wind(LEASE).await;
+
+    assert_eq!(redrives(&mut runs), [0, 1]);
+    assert_eq!(apart.stage.read("work").await.as_deref(), Some("redrive 1"));
+    let story = app.transcript();
+    assert_eq!(story.matches("⇒ case.worked").count(), 1, "{story}");
+    app.finish().await;
+}
+
+/// Before its copy is put back, the letter is redriven from the store; and its message has died once more since.
+pub async fn a_copy_of_an_earlier_death_takes_no_later_letter_away<S: Subject, C: Carrier>(apart: &mut Apart<S, C>) {
+    let engine = apart.stage.engine();
+    let (module, mut runs) = module::<S>();
+    let mut app = apart.app(Unruly::new(apart.transport()).copying_letters(), module).await;
+    app.send(Work {}).await;
+    app.settle().await;
+    let copy = apart.take_copies().await.remove(0);
+    assert_eq!(app.redrive(&DeadLetterFilter::default()).await, 1);
+    app.settle().await;
+    assert_eq!(redrives(&mut runs), [0, 1]);
+    apart.put_back(&copy).await;
+    app.settle().await;
+    assert_eq!(redrives(&mut runs), [0; 0], "that round was redriven from the store");
+
+    let round = Round::of(&"work".into(), &copy.envelope);
+    let later = Round { number: round.number + 1, ..round.clone() };
+    let mut envelope = copy.envelope.clone();
+    envelope.trail.death = None;
+    let mut transaction = engine.begin().await.unwrap();
+    let receipt = Receipt { round: later.clone(), ending: Ending::DeadLettered };
+    assert_eq!(transaction.note(&[receipt]).await.unwrap(), [true]);
+    let (endpoint, redrive_to) = ("work".into(), Outbox::endpoint("work"));
+    let (body, code, reason) = (copy.body.clone(), Code::HANDLER_FAILED, "again".to_owned());
+    transaction.bury(&[Burial { endpoint, redrive_to, envelope, body, code, reason }]).await.unwrap();
+    transaction.commit(&[]).await.unwrap();
+
+    engine.redriven(&[round, later.clone()]).await.unwrap();
+    assert_eq!(apart.stage.dead_letters().await.len(), 1, "both rounds have ended");
+    assert_eq!(engine.endings(std::slice::from_ref(&later)).await.unwrap(), [Some(Ending::DeadLettered)]);
+    let next = Round { number: later.number + 1, ..later.clone() };
+    engine.redriven(&[next]).await.unwrap();
+    assert_eq!(apart.stage.dead_letters().await, []);
+    assert_eq!(engine.endings(&[later]).await.unwrap(), [Some(Ending::Again)]);
+    app.finish().await;
+}
+
+/// The process dies at one await after the other while a letter is written, copied, and put back.
+pub async fn w24_a_crash_at_any_await_loses_no_copy_and_redrives_once<S: Subject, C: Carrier>(apart: &mut Apart<S, C>) {
+    const POLLS_MAX: usize = 600;
+    let transport = || Faulty::new(Unruly::new(apart.transport()).copying_letters(), 0).rate(0.0).pausing();
+    let (module, mut runs) = module::<S>();
+    let mut heir = apart.app(transport(), module).await;
+    for polls in (0..POLLS_MAX).step_by(S::CRASH_EVERY_AWAITS_APART) {
+        let (module, _runs) = self::module::<S>();
+        let worker = Worker::new(Faulty::new(apart.stage.engine(), 0).rate(0.0).pausing()).via(transport());
+        let mut app = Harness::start(worker.module(module), apart.stage.clock()).await;
+        app.send(Work {}).await;
+        let ended = ends_within(polls, app.settle()).await;
+        app.leaving_behind();
+        heir.wind(LEASE * 20).await;
+
+        let letters = heir.dead_letters().await;
+        assert_eq!(letters.len(), 1, "after a crash at await {polls}");
+        let copies = apart.take_copies().await;
+        assert!(!copies.is_empty(), "after a crash at await {polls} the letter has no copy");
+        for copy in &copies {
+            let ids = |envelope: &Envelope| (envelope.id, envelope.trail.journey.map(|journey| journey.round));
+            assert_eq!(ids(&copy.envelope), ids(&letters[0].envelope));
+            apart.put_back(copy).await;
+        }
+        redrives(&mut runs);
+        heir.wind(LEASE * 20).await;
+        assert_eq!(redrives(&mut runs), [1], "after a crash at await {polls}");
+        assert_eq!((heir.dead_letters().await, apart.in_the_store().await), (vec![], vec![]));
+        if ended {
+            assert!(polls > 20, "a story of {polls} awaits proves little");
+            heir.finish().await;
+            return;
+        }
+    }
+    unreachable!("the story did not end within {POLLS_MAX} awaits");
 }

@@ -5,6 +5,8 @@
 //! ```
 
 #[doc(hidden)]
+pub mod crashes;
+#[doc(hidden)]
 pub mod exactly_once;
 #[doc(hidden)]
 pub mod horizon;
@@ -140,6 +142,13 @@ macro_rules! conformance_apart {
                 a_dead_letter_stands_in_the_store,
                 o47_redriving_twice_has_one_effect,
                 w30_a_redrive_and_a_late_copy_have_one_effect,
+                a_copy_that_is_put_back_twice_is_one_redrive,
+                a_copy_of_an_earlier_death_takes_no_later_letter_away,
+                w24_a_crash_at_any_await_loses_no_copy_and_redrives_once,
+            }
+            crashes {
+                w25_a_message_that_kills_its_process_is_set_aside_though_the_transport_forgets,
+                only_what_was_never_let_go_of_was_lost,
             }
             horizon {
                 a_message_beyond_the_horizon_is_given_up_unrun,
