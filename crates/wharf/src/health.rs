@@ -217,9 +217,14 @@ mod tests {
 
     fn told(now: Timestamp, vital: Vital, queues: Queues) -> (Status, String) {
         let vitals = BTreeMap::from([("work".to_owned(), vital)]);
-        let health =
-            judge(&Observed {
-                now, worker: WorkerState::Running, database: Ok(queues), signals: None, transport: None, vitals });
+        let health = judge(&Observed {
+            now,
+            worker: WorkerState::Running,
+            database: Ok(queues),
+            signals: None,
+            transport: None,
+            vitals,
+        });
         assert_eq!(health.dead_letters, Some(5), "information, and no reason");
         (health.status(), health.reasons().collect())
     }
@@ -318,7 +323,14 @@ mod tests {
     #[test]
     fn each_role_needs_what_it_has() {
         let judged = |worker, database: Result<Queues, String>| {
-            let health = judge(&Observed { now: START, worker, database, signals: None, transport: None, vitals: BTreeMap::new() });
+            let health = judge(&Observed {
+                now: START,
+                worker,
+                database,
+                signals: None,
+                transport: None,
+                vitals: BTreeMap::new(),
+            });
             (health.status(), health.reasons().collect::<String>())
         };
         assert_eq!(judged(WorkerState::Idle, Ok(Queues::default())), UP, "it only publishes");
