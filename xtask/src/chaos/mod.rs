@@ -251,12 +251,12 @@ silence_rate = 0.02
 lost_rate = 0.05
 
 [shipping]
-retry_delay_max = "5s"
+retry_delay_max = "2s"
 
 [fulfilment]
 overall = "180s"
 payment_inquiry = "10s"
-shipping_inquiry = "20s"
+shipping_inquiry = "10s"
 undoing = "60s"
 attention_period = "10s"
 

@@ -14,7 +14,6 @@ mod leases;
 mod on_memory;
 mod outages;
 mod overdue;
-mod own_broker;
 mod private;
 mod proxy;
 mod set_aside;

@@ -10,7 +10,7 @@ use wharf::{Memory, Module, Msg, Result, State, Tenant, Tx, Worker};
 use wharf_rabbitmq::RabbitMq;
 
 use crate::{
-    own_broker::OwnBroker,
+    private::Private,
     work::{Work, count, counted},
 };
 
@@ -33,8 +33,8 @@ async fn work(Msg(work): Msg<Work>, State((memory, told, begun)): State<Test>, m
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn w21_what_is_acknowledged_too_late_for_the_broker_is_handled_on_a_new_channel() {
     let settings = [("consumer_timeout", ACKNOWLEDGED_WITHIN_MS), ("channel_tick_interval", TICK_MS)];
-    let Some(broker) = OwnBroker::start(&settings) else { return };
-    let transport = RabbitMq::options(&broker.url()).unwrap().connect().await.unwrap();
+    let Some(broker) = Private::start_with(&settings).await else { return };
+    let transport = RabbitMq::options(&broker.url("guest")).unwrap().connect().await.unwrap();
     let (memory, (told, mut hears)) = (Memory::new(), mpsc::unbounded_channel());
     let module = Module::new("test", (memory.clone(), told, Arc::default())).consume("work", work);
     let worker = Worker::new(memory.clone()).via(transport.clone()).module(module).ready().await.unwrap();

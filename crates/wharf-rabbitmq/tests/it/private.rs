@@ -37,6 +37,8 @@ pub(crate) struct Private {
     port: u16,
     tls_port: u16,
     epmd_port: u16,
+    /// Of the Erlang application `rabbit`, as arguments.
+    settings: String,
     _epmd: Running,
     broker: Option<Running>,
 }
@@ -46,6 +48,11 @@ struct Running(Child);
 impl Private {
     /// `None`, and said so aloud, where there is no RabbitMQ to start.
     pub(crate) async fn start() -> Option<Self> {
+        Self::start_with(&[]).await
+    }
+
+    /// With these settings of the Erlang application `rabbit`.
+    pub(crate) async fn start_with(settings: &[(&str, u64)]) -> Option<Self> {
         let Some(script) = find() else {
             // Not `eprintln!`, which a test that passes keeps to itself.
             let why =
@@ -73,7 +80,8 @@ impl Private {
         let mut epmd = shell(Path::new("epmd"), home.path());
         epmd.args(["-address", "127.0.0.1", "-port", &epmd_port.to_string()]);
         let epmd = Running(epmd.spawn().unwrap());
-        let mut private = Self { script, home, port, tls_port, epmd_port, _epmd: epmd, broker: None };
+        let settings = settings.iter().map(|(name, value)| format!(" -rabbit {name} {value}")).collect();
+        let mut private = Self { script, home, port, tls_port, epmd_port, settings, _epmd: epmd, broker: None };
         private.begin().await;
         Some(private)
     }
@@ -84,7 +92,10 @@ impl Private {
         let mut broker = shell(&self.script, &home);
         self.environment(&mut broker)
             .env("RABBITMQ_DIST_PORT", free_port().to_string())
-            .env("RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS", "-kernel inet_dist_use_interface {127,0,0,1}")
+            .env(
+                "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS",
+                format!("-kernel inet_dist_use_interface {{127,0,0,1}}{}", self.settings),
+            )
             .env("RABBITMQ_CONFIG_FILE", home.join("rabbitmq.conf"))
             .env("RABBITMQ_ENABLED_PLUGINS_FILE", home.join("plugins"))
             .env("RABBITMQ_MNESIA_BASE", home.join("mnesia"))
