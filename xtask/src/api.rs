@@ -13,8 +13,13 @@ use public_api::Builder;
 use crate::{cargo, gate::Outcome};
 
 /// The crates, and the features that belong to their interface.
-const CRATES: &[(&str, &[&str])] =
-    &[("wharf", &["testing"]), ("wharf-sqlite", &[]), ("wharf-postgres", &["testing"]), ("wharf-rabbitmq", &[])];
+const CRATES: &[(&str, &[&str])] = &[
+    ("wharf", &["testing"]),
+    ("wharf-sqlite", &[]),
+    ("wharf-postgres", &["testing"]),
+    ("wharf-rabbitmq", &[]),
+    ("wharf-redis", &[]),
+];
 
 /// More lines than this of a difference help nobody.
 const LINES_SHOWN_MAX: usize = 40;

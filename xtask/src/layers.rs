@@ -12,7 +12,7 @@ use crate::{cargo, gate::Outcome};
 enum Layer {
     /// wharf itself.
     Sdk,
-    /// One database or broker for wharf.
+    /// One database, broker or carrier of signals for wharf.
     Engine,
     /// orderly's published language.
     Contracts,
@@ -33,6 +33,7 @@ const CRATES: &[(&str, Layer)] = &[
     ("wharf", Layer::Sdk),
     ("wharf-postgres", Layer::Engine),
     ("wharf-rabbitmq", Layer::Engine),
+    ("wharf-redis", Layer::Engine),
     ("wharf-sqlite", Layer::Engine),
     ("orderly-contracts", Layer::Contracts),
     ("orderly-security", Layer::Security),

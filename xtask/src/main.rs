@@ -15,6 +15,7 @@ mod ledger;
 mod machine;
 mod postgres;
 mod rabbitmq;
+mod redis;
 mod requirements;
 mod standalone;
 mod test;
@@ -42,7 +43,8 @@ enum Xtask {
         #[arg(long)]
         durable: bool,
     },
-    /// Keep a private PostgreSQL and RabbitMQ running until Ctrl-C, and print their DATABASE_URL and AMQP_URL.
+    /// Keep a private PostgreSQL, RabbitMQ and Redis running until Ctrl-C, and print their DATABASE_URL, AMQP_URL and
+    /// REDIS_URL.
     Up {
         /// Let the server wait for its disk, as a production server would.
         #[arg(long)]

@@ -14,6 +14,7 @@ use crate::{
     gate::{GATES, Outcome, seconds},
     postgres::{self, Durability, Server, TEST_PGBOUNCER, TEST_POSTGRES_URL},
     rabbitmq::{Broker, TEST_RABBITMQ_SERVER, TEST_RABBITMQ_URL},
+    redis::{Redis, TEST_REDIS_SERVER, TEST_REDIS_URL},
 };
 
 /// Runs everything even after a failure, so that one run shows all there is to mend.
@@ -43,6 +44,10 @@ pub(crate) fn run(root: &Path, durability: Durability) -> Result<ExitCode> {
         println!("{error:#}");
         failures.push("rabbitmq");
     });
+    let redis = Redis::find_or_start(root).map_err(|error| {
+        println!("{error:#}");
+        failures.push("redis");
+    });
     let pooler = postgres::find_or_install().unwrap_or_else(|error| {
         println!("{error:#}");
         None
@@ -51,7 +56,7 @@ pub(crate) fn run(root: &Path, durability: Durability) -> Result<ExitCode> {
         println!("pgbouncer: SKIPPED, it is not installed; nothing is tested behind a pooler");
         skipped.push("pgbouncer");
     }
-    let tally = match run_tests(root, server.as_ref(), broker.as_ref().ok(), pooler.as_deref()) {
+    let tally = match run_tests(root, server.as_ref(), broker.as_ref().ok(), redis.as_ref().ok(), pooler.as_deref()) {
         Ok((tally, all_passed)) => {
             if !all_passed || tally.passed == 0 {
                 failures.push("tests"); // a run in which nothing passed proves nothing
@@ -64,7 +69,7 @@ pub(crate) fn run(root: &Path, durability: Durability) -> Result<ExitCode> {
             Tally::default()
         }
     };
-    drop((server, broker));
+    drop((server, broker, redis));
     println!("tests: ran for {}", seconds(tests_begun.elapsed()));
 
     println!("\n{} passed, {} failed, {} skipped", tally.passed, tally.failed, tally.ignored);
@@ -87,6 +92,7 @@ fn run_tests(
     root: &Path,
     server: Option<&Server>,
     broker: Option<&Broker>,
+    redis: Option<&Redis>,
     pooler: Option<&Path>,
 ) -> Result<(Tally, bool)> {
     let mut command = cargo(root);
@@ -98,6 +104,12 @@ fn run_tests(
         command.env(TEST_RABBITMQ_URL, broker.url());
         if let Some(script) = broker.script() {
             command.env(TEST_RABBITMQ_SERVER, script);
+        }
+    }
+    if let Some(redis) = redis {
+        command.env(TEST_REDIS_URL, redis.url());
+        if let Some(program) = redis.program() {
+            command.env(TEST_REDIS_SERVER, program);
         }
     }
     if let Some(pooler) = pooler {

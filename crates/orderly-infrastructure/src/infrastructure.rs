@@ -10,16 +10,18 @@ use orderly_notifications::{Mailer, Notifications, Outbox};
 use orderly_orders::{Book, Orders, Overview, Returns};
 use orderly_payments::{Ledger, Payments, Refunds};
 use orderly_shipping::{Carrier, Shipments};
+use wharf::Guard;
 use wharf_postgres::Postgres;
 use wharf_rabbitmq::RabbitMq;
 use wharf_sqlite::Sqlite;
 
 use crate::{
-    Broker, Database, Mail, Settings,
+    AuditLog, Broker, Database, Mail, Redis, Settings,
     breaker::{GuardedGateway, GuardedStockroom},
     postgres,
     simulators::{self, Providers},
     sqlite,
+    tenant_guard::{Owners, TenantGuard},
 };
 
 /// Every port of every module, on one database. Cheap to clone; clones share their connections.
@@ -46,8 +48,12 @@ pub struct Infrastructure {
     pub mailer: Option<Arc<dyn Mailer>>,
     pub users: Arc<dyn Users>,
     pub customers: Arc<dyn Customers>,
+    /// Keeps modules from what is not their tenant's. Asked by each that acts on orders and is not their owner.
+    pub guard: Arc<dyn Guard>,
+    pub audit_log: Arc<dyn AuditLog>,
     engine: Engine,
     broker: Option<RabbitMq>,
+    signals: Option<wharf_redis::Redis>,
     providers: Providers,
 }
 
@@ -74,20 +80,22 @@ impl Infrastructure {
     /// one.
     ///
     /// # Errors
-    /// When one of them cannot be opened, or a newer version of the program has migrated it.
+    /// When one of them cannot be opened, or a newer version of the program has migrated it; or when the address of Redis
+    /// cannot be read. Redis itself may be away.
     pub async fn connect(settings: &Settings) -> Result<Self, ConnectError> {
+        let signals = connect_redis(settings)?;
         let broker = connect_broker(settings).await?;
         let providers = simulators::open(settings).await?;
         match &settings.database {
             Database::Sqlite { path } => {
                 let engine = sqlite::open(path, &settings.clock).await?;
                 let adapters = sqlite::Adapters::new(&engine, Arc::clone(&settings.clock));
-                Ok(Self::of(adapters, providers, Engine::Sqlite(engine), broker, settings))
+                Ok(Self::of(adapters, providers, Engine::Sqlite(engine), broker, signals, settings))
             }
             Database::Postgres { url } => {
                 let engine = postgres::connect(url, &settings.clock).await?;
                 let adapters = postgres::Adapters::new(&engine, Arc::clone(&settings.clock));
-                Ok(Self::of(adapters, providers, Engine::Postgres(engine), broker, settings))
+                Ok(Self::of(adapters, providers, Engine::Postgres(engine), broker, signals, settings))
             }
         }
     }
@@ -107,8 +115,12 @@ impl Infrastructure {
             Engine::Sqlite(engine) => wharf::Worker::new(engine.clone()),
             Engine::Postgres(engine) => wharf::Worker::new(engine.clone()),
         };
-        match &self.broker {
+        let worker = match &self.broker {
             Some(broker) => worker.via(broker.clone()),
+            None => worker,
+        };
+        match &self.signals {
+            Some(redis) => worker.signals(redis.clone()),
             None => worker,
         }
     }
@@ -134,10 +146,27 @@ impl Infrastructure {
         self.providers.close().await;
     }
 
-    fn of<A>(adapters: A, providers: Providers, engine: Engine, broker: Option<RabbitMq>, settings: &Settings) -> Self
+    fn of<A>(
+        adapters: A,
+        providers: Providers,
+        engine: Engine,
+        broker: Option<RabbitMq>,
+        signals: Option<wharf_redis::Redis>,
+        settings: &Settings,
+    ) -> Self
     where
         A: Book + Returns + Orders + Overview + Catalog + Products + Stockroom + Warehouse + StockLevels,
-        A: Ledger + Payments + Refunds + Shipments + Outbox + Notifications + Users + Customers + 'static,
+        A: Ledger
+            + Payments
+            + Refunds
+            + Shipments
+            + Outbox
+            + Notifications
+            + Users
+            + Customers
+            + Owners
+            + AuditLog
+            + 'static,
     {
         let clock = &settings.clock;
         let adapters = Arc::new(adapters);
@@ -161,9 +190,12 @@ impl Infrastructure {
             notifications: adapters.clone(),
             mailer: settings.mail.as_ref().map(Mail::mailer),
             users: adapters.clone(),
-            customers: adapters,
+            customers: adapters.clone(),
+            guard: Arc::new(TenantGuard::new(adapters.clone())),
+            audit_log: adapters,
             engine,
             broker,
+            signals,
             providers,
         }
     }
@@ -172,6 +204,12 @@ impl Infrastructure {
 async fn connect_broker(settings: &Settings) -> Result<Option<RabbitMq>, ConnectError> {
     let Some(Broker { url, prefix }) = &settings.broker else { return Ok(None) };
     Ok(Some(RabbitMq::options(url)?.prefix(prefix).clock(Arc::clone(&settings.clock)).connect().await?))
+}
+
+fn connect_redis(settings: &Settings) -> Result<Option<wharf_redis::Redis>, ConnectError> {
+    let Some(Redis { url, prefix }) = &settings.redis else { return Ok(None) };
+    let connected = wharf_redis::Redis::options(url).and_then(|options| options.prefix(prefix).connect());
+    connected.map(Some).map_err(|error| ConnectError(format!("redis.url (REDIS_URL): {}", error.chain())))
 }
 
 impl std::fmt::Debug for Infrastructure {

@@ -21,6 +21,7 @@ macro_rules! piece {
 }
 
 pub mod audit;
+mod audit_log;
 pub mod breaker;
 mod history;
 mod infrastructure;
@@ -32,7 +33,9 @@ mod settings;
 pub mod simulators;
 mod smtp;
 mod sqlite;
+mod tenant_guard;
 
+pub use audit_log::{AuditEntry, AuditLog};
 pub use infrastructure::{ConnectError, Infrastructure};
-pub use settings::{Broker, Database, Settings, Simulators};
+pub use settings::{Broker, Database, Redis, Settings, Simulators};
 pub use smtp::{Mail, Sender, SmtpServer};

@@ -13,6 +13,8 @@ pub struct Settings {
     pub database: Database,
     /// What carries messages; without it the database does.
     pub broker: Option<Broker>,
+    /// What carries signals between processes; without it the database does.
+    pub redis: Option<Redis>,
     /// Where the simulated providers keep their books.
     pub data_dir: PathBuf,
     /// How they behave.
@@ -44,6 +46,15 @@ pub struct Broker {
     /// `amqp://user:password@host:port/vhost`. Never logged.
     pub url: String,
     /// What the names of its queues and exchanges begin with.
+    pub prefix: String,
+}
+
+/// A Redis.
+#[derive(Clone)]
+pub struct Redis {
+    /// `redis://user:password@host:port/database`. Never logged.
+    pub url: String,
+    /// What the names of its keys and channels begin with.
     pub prefix: String,
 }
 
@@ -102,6 +113,7 @@ impl Settings {
         Self {
             database: Database::Sqlite { path: data_dir.join("orderly.db") },
             broker: None,
+            redis: None,
             data_dir,
             simulators: Simulators::default(),
             mail: None,
@@ -122,5 +134,11 @@ impl std::fmt::Debug for Database {
 impl std::fmt::Debug for Broker {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Broker").field("prefix", &self.prefix).finish_non_exhaustive()
+    }
+}
+
+impl std::fmt::Debug for Redis {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Redis").field("prefix", &self.prefix).finish_non_exhaustive()
     }
 }

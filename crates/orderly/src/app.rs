@@ -4,7 +4,7 @@ use std::{future::Future, sync::Arc};
 
 use anyhow::{Context, anyhow};
 use orderly_infrastructure::{
-    Broker, Database, Infrastructure, Settings, Simulators,
+    Broker, Database, Infrastructure, Redis, Settings, Simulators,
     reconciliation::{self, Reconciler},
 };
 use orderly_orders::{Deadlines, domain::OrderLimits};
@@ -45,27 +45,39 @@ impl App {
             warehouse: Arc::clone(&infrastructure.warehouse),
             settings: orderly_inventory::Settings { monitoring_period: config.inventory.monitoring_period },
         };
+        // What acts on orders of another module's acts on its tenant's alone.
+        let guard = || Arc::clone(&infrastructure.guard);
         let worker = infrastructure
             .worker()
+            .version(env!("CARGO_PKG_VERSION"))
             .limits(limits(config))
             .module(orderly_orders::module(order_ports.clone()))
-            .module(orderly_inventory::module(inventory_ports.clone()))
-            .module(orderly_payments::module(orderly_payments::Ports {
-                ledger: Arc::clone(&infrastructure.ledger),
-                refunds: Arc::clone(&infrastructure.refunds),
-                gateway: infrastructure.gateway.clone(),
-                settings: payment_settings(config),
-            }))
-            .module(orderly_shipping::module(orderly_shipping::Ports {
-                shipments: Arc::clone(&infrastructure.shipments),
-                carrier: Arc::clone(&infrastructure.carrier),
-                settings: config.shipping.settings(),
-            }))
-            .module(orderly_notifications::module(orderly_notifications::Ports {
-                outbox: Arc::clone(&infrastructure.outbox),
-                mailer: infrastructure.mailer.clone(),
-                customers: Arc::clone(&infrastructure.customers),
-            }))
+            .module(orderly_inventory::module(inventory_ports.clone()).guard(guard()))
+            .module(
+                orderly_payments::module(orderly_payments::Ports {
+                    ledger: Arc::clone(&infrastructure.ledger),
+                    refunds: Arc::clone(&infrastructure.refunds),
+                    gateway: infrastructure.gateway.clone(),
+                    settings: payment_settings(config),
+                })
+                .guard(guard()),
+            )
+            .module(
+                orderly_shipping::module(orderly_shipping::Ports {
+                    shipments: Arc::clone(&infrastructure.shipments),
+                    carrier: Arc::clone(&infrastructure.carrier),
+                    settings: config.shipping.settings(),
+                })
+                .guard(guard()),
+            )
+            .module(
+                orderly_notifications::module(orderly_notifications::Ports {
+                    outbox: Arc::clone(&infrastructure.outbox),
+                    mailer: infrastructure.mailer.clone(),
+                    customers: Arc::clone(&infrastructure.customers),
+                })
+                .guard(guard()),
+            )
             .module(reconciliation::module(reconciler.clone(), config.reconciliation.period))
             .ready()
             .await
@@ -132,9 +144,15 @@ pub(crate) fn settings(config: &Config) -> Settings {
         .url
         .as_ref()
         .map(|url| Broker { url: url.reveal().to_owned(), prefix: config.broker.prefix.clone() });
+    let redis = config
+        .redis
+        .url
+        .as_ref()
+        .map(|url| Redis { url: url.reveal().to_owned(), prefix: config.redis.prefix.clone() });
     Settings {
         database,
         broker,
+        redis,
         data_dir: config.data_dir.clone(),
         simulators: Simulators {
             seed: config.payments.seed,

@@ -2,8 +2,8 @@
 
 use sqlx::{Postgres as Pg, Row, postgres::PgArguments, postgres::PgRow, query::Query};
 use wharf::{
-    DeadLetter, DeadLetterFilter, Error, Timestamp,
-    ports::{Ring, Round},
+    Code, DeadLetter, DeadLetterFilter, Error, Timestamp,
+    ports::{Cancellation, Ring, Round},
 };
 
 use crate::{
@@ -12,6 +12,25 @@ use crate::{
     inbox::Columns,
     row::{message_columns, read_message},
 };
+
+/// Makes dead letters of the deliveries `gone`, with the code and the reason that these parameters bind.
+macro_rules! bury_gone {
+    ($code:literal, $reason:literal) => {
+        concat!(
+            "INSERT INTO wharf.dead_letters (id, died_at, sent_at, message_id, attempt, crashes, redrives, version, tenant,
+                                             endpoint, name, kind, key, trail, body, code, reason, rank, expires_at, turn,
+                                             place)
+             SELECT id, (SELECT wharf.wharf_now()), sent_at, message_id, attempt, crashes, redrives, version, tenant,
+                    endpoint, name, kind, key, trail, body, ",
+            $code,
+            ", ",
+            $reason,
+            ", rank, expires_at, turn, place
+             FROM gone"
+        )
+    };
+}
+pub(crate) use bury_gone;
 
 /// What [`bind`] binds.
 macro_rules! matching {
@@ -108,6 +127,33 @@ pub(crate) async fn redriven(engine: &Postgres, rounds: &[Round]) -> Result<(), 
     lane.done(redriven).await.map_err(|error| failed("take back redriven letters", error))?;
     engine.committed([]);
     Ok(())
+}
+
+/// What nobody works on. One that another is just moving is passed over.
+const CANCEL: &str = concat!(
+    "WITH gone AS (
+         DELETE FROM wharf.deliveries WHERE id = ANY(ARRAY(
+             SELECT id FROM wharf.deliveries
+             WHERE tenant = $1 AND message_id = $2 AND held_until <= (SELECT wharf.wharf_now())
+             FOR UPDATE SKIP LOCKED))
+         RETURNING *) ",
+    bury_gone!("$3", "$4")
+);
+
+/// See [`Store::cancel`](wharf::ports::Store::cancel).
+pub(crate) async fn cancel(engine: &Postgres, cancellation: &Cancellation) -> Result<u64, Error> {
+    let code = Code::CANCELLED;
+    let mut lane = engine.post().take().await?;
+    let cancelled = sqlx::query(CANCEL)
+        .bind(cancellation.tenant.as_str())
+        .bind(cancellation.message)
+        .bind(code.to_string())
+        .bind(code.meaning)
+        .execute(&mut *lane)
+        .await;
+    let cancelled = lane.done(cancelled).await.map_err(|error| failed("cancel what waits of a message", error))?;
+    engine.committed([]);
+    Ok(cancelled.rows_affected())
 }
 
 /// See [`Store::discard`](wharf::ports::Store::discard).

@@ -15,7 +15,7 @@ use sqlx::{
 };
 use wharf::{
     Clock, Error,
-    ports::{LeftOff, Ring, Wakeups},
+    ports::{InProcess, LeftOff, Ring, Wakeups},
 };
 
 use crate::{
@@ -55,6 +55,8 @@ pub struct Postgres {
 struct Shared {
     clock: Arc<dyn Clock>,
     wakeups: Wakeups,
+    /// What this process has heard of cancellations.
+    heard: InProcess,
     notifier: Notifier,
     commits: AtomicU64,
     /// For handlers' transactions.
@@ -119,6 +121,7 @@ impl Postgres {
             })
             .connect_lazy_with(session.options());
         let shared = Shared {
+            heard: InProcess::new(Arc::clone(&options.clock)),
             clock: options.clock,
             wakeups: Wakeups::default(),
             notifier: Notifier::start(session.clone()),
@@ -167,6 +170,10 @@ impl Postgres {
 
     pub(crate) fn wakeups(&self) -> &Wakeups {
         &self.shared.wakeups
+    }
+
+    pub(crate) fn heard(&self) -> &InProcess {
+        &self.shared.heard
     }
 
     pub(crate) fn lanes(&self) -> &Arc<Lanes> {

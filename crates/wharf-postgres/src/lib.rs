@@ -55,6 +55,7 @@ mod send;
 mod session;
 mod settle;
 mod sharing;
+mod signals;
 mod store;
 mod subscriptions;
 mod survivors;

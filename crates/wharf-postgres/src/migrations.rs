@@ -37,6 +37,7 @@ pub(crate) const WHARF: Migrations = Migrations::of(
         ("schedules", include_str!("../migrations/0007_schedules.sql")),
         ("inbox", include_str!("../migrations/0008_inbox.sql")),
         ("survivors", include_str!("../migrations/0009_survivors.sql")),
+        ("workers", include_str!("../migrations/0010_workers.sql")),
     ],
 );
 

@@ -20,9 +20,9 @@ use sqlx::{
 use tokio::{sync::Notify, task::JoinHandle};
 use wharf::{Error, ports::Wakeups};
 
-use crate::{Postgres, error::failed, session::Session};
+use crate::{Postgres, error::failed, session::Session, signals};
 
-/// Everything is told on one channel; the payload is the endpoint.
+/// New work is told on one channel; the payload is the endpoint.
 const CHANNEL: &str = "wharf";
 /// After telling, what follows is gathered for this long.
 const GATHER: Duration = Duration::from_millis(5);
@@ -153,12 +153,13 @@ pub(crate) async fn listen(engine: &Postgres) -> Result<(), Error> {
     };
     let pool = PgPoolOptions::new().max_connections(1).max_lifetime(None).idle_timeout(None).connect_lazy_with(options);
     let mut listener = PgListener::connect_with(&pool).await.map_err(hear)?;
-    listener.listen(CHANNEL).await.map_err(hear)?;
+    listener.listen_all([CHANNEL, signals::CHANNEL]).await.map_err(hear)?;
     // Nobody knows what was told while nobody listened.
     wakeups.wake_all();
     loop {
         match listener.try_recv().await.map_err(hear)? {
             Some(told) if engine.notifier().is_own(told.process_id()) => {}
+            Some(told) if told.channel() == signals::CHANNEL => signals::pass_on(engine, told.payload()).await?,
             Some(told) => wakeups.wake([told.payload()]),
             None => wakeups.wake_all(),
         }

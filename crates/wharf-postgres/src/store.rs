@@ -6,15 +6,17 @@ use async_trait::async_trait;
 use wharf::{
     Clock, DeadLetter, DeadLetterFilter, Error, Outgoing, SagaId, SagaRow, Tenant,
     ports::{
-        Declaration, Declared, Ending, Fired, Retention, Round, Store, StoredSchedule, StoredSubscription,
-        Subscription, Ticked, Transaction, Transactions,
+        Cancellation, Declaration, Declared, Ending, Fired, Retention, Round, Signals, Store, StoredSchedule,
+        StoredSubscription, Subscription, Ticked, Transaction, Transactions,
     },
 };
 
 use crate::{
     Postgres, dead_letters,
     error::failed,
-    inbox, prune, sagas, schedules, subscriptions, survivors, timers,
+    inbox, prune, sagas, schedules,
+    signals::PostgresSignals,
+    subscriptions, survivors, timers,
     transaction::{Mode, PostgresTransaction},
 };
 
@@ -94,6 +96,10 @@ impl Store for Postgres {
         subscriptions::retire(self, endpoint, message, max).await
     }
 
+    async fn cancel(&self, cancellation: &Cancellation) -> Result<u64, Error> {
+        dead_letters::cancel(self, cancellation).await
+    }
+
     async fn fire_schedule(&self, tenant: &Tenant, name: &str, outgoing: &[Outgoing]) -> Result<Ticked, Error> {
         schedules::fire(self, tenant, name, outgoing).await
     }
@@ -109,6 +115,10 @@ impl Store for Postgres {
     async fn ping(&self) -> Result<(), Error> {
         let answer = sqlx::query("SELECT 1").execute(self.pool()).await;
         answer.map(|_| ()).map_err(|error| failed("ping the database", error))
+    }
+
+    fn signals(&self) -> Arc<dyn Signals> {
+        Arc::new(PostgresSignals(self.clone()))
     }
 
     fn clock(&self) -> Arc<dyn Clock> {

@@ -10,6 +10,7 @@ use wharf::{
 
 use crate::{
     Postgres,
+    dead_letters::bury_gone,
     error::failed,
     row::{kind_name, read_kind},
     schedules,
@@ -44,19 +45,16 @@ const CONFIRM: &str = "
     WHERE d.message = s.message AND d.endpoint = s.endpoint";
 
 /// What nobody works on, oldest first. One that another retirement is just moving is passed over.
-const RETIRE: &str = "
-    WITH forgotten AS (DELETE FROM wharf.subscriptions WHERE endpoint = $1 AND message = $2),
-    gone AS (
-        DELETE FROM wharf.deliveries WHERE id = ANY(ARRAY(
-            SELECT id FROM wharf.deliveries
-            WHERE endpoint = $1 AND name = $2 AND held_until <= (SELECT wharf.wharf_now())
-            ORDER BY id LIMIT $3 FOR UPDATE SKIP LOCKED))
-        RETURNING *)
-    INSERT INTO wharf.dead_letters (id, died_at, sent_at, message_id, attempt, crashes, redrives, version, tenant,
-                                    endpoint, name, kind, key, trail, body, code, reason, rank, expires_at, turn, place)
-    SELECT id, (SELECT wharf.wharf_now()), sent_at, message_id, attempt, crashes, redrives, version, tenant, endpoint,
-           name, kind, key, trail, body, $4, $5, rank, expires_at, turn, place
-    FROM gone";
+const RETIRE: &str = concat!(
+    "WITH forgotten AS (DELETE FROM wharf.subscriptions WHERE endpoint = $1 AND message = $2),
+     gone AS (
+         DELETE FROM wharf.deliveries WHERE id = ANY(ARRAY(
+             SELECT id FROM wharf.deliveries
+             WHERE endpoint = $1 AND name = $2 AND held_until <= (SELECT wharf.wharf_now())
+             ORDER BY id LIMIT $3 FOR UPDATE SKIP LOCKED))
+         RETURNING *) ",
+    bury_gone!("$4", "$5")
+);
 
 /// See [`Store::subscriptions`](wharf::ports::Store::subscriptions).
 pub(crate) async fn list(engine: &Postgres) -> Result<Vec<StoredSubscription>, Error> {

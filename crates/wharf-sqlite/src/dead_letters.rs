@@ -3,7 +3,10 @@
 use std::collections::BTreeSet;
 
 use serde::Deserialize;
-use wharf::{DeadLetter, DeadLetterFilter, Error, Timestamp, ports::Round};
+use wharf::{
+    Code, DeadLetter, DeadLetterFilter, Error, Timestamp,
+    ports::{Cancellation, Round},
+};
 
 use crate::{
     deliveries::{Stored, column, document, json, rows, stored},
@@ -13,6 +16,23 @@ use crate::{
     script::Script,
     turn::at_once,
 };
+
+/// Makes dead letters of the deliveries whose ids a subquery brings; they are still to be deleted. Binds the code, the
+/// reason and the time first.
+macro_rules! bury {
+    ($($ids:tt)*) => {
+        concat!(
+            "INSERT INTO wharf_dead_letters (code, reason, died_at, id, tenant, endpoint, attempt, crashes, redrives,
+                                             message_id, name, version, kind, key, sent_at, trail, body, rank, expires_at,
+                                             turn, place)
+             SELECT ?, ?, ?, id, tenant, endpoint, attempt, crashes, redrives, message_id, name, version, kind, key,
+                    sent_at, trail, body, rank, expires_at, turn, place
+             FROM wharf_deliveries WHERE id IN ",
+            $($ids)*
+        )
+    };
+}
+pub(crate) use bury;
 
 /// The letters a filter means, oldest first.
 macro_rules! matching {
@@ -148,3 +168,25 @@ const DISCARD: &str = concat!(
     matching!(),
     ") RETURNING coalesce(redrive_to, endpoint)"
 );
+
+/// See [`Store::cancel`](wharf::ports::Store::cancel).
+pub(crate) async fn cancel(engine: &Sqlite, cancellation: &Cancellation) -> Result<u64, Error> {
+    let (now, code) = (engine.now().as_micros(), Code::CANCELLED);
+    let meant =
+        |script: Script| script.bind(cancellation.tenant.as_str()).bind(cancellation.message.to_string()).bind(now);
+    let script = Script::new().write(BURY_CANCELLED).bind(code.to_string()).bind(code.meaning).bind(now);
+    let script = meant(meant(script).write(DELETE_CANCELLED));
+    let ran = engine.writer().run("cancel what waits of a message", script, Vec::new()).await?.committed()?;
+    Ok(ran.first().map_or(0, |buried| buried.changed))
+}
+
+/// What nobody works on.
+macro_rules! meant {
+    () => {
+        "(SELECT id FROM wharf_deliveries WHERE tenant = ? AND message_id = ? AND (held = 0 OR not_before <= ?))"
+    };
+}
+
+const BURY_CANCELLED: &str = bury!(meant!());
+
+const DELETE_CANCELLED: &str = concat!("DELETE FROM wharf_deliveries WHERE id IN ", meant!());

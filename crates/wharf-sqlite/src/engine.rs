@@ -5,7 +5,7 @@ use std::{path::Path, sync::Arc};
 use sqlx::sqlite::{SqlitePool, SqlitePoolOptions};
 use wharf::{
     Clock, Error, Timestamp,
-    ports::{LeftOff, Wakeups},
+    ports::{InProcess, LeftOff, Wakeups},
 };
 
 use crate::{
@@ -29,6 +29,7 @@ struct Shared {
     readers: SqlitePool,
     wakeups: Arc<Wakeups>,
     left_off: LeftOff,
+    signals: Arc<InProcess>,
     clock: Arc<dyn Clock>,
 }
 
@@ -70,7 +71,8 @@ impl Sqlite {
         let readers =
             SqlitePoolOptions::new().max_connections(options.read_pool_size_max()).connect_lazy_with(options.reader());
         let (left_off, clock) = (LeftOff::default(), options.time());
-        Ok(Self { shared: Arc::new(Shared { writer, readers, wakeups, left_off, clock }) })
+        let signals = Arc::new(InProcess::new(Arc::clone(&clock)));
+        Ok(Self { shared: Arc::new(Shared { writer, readers, wakeups, left_off, signals, clock }) })
     }
 
     /// Migrates, then takes over: what was held was held by a process that is no more.
@@ -113,6 +115,10 @@ impl Sqlite {
 
     pub(crate) fn writer(&self) -> &Writer {
         &self.shared.writer
+    }
+
+    pub(crate) fn signals(&self) -> &Arc<InProcess> {
+        &self.shared.signals
     }
 
     pub(crate) fn left_off(&self) -> &LeftOff {

@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use wharf::{
     Clock, DeadLetter, DeadLetterFilter, Error, Outgoing, SagaId, SagaRow, Tenant,
     ports::{
-        Declaration, Declared, Ending, Fired, Retention, Round, Store, StoredSchedule, StoredSubscription,
-        Subscription, Ticked, Transaction,
+        Cancellation, Declaration, Declared, Ending, Fired, Retention, Round, Signals, Store, StoredSchedule,
+        StoredSubscription, Subscription, Ticked, Transaction,
     },
 };
 
@@ -84,6 +84,10 @@ impl Store for Sqlite {
         subscriptions::retire(self, endpoint, message, max).await
     }
 
+    async fn cancel(&self, cancellation: &Cancellation) -> Result<u64, Error> {
+        dead_letters::cancel(self, cancellation).await
+    }
+
     async fn fire_schedule(&self, tenant: &Tenant, name: &str, outgoing: &[Outgoing]) -> Result<Ticked, Error> {
         schedules::fire(self, tenant, name, outgoing).await
     }
@@ -100,6 +104,10 @@ impl Store for Sqlite {
         // Through the writer: a file that can be read but not written is of no use to a worker.
         self.writer().turn().await?.undo().await;
         Ok(())
+    }
+
+    fn signals(&self) -> Arc<dyn Signals> {
+        Arc::clone(Sqlite::signals(self)) as Arc<dyn Signals>
     }
 
     fn clock(&self) -> Arc<dyn Clock> {

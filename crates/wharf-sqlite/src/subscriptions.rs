@@ -9,6 +9,7 @@ use wharf::{
 };
 
 use crate::{
+    dead_letters::bury,
     deliveries::{document, json, rows},
     engine::Sqlite,
     error::failed,
@@ -157,13 +158,6 @@ macro_rules! waiting {
     };
 }
 
-const BURY: &str = concat!(
-    "INSERT INTO wharf_dead_letters (code, reason, died_at, id, tenant, endpoint, attempt, crashes, redrives, message_id,
-                                     name, version, kind, key, sent_at, trail, body, rank, expires_at, turn, place)
-     SELECT ?, ?, ?, id, tenant, endpoint, attempt, crashes, redrives, message_id, name, version, kind, key, sent_at,
-            trail, body, rank, expires_at, turn, place
-     FROM wharf_deliveries WHERE id IN ",
-    waiting!()
-);
+const BURY: &str = bury!(waiting!());
 
 const DELETE: &str = concat!("DELETE FROM wharf_deliveries WHERE id IN ", waiting!());

@@ -86,7 +86,12 @@ impl Bus {
     /// # }
     /// ```
     pub fn post(&self, draft: &Draft) {
-        let posted = self.shared.post.address(draft, &self.shared.tenant, &self.shared.trail);
+        self.post_as(Uuid::now_v7(), draft);
+    }
+
+    /// The same, under this id.
+    pub(crate) fn post_as(&self, id: Uuid, draft: &Draft) {
+        let posted = self.shared.post.address(id, draft, &self.shared.tenant, &self.shared.trail);
         let mut collected = self.collected();
         if collected.closed {
             tracing::error!(message = draft.name, key = %draft.key, "sent after its handler had ended; it goes nowhere");
@@ -133,7 +138,13 @@ impl Bus {
 
 impl PostOffice {
     /// One outgoing delivery for each endpoint that consumes the message.
-    pub(crate) fn address(&self, draft: &Draft, tenant: &Tenant, trail: &Trail) -> Result<Vec<Outgoing>, Error> {
+    pub(crate) fn address(
+        &self,
+        id: Uuid,
+        draft: &Draft,
+        tenant: &Tenant,
+        trail: &Trail,
+    ) -> Result<Vec<Outgoing>, Error> {
         let routes = self.routes.get();
         let endpoints = routes.find(draft.name, draft.kind)?;
         if endpoints.is_empty() {
@@ -145,7 +156,7 @@ impl PostOffice {
         // One that waits before it is put on the transport says until when.
         let journey = (!self.joined && !draft.delay.is_zero()).then(|| Journey::begin(now + draft.delay));
         let envelope = Envelope {
-            id: Uuid::now_v7(),
+            id,
             name: Arc::from(draft.name),
             version: draft.version,
             kind: draft.kind,

@@ -23,6 +23,9 @@ pub enum CancelReason {
     Shutdown,
     /// Another worker took the delivery over.
     LeaseLost,
+    /// A person no longer wants the message to be handled: [`Client::cancel`](crate::Client::cancel). It ends as a dead
+    /// letter, unless the handler ends well before it is dropped.
+    User,
 }
 
 impl Cancel {

@@ -5,11 +5,13 @@ use std::{
     time::Duration,
 };
 
+use uuid::Uuid;
+
 use crate::{
-    Bus, DeadLetter, DeadLetterFilter, Depth, Error, Message, Outgoing, SagaId, SagaRow, Tenant, Timestamp, Trail, Tx,
-    Vitals,
+    Bus, DeadLetter, DeadLetterFilter, Depth, Draft, Error, Heartbeat, Kind, Message, Outgoing, SagaId, SagaRow,
+    Tenant, Timestamp, Trail, Tx, Vitals,
     health::{Health, Observed, Queues, judge},
-    ports::{Engine, Outbox, StoredSchedule, StoredSubscription, Transaction},
+    ports::{Cancellation, Engine, Outbox, StoredSchedule, StoredSubscription, Transaction},
     runtime::Runtime,
     tx::SlotOwner,
 };
@@ -84,24 +86,63 @@ impl Client {
         Ok(work)
     }
 
-    /// Publishes one event in a commit of its own.
+    /// Publishes one event in a commit of its own. Returns the id under which it travels.
     ///
     /// # Errors
     /// When the message cannot be written or the engine does not take it.
-    pub async fn publish<M: Message>(&self, tenant: &Tenant, event: M) -> Result<(), Error> {
-        let work = self.begin(tenant)?;
-        work.bus.publish(event);
-        work.commit().await
+    pub async fn publish<M: Message>(&self, tenant: &Tenant, event: M) -> Result<Uuid, Error> {
+        const { assert!(matches!(M::KIND, Kind::Event), "this message is a command: use `send`") };
+        self.post(tenant, &Draft::of(&event)).await
     }
 
-    /// Sends one command in a commit of its own.
+    /// Sends one command in a commit of its own. Returns the id under which it travels.
     ///
     /// # Errors
     /// As [`Client::publish`], or `W0013` when nobody consumes it.
-    pub async fn send<M: Message>(&self, tenant: &Tenant, command: M) -> Result<(), Error> {
-        let work = self.begin(tenant)?;
-        work.bus.send(command);
-        work.commit().await
+    pub async fn send<M: Message>(&self, tenant: &Tenant, command: M) -> Result<Uuid, Error> {
+        const { assert!(matches!(M::KIND, Kind::Command), "this message is an event: use `publish`") };
+        self.post(tenant, &Draft::of(&command)).await
+    }
+
+    /// Sends or publishes one message, as it was written down, in a commit of its own. Returns the id under which it
+    /// travels.
+    ///
+    /// # Errors
+    /// As [`Client::send`].
+    pub async fn post(&self, tenant: &Tenant, draft: &Draft) -> Result<Uuid, Error> {
+        let (work, id) = (self.begin(tenant)?, Uuid::now_v7());
+        work.bus.post_as(id, draft);
+        work.commit().await?;
+        Ok(id)
+    }
+
+    /// Cancels a message: a person no longer wants it to be handled. What waits of it in the store goes to the dead letters
+    /// with `W0070`; returns how many deliveries did, one for each endpoint at which it waited. Where it is being handled,
+    /// in whatever process, the handler hears of it through its [`Cancel`](crate::Cancel), with
+    /// [`CancelReason::User`](crate::CancelReason::User), and is dropped at its next await; that too is a dead letter with
+    /// `W0070`, which is not tried again. A handler that ends well all the same has handled it.
+    ///
+    /// It reaches what waits and what is held at this moment, no more: a message that is just passing from one to the other,
+    /// or that a transport of another kind than the store carries, may be missed, and so may a worker that cannot be told.
+    /// Nothing breaks then; ask again.
+    ///
+    /// ```
+    /// # use wharf::{Client, Error, Message, Tenant};
+    /// # async fn example<M: Message>(client: &Client, tenant: &Tenant, report: M) -> Result<(), Error> {
+    /// let id = client.post(tenant, &wharf::Draft::of(&report)).await?;
+    /// // Whoever asked for it has gone home.
+    /// client.cancel(tenant, id).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// When the engine does not answer; or, once what waits is set aside, when what carries signals does not.
+    pub async fn cancel(&self, tenant: &Tenant, message: Uuid) -> Result<u64, Error> {
+        let cancellation = Cancellation { tenant: tenant.clone(), message };
+        let waited = self.runtime.engine.cancel(&cancellation).await?;
+        self.runtime.signals().cancel(&cancellation).await?;
+        Ok(waited)
     }
 
     /// The dead letters that match, oldest first.
@@ -196,6 +237,19 @@ impl Client {
         Ok(depths)
     }
 
+    /// Whether nothing waits, now or for later, and nothing is held, as far as store and transport know. What a transport
+    /// of another kind has handed to other processes it may not tell.
+    ///
+    /// # Errors
+    /// When either does not answer: then nobody knows.
+    pub async fn is_idle(&self) -> Result<bool, Error> {
+        let mut depths = self.runtime.engine.depth().await?;
+        if let Some(transport) = &self.runtime.via {
+            depths.extend(transport.depth().await?);
+        }
+        Ok(depths.iter().all(|depth| depth.due + depth.delayed + depth.held == 0))
+    }
+
     /// Whether the engine answers.
     ///
     /// # Errors
@@ -209,21 +263,32 @@ impl Client {
     /// [`Health::status`] is [`Status::Down`](crate::Status::Down).
     pub async fn health(&self) -> Health {
         let engine = &self.runtime.engine;
-        let asked = tokio::time::timeout(HEALTH_DURATION_MAX, async {
+        let asked = async {
             engine.ping().await?;
             let (depths, dead_letters) =
                 (engine.depth().await?, engine.count_dead_letters(Depth::COUNT_MAX_ROWS).await?);
             Ok::<_, Error>(Queues { depths, dead_letters })
-        });
-        let database = match asked.await {
-            Ok(Ok(queues)) => Ok(queues),
-            // Health is asked by strangers too: the code says enough, the log says the rest.
-            Ok(Err(error)) => Err(format!("the database does not answer ({})", error.code())),
-            Err(_) => Err(format!("the database did not answer within {HEALTH_DURATION_MAX:?}")),
         };
+        let signals = async {
+            match &self.runtime.signals {
+                Some(signals) => Some(answer("what carries signals", signals.ping()).await),
+                None => None,
+            }
+        };
+        let (database, signals) = futures_util::future::join(answer("the database", asked), signals).await;
         let vitals = &self.runtime.vitals;
         let transport = self.runtime.via.as_ref().and_then(|transport| transport.condition());
-        judge(&Observed { now: self.now(), worker: vitals.state(), database, transport, vitals: vitals.all() })
+        judge(&Observed { now: self.now(), worker: vitals.state(), database, signals, transport, vitals: vitals.all() })
+    }
+
+    /// The workers, of all processes, that were heard of lately: each tells how it is every
+    /// [`Limits::heartbeat_every`](crate::Limits::heartbeat_every), and is listed until three times as long has passed
+    /// without a word. So one that was killed is listed for a while, and one that has stopped is not.
+    ///
+    /// # Errors
+    /// When what carries signals does not answer: the engine, or what [`Worker::signals`](crate::Worker::signals) was given.
+    pub async fn workers(&self) -> Result<Vec<Heartbeat>, Error> {
+        self.runtime.signals().workers().await
     }
 
     /// Signs of life of the worker this client belongs to.
@@ -234,6 +299,16 @@ impl Client {
     /// The time by the worker's clock.
     pub fn now(&self) -> Timestamp {
         self.runtime.post.clock.now()
+    }
+}
+
+/// What was asked answers in time, or why it does not. Strangers ask for health too: the code says enough, the log says
+/// the rest.
+async fn answer<T>(who: &str, asked: impl Future<Output = Result<T, Error>>) -> Result<T, String> {
+    match tokio::time::timeout(HEALTH_DURATION_MAX, asked).await {
+        Ok(Ok(answer)) => Ok(answer),
+        Ok(Err(error)) => Err(format!("{who} does not answer ({})", error.code())),
+        Err(_) => Err(format!("{who} did not answer within {HEALTH_DURATION_MAX:?}")),
     }
 }
 

@@ -119,6 +119,12 @@ codes! {
         "Point the address at RabbitMQ 3.10 or newer, at its port for AMQP.";
     BROKER_BLOCKED = 66, "The broker takes no messages in, as it is short of memory or disk.",
         "Give the broker memory or disk, or let its queues be consumed; what is sent waits in the outbox and goes on by itself.";
+    CANCELLED = 70, "A person cancelled the message.",
+        "Nothing, if it was meant. Redrive the dead letter to have it handled after all, else discard it.";
+    SIGNALS_AWAY = 71, "What carries signals between processes did not answer.",
+        "Work goes on without it, but nobody hears which workers are alive, nor of cancellations: ask again. Check its address, its credentials and that it runs.";
+    REFUSED = 80, "A guard refused the message: under its tenant there is nothing of what it is about.",
+        "Find out who sent it, and under which tenant it should have come; then discard it.";
 }
 
 impl fmt::Display for Code {

@@ -6,7 +6,7 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use crate::{
-    Arrival, Handling, Retry, Saga, Timestamp,
+    Arrival, Guard, Handling, Retry, Saga, Timestamp,
     failure::Failure,
     handler::{Answer, Consumer, Handler, Parameters},
     layer::Layers,
@@ -34,6 +34,8 @@ pub(crate) struct EndpointDefinition {
     /// Endpoints whose place it takes.
     pub(crate) replaces: Vec<Arc<str>>,
     pub(crate) layers: Option<Arc<Layers>>,
+    /// Who is asked before each message is handled.
+    pub(crate) guard: Option<Arc<dyn Guard>>,
     /// What it forwards through, when it is an outbox.
     pub(crate) relay: Option<Arc<Relay>>,
 }
@@ -193,6 +195,7 @@ impl EndpointDefinition {
             permanent: Vec::new(),
             replaces: Vec::new(),
             layers: None,
+            guard: None,
             relay: None,
         }
     }

@@ -45,6 +45,11 @@ impl Failure {
         Self { verdict: Verdict::DeadLetter, code: Code::PERMANENT, source: reason.into().into() }
     }
 
+    /// The message may not be handled, now or ever: `W0080`. What a [`Guard`](crate::Guard) says.
+    pub fn refused(reason: impl Into<String>) -> Self {
+        Self { verdict: Verdict::DeadLetter, code: Code::REFUSED, source: reason.into().into() }
+    }
+
     /// What is to happen.
     pub fn verdict(&self) -> Verdict {
         self.verdict
@@ -73,6 +78,12 @@ impl Failure {
     pub(crate) fn of_sharing(self) -> Self {
         let error = Error::new(Code::SHARED_COMMIT_LOST, "the handler met another's locks");
         Self::coded(Verdict::Retry, error.caused_by(self.source))
+    }
+
+    /// The failure of a handler whose work a person no longer wants: it was dropped, or heard of that and gave up.
+    pub(crate) fn of_cancelling(self) -> Self {
+        let error = Error::new(Code::CANCELLED, "a person cancelled the message while it was handled");
+        Self::coded(Verdict::DeadLetter, error.caused_by(self.source))
     }
 
     pub(crate) fn made_permanent(mut self) -> Self {

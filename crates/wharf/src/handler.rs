@@ -8,10 +8,11 @@ use std::{
 use futures_util::future::BoxFuture;
 
 use crate::{
-    Bus, Draft, Envelope, Kind, Message,
+    Bus, Draft, Envelope, Key, Kind, Message,
     context::Context,
     extract::{FromDelivery, Msg, read},
     failure::{Failure, Result},
+    guard::admitted,
 };
 
 /// An async function that handles a message.
@@ -45,7 +46,7 @@ pub trait Handler<P>: Clone + Send + Sync + 'static {
     label = "its first parameter is not `Msg<M>`",
     note = "the first parameter is `Msg<M>` with `M: Message`: it makes the handler a consumer of `M`"
 )]
-pub trait Parameters<S>: Sized + Send {
+pub trait Parameters<S>: Sized + Send + 'static {
     /// The message that is consumed.
     type Message: Message;
 
@@ -56,6 +57,10 @@ pub trait Parameters<S>: Sized + Send {
     /// Takes them from the delivery.
     #[doc(hidden)]
     fn take(context: &Context, state: &S) -> Result<Self>;
+
+    /// What the message says that it is about.
+    #[doc(hidden)]
+    fn key(&self) -> Key;
 }
 
 /// What an `async` handler returns: a future, which any thread may go on with, of a [`Result`](crate::Result).
@@ -106,6 +111,10 @@ macro_rules! handler {
             #[allow(unused_variables, reason = "a handler of no further parameters does not use the state")]
             fn take(context: &Context, state: &S) -> Result<Self> {
                 Ok((Msg(read::<M>(context)?), $($parameter::from_delivery(context, state)?,)*))
+            }
+
+            fn key(&self) -> Key {
+                self.0.0.key()
             }
         }
     };
@@ -197,7 +206,14 @@ impl Consumer {
     {
         let call = move |context: &Context| -> BoxFuture<'static, Result> {
             match P::take(context, &state) {
-                Ok(parameters) => handler.call(parameters).publish(context.bus.clone()),
+                Ok(parameters) if context.guard.is_none() => handler.call(parameters).publish(context.bus.clone()),
+                Ok(parameters) => {
+                    let (handler, context) = (handler.clone(), context.clone());
+                    Box::pin(async move {
+                        admitted(&context, &parameters.key()).await?;
+                        handler.call(parameters).publish(context.bus.clone()).await
+                    })
+                }
                 Err(failure) => Box::pin(ready(Err(failure))),
             }
         };

@@ -15,6 +15,8 @@ const STUCK_AFTER: Duration = Duration::from_secs(300);
 const STUMBLE_AGE_MAX: Duration = Duration::from_secs(60);
 /// The name of the check whether the database answers.
 const DATABASE: &str = "database";
+/// The name of the check whether what carries signals answers, where that is not the database.
+const SIGNALS: &str = "signals";
 /// The name of the check whether the worker runs.
 const WORKER: &str = "worker";
 
@@ -37,7 +39,8 @@ pub enum Status {
 pub struct Health {
     /// Whether a worker runs in this process.
     pub worker: WorkerState,
-    /// What was looked at: `database`, `worker`, the transport if it is of another kind than the store, each endpoint and each background task.
+    /// What was looked at: `database`, `signals` where these go another way, `worker`, the transport if it is of another
+    /// kind than the store, each endpoint and each background task.
     pub checks: Vec<Check>,
     /// How many dead letters there are; [`Depth::COUNT_MAX_ROWS`] means at least so many. They are information: that
     /// something was given up makes nobody sick. `None` when the database did not answer.
@@ -79,6 +82,8 @@ pub(crate) struct Observed {
     pub(crate) database: Result<Queues, String>,
     /// Of a transport of another kind than the store.
     pub(crate) transport: Option<Condition>,
+    /// What carries signals said, or why it did not; `None` where that is the database.
+    pub(crate) signals: Option<Result<(), String>>,
     pub(crate) vitals: BTreeMap<String, Vital>,
 }
 
@@ -91,8 +96,12 @@ pub(crate) struct Queues {
 
 /// Judges what was observed.
 pub(crate) fn judge(observed: &Observed) -> Health {
-    let Observed { now, worker, database, transport, vitals } = observed;
+    let Observed { now, worker, database, signals, transport, vitals } = observed;
     let mut checks = vec![plain(DATABASE, database.as_ref().err().map(|reason| (Status::Down, reason.clone())))];
+    if let Some(answer) = signals {
+        // Work goes on without them.
+        checks.push(plain(SIGNALS, answer.as_ref().err().map(|reason| (Status::Degraded, reason.clone()))));
+    }
     checks.push(plain(WORKER, stopping(*worker)));
     if let Some(transport) = transport {
         // What is sent meanwhile waits in the outbox: the process is as ready as before.
@@ -208,8 +217,14 @@ mod tests {
 
     fn told(now: Timestamp, vital: Vital, queues: Queues) -> (Status, String) {
         let vitals = BTreeMap::from([("work".to_owned(), vital)]);
-        let health =
-            judge(&Observed { now, worker: WorkerState::Running, database: Ok(queues), transport: None, vitals });
+        let health = judge(&Observed {
+            now,
+            worker: WorkerState::Running,
+            database: Ok(queues),
+            signals: None,
+            transport: None,
+            vitals,
+        });
         assert_eq!(health.dead_letters, Some(5), "information, and no reason");
         (health.status(), health.reasons().collect())
     }
@@ -295,8 +310,14 @@ mod tests {
             let vitals = [("work".to_owned(), endpoint()), (outbox, endpoint()), ("tick".to_owned(), task())];
             let (database, transport) = (Ok(queues(0, 0)), Some(transport));
             let worker = WorkerState::Running;
-            let health =
-                judge(&Observed { now: after(1), worker, database, transport, vitals: BTreeMap::from(vitals) });
+            let health = judge(&Observed {
+                now: after(1),
+                worker,
+                database,
+                signals: None,
+                transport,
+                vitals: BTreeMap::from(vitals),
+            });
             assert!(health.checks.iter().any(|check| check.name == "rabbitmq"));
             (health.status(), health.reasons().collect())
         };
@@ -308,12 +329,30 @@ mod tests {
     #[test]
     fn each_role_needs_what_it_has() {
         let judged = |worker, database: Result<Queues, String>| {
-            let health = judge(&Observed { now: START, worker, database, transport: None, vitals: BTreeMap::new() });
+            let health = judge(&Observed {
+                now: START,
+                worker,
+                database,
+                signals: None,
+                transport: None,
+                vitals: BTreeMap::new(),
+            });
             (health.status(), health.reasons().collect::<String>())
         };
         assert_eq!(judged(WorkerState::Idle, Ok(Queues::default())), UP, "it only publishes");
         assert_eq!(judged(WorkerState::Idle, Err("gone".to_owned())), down("gone"));
         assert_eq!(judged(WorkerState::Draining, Ok(Queues::default())).0, Status::Down);
         assert_eq!(judged(WorkerState::Stopped, Ok(Queues::default())).0, Status::Down);
+    }
+
+    #[test]
+    fn work_goes_on_without_signals() {
+        let judged = |answer| {
+            let (worker, database, vitals) = (WorkerState::Running, Ok(Queues::default()), BTreeMap::new());
+            let health = judge(&Observed { now: START, worker, database, signals: Some(answer), vitals });
+            (health.status(), health.reasons().collect::<String>())
+        };
+        assert_eq!(judged(Ok(())), UP);
+        assert_eq!(judged(Err("gone".to_owned())), degraded("gone"));
     }
 }

@@ -27,6 +27,9 @@ pub struct Limits {
     pub unknown_message_grace: Duration,
     /// How often a delivery may be lost while it is claimed alone. At this many crashes it is dead-lettered unrun.
     pub crashes_max: u32,
+    /// How often a worker tells other processes that it is alive. It is believed to be until
+    /// [`HEARTBEATS_MISSED_MAX`](Limits::HEARTBEATS_MISSED_MAX) times as long has passed without a word.
+    pub heartbeat_every: Duration,
     /// Timers turned into deliveries in one transaction.
     pub timer_batch_max_rows: usize,
     /// Deliveries claimed in one statement. An endpoint whose prefetch is larger claims again.
@@ -67,6 +70,7 @@ impl Default for Limits {
             layer_wait: Duration::from_secs(1),
             unknown_message_grace: Duration::from_secs(300),
             crashes_max: 3,
+            heartbeat_every: Duration::from_secs(5),
             timer_batch_max_rows: 500,
             claim_batch_max_rows: 500,
             settle_batch_max_rows: 500,
@@ -85,6 +89,9 @@ impl Default for Limits {
 }
 
 impl Limits {
+    /// A worker is believed to be alive until so many of its heartbeats are missing.
+    pub const HEARTBEATS_MISSED_MAX: u32 = 3;
+
     pub(crate) fn retention(&self) -> Retention {
         Retention { finished_sagas: self.finished_saga_retention, forsaken_schedules: self.forsaken_schedule_retention }
     }
@@ -96,6 +103,9 @@ impl Limits {
         }
         if self.fallback_poll.is_zero() {
             return refuse("limits.fallback_poll: above zero");
+        }
+        if self.heartbeat_every < Duration::from_millis(10) {
+            return refuse("limits.heartbeat_every: at least 10 ms");
         }
         if self.crashes_max == 0 {
             return refuse("limits.crashes_max: at least 1");

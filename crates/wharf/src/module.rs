@@ -3,7 +3,7 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use crate::{
-    Bus, Draft, Kind, Message, Saga, Tenant, Timestamp,
+    Bus, Draft, Guard, Kind, Message, Saga, Tenant, Timestamp,
     endpoint::{Endpoint, EndpointDefinition},
     handler::{Answer, Handler, Parameters},
     ports::Schedule,
@@ -31,6 +31,7 @@ pub struct Module<S> {
     pub(crate) name: &'static str,
     pub(crate) endpoints: Vec<EndpointDefinition>,
     pub(crate) ticks: Vec<Tick>,
+    guard: Option<Arc<dyn Guard>>,
     state: S,
 }
 
@@ -49,7 +50,7 @@ pub(crate) struct Tick {
 impl<S: Clone + Send + Sync + 'static> Module<S> {
     /// A module whose handlers share this state.
     pub fn new(name: &'static str, state: S) -> Self {
-        Self { name, endpoints: Vec::new(), ticks: Vec::new(), state }
+        Self { name, endpoints: Vec::new(), ticks: Vec::new(), guard: None, state }
     }
 
     /// Adds a handler at an endpoint of its own, both called `id`.
@@ -71,7 +72,19 @@ impl<S: Clone + Send + Sync + 'static> Module<S> {
     /// Adds an endpoint: one queue, with any number of handlers behind it.
     #[must_use]
     pub fn endpoint(mut self, name: &str, build: impl FnOnce(Endpoint<S>) -> Endpoint<S>) -> Self {
-        self.endpoints.push(build(Endpoint::new(name, self.state.clone())).definition);
+        let mut definition = build(Endpoint::new(name, self.state.clone())).definition;
+        definition.guard.clone_from(&self.guard);
+        self.endpoints.push(definition);
+        self
+    }
+
+    /// Asks `guard` before any message is handled by this module, at every endpoint it has or gets.
+    #[must_use]
+    pub fn guard(mut self, guard: Arc<dyn Guard>) -> Self {
+        for endpoint in &mut self.endpoints {
+            endpoint.guard = Some(Arc::clone(&guard));
+        }
+        self.guard = Some(guard);
         self
     }
 

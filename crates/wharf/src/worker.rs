@@ -12,11 +12,12 @@ use crate::{
     bus::PostOffice,
     endpoint::EndpointDefinition,
     module::{Module, Tick},
-    ports::{Engine, Subscription, Transport, Wakeups},
+    ports::{Engine, Signals, Subscription, Transport, Wakeups},
     routes::CurrentRoutes,
     runtime::{
-        LOOK_EVERY, PRUNE, PRUNE_EVERY, Phase, Relay, Runtime, Survivors, Vitals, WorkerState, fire_timers,
-        keep_routes, keep_schedule, prune, prune_inbox, pump, sign, supervise,
+        HEARTBEAT, LOOK_EVERY, PRUNE, PRUNE_EVERY, Phase, Relay, Runtime, SIGNALS, Survivors, Vitals, WorkerState,
+        beat, fire_timers, hear, introduce, keep_routes, keep_schedule, leave, prune, prune_inbox, pump, sign,
+        supervise,
     },
     start,
 };
@@ -37,6 +38,8 @@ use crate::{
 pub struct Worker {
     pub(crate) engine: Arc<dyn Engine>,
     via: Option<Arc<dyn Transport>>,
+    signals: Option<Arc<dyn Signals>>,
+    version: Option<String>,
     limits: Limits,
     endpoints: Vec<EndpointDefinition>,
     ticks: Vec<Tick>,
@@ -69,6 +72,7 @@ pub struct ReadyWorker {
     pub(crate) outboxes: Vec<Arc<EndpointDefinition>>,
     pub(crate) ticks: Vec<Arc<Tick>>,
     consumes: Vec<Subscription>,
+    version: Option<String>,
     /// Ends what draws the routes anew.
     keeps_routes: Option<AbortHandle>,
 }
@@ -79,6 +83,8 @@ impl Worker {
         Self {
             engine: Arc::new(engine),
             via: None,
+            signals: None,
+            version: None,
             limits: Limits::default(),
             endpoints: Vec::new(),
             ticks: Vec::new(),
@@ -104,6 +110,21 @@ impl Worker {
     #[must_use]
     pub fn via(mut self, transport: impl Transport) -> Self {
         self.via = Some(Arc::new(transport));
+        self
+    }
+
+    /// Tells other processes by something else than the engine that this worker is alive, and which messages are no longer
+    /// wanted. While it is away, work goes on, and [`Client::health`] says so.
+    #[must_use]
+    pub fn signals(mut self, signals: impl Signals) -> Self {
+        self.signals = Some(Arc::new(signals));
+        self
+    }
+
+    /// The version of the program, for [`Client::workers`] to show.
+    #[must_use]
+    pub fn version(mut self, version: &str) -> Self {
+        self.version = Some(version.to_owned());
         self
     }
 
@@ -167,10 +188,12 @@ impl Worker {
         let runtime = Runtime {
             engine: self.engine,
             via: self.via,
+            signals: self.signals,
             post: Arc::new(post),
             limits: Arc::new(self.limits),
             vitals: Vitals::default(),
             survivors: Arc::new(Survivors::default()),
+            presence: Arc::default(),
         };
         let outboxes = match &runtime.via {
             Some(transport) => {
@@ -187,6 +210,7 @@ impl Worker {
             endpoints: self.endpoints.into_iter().map(Arc::new).collect(),
             ticks: self.ticks.into_iter().map(Arc::new).collect(),
             consumes: declaration.subscriptions,
+            version: self.version,
             keeps_routes: None,
         })
     }
@@ -240,6 +264,8 @@ impl ReadyWorker {
         let (phase, watch) = watch::channel(Phase::Running);
         let mut pumps = JoinSet::new();
         vitals.turn(WorkerState::Running);
+        let names = self.endpoints.iter().map(|endpoint| endpoint.name.to_string()).collect();
+        let who = Arc::new(introduce(self.version, names, clock.now()));
         let endpoints = self.endpoints.into_iter().map(|endpoint| (self.runtime.clone(), endpoint));
         let outboxes = self.outboxes.into_iter().map(|outbox| (self.runtime.of_the_store(), outbox));
         for (runtime, endpoint) in endpoints.chain(outboxes) {
@@ -269,6 +295,15 @@ impl ReadyWorker {
             let runtime = self.runtime.clone();
             background.spawn(async move { supervise(&runtime, "wharf.inbox", || prune_inbox(runtime.clone())).await });
         }
+        // These end last: a worker that stops is alive, and what it still handles may be cancelled.
+        let mut presence = JoinSet::new();
+        let (runtime, known, watch) = (self.runtime.clone(), Arc::clone(&who), watch.clone());
+        vitals.expect_task(HEARTBEAT, clock.now(), limits.heartbeat_every);
+        presence.spawn(async move {
+            supervise(&runtime, HEARTBEAT, || beat(runtime.clone(), Arc::clone(&known), watch.clone())).await;
+        });
+        let runtime = self.runtime.clone();
+        presence.spawn(async move { supervise(&runtime, SIGNALS, || hear(runtime.clone())).await });
         for each in self.ticks {
             let (runtime, sign) = (self.runtime.clone(), sign(&each));
             vitals.expect_task(&sign, clock.now(), LOOK_EVERY);
@@ -281,17 +316,25 @@ impl ReadyWorker {
         vitals.turn(WorkerState::Draining);
         let _ = phase.send(Phase::Draining);
         background.shutdown().await;
-        let deadline = clock.sleep_until(clock.now() + limits.shutdown_deadline);
-        tokio::select! {
-            () = all_end(&mut pumps) => return,
-            () = deadline => tracing::warn!("handlers did not finish before the deadline; their deliveries go back to the queue"),
-        }
-        let _ = phase.send(Phase::Abandoning);
-        let given_up = clock.sleep_until(clock.now() + ABANDON_MAX);
-        tokio::select! {
-            () = all_end(&mut pumps) => {}
-            () = given_up => tracing::error!("handlers that cannot be cancelled are left behind; their leases run out"),
-        }
+        drain(&self.runtime, &phase, &mut pumps).await;
+        presence.shutdown().await;
+        leave(&self.runtime, &who).await;
+    }
+}
+
+/// Lets handlers finish until the deadline, and cancels what remains.
+async fn drain(runtime: &Runtime, phase: &watch::Sender<Phase>, pumps: &mut JoinSet<()>) {
+    let clock = &runtime.post.clock;
+    let deadline = clock.sleep_until(clock.now() + runtime.limits.shutdown_deadline);
+    tokio::select! {
+        () = all_end(pumps) => return,
+        () = deadline => tracing::warn!("handlers did not finish before the deadline; their deliveries go back to the queue"),
+    }
+    let _ = phase.send(Phase::Abandoning);
+    let given_up = clock.sleep_until(clock.now() + ABANDON_MAX);
+    tokio::select! {
+        () = all_end(pumps) => {}
+        () = given_up => tracing::error!("handlers that cannot be cancelled are left behind; their leases run out"),
     }
 }
 

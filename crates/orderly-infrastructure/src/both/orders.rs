@@ -10,6 +10,7 @@ use sqlx::FromRow;
 use wharf::{Result, Timestamp};
 
 use super::Adapters;
+use crate::tenant_guard::Owners;
 
 /// What [`OrderView`] is made of.
 macro_rules! order_view {
@@ -57,6 +58,16 @@ ORDER BY id DESC LIMIT $4");
 
 const HISTORY: &str = "
 SELECT status, detail, at FROM order_history WHERE tenant = $1 AND order_id = $2 ORDER BY step";
+
+const HAS: &str = "SELECT 1 FROM orders WHERE tenant = $1 AND id = $2";
+
+#[async_trait]
+impl Owners for Adapters {
+    async fn has_order(&self, tenant: &Tenant, order: OrderId) -> Result<bool> {
+        let query = sqlx::query(HAS).bind(tenant.as_str()).bind(order.0);
+        Ok(query.fetch_optional(&self.pool).await?.is_some())
+    }
+}
 
 #[async_trait]
 impl Orders for Adapters {

@@ -50,6 +50,8 @@ macro_rules! stock_locked {
     };
 }
 
+#[path = "../both/audit_log.rs"]
+mod audit_log;
 #[path = "../both/book.rs"]
 mod book;
 #[path = "../both/catalog.rs"]
@@ -141,5 +143,6 @@ const MIGRATIONS: Migrations = Migrations::of(
         ("order saga", include_str!("../../migrations/postgres/0011_order_saga.sql")),
         ("attention", include_str!("../../migrations/postgres/0012_attention.sql")),
         ("mail", include_str!("../../migrations/postgres/0013_mail.sql")),
+        ("audit log", include_str!("../../migrations/postgres/0014_audit_log.sql")),
     ],
 );

@@ -49,6 +49,8 @@ macro_rules! stock_locked {
     };
 }
 
+#[path = "../both/audit_log.rs"]
+mod audit_log;
 #[path = "../both/book.rs"]
 mod book;
 #[path = "../both/catalog.rs"]
@@ -132,5 +134,6 @@ const MIGRATIONS: Migrations = Migrations::of(
         ("order saga", include_str!("../../migrations/sqlite/0010_order_saga.sql")),
         ("attention", include_str!("../../migrations/sqlite/0011_attention.sql")),
         ("mail", include_str!("../../migrations/sqlite/0012_mail.sql")),
+        ("audit log", include_str!("../../migrations/sqlite/0013_audit_log.sql")),
     ],
 );

@@ -5,8 +5,10 @@
 mod audit;
 mod book;
 mod catalog;
+mod columns;
 mod connecting;
 mod failing_stockroom;
+mod forged;
 mod hot_products;
 mod ledger;
 mod log;
@@ -175,6 +177,12 @@ on_every_engine! {
         a_customer_is_told_once_of_each_thing,
         notifications_come_newest_first_page_by_page,
         facts_stand_beside_the_words_as_json,
+    }
+    columns {
+        orders_lines_and_products_have_these,
+    }
+    forged {
+        o46_what_comes_under_another_tenant_moves_nothing_and_is_refused_and_audited,
     }
     mail {
         each_thing_a_customer_is_told_is_mailed_once,

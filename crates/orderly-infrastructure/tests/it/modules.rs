@@ -16,30 +16,43 @@ pub(crate) fn order_ports(ports: &Infrastructure) -> orderly_orders::Ports {
 /// Every module.
 pub(crate) async fn worker(ports: &Infrastructure, orders: &orderly_orders::Ports) -> ReadyWorker {
     let ports = ports.clone();
+    let guard = ports.guard.clone();
     ports
         .worker()
         .module(orderly_orders::module(orders.clone()))
-        .module(orderly_inventory::module(orderly_inventory::Ports {
-            stockroom: ports.stockroom,
-            warehouse: ports.warehouse,
-            settings: orderly_inventory::Settings::default(),
-        }))
-        .module(orderly_payments::module(orderly_payments::Ports {
-            ledger: ports.ledger,
-            refunds: ports.refunds,
-            gateway: ports.gateway,
-            settings: orderly_payments::Settings::default(),
-        }))
-        .module(orderly_shipping::module(orderly_shipping::Ports {
-            shipments: ports.shipments,
-            carrier: ports.carrier,
-            settings: orderly_shipping::Settings::default(),
-        }))
-        .module(orderly_notifications::module(orderly_notifications::Ports {
-            outbox: ports.outbox,
-            mailer: ports.mailer,
-            customers: ports.customers,
-        }))
+        .module(
+            orderly_inventory::module(orderly_inventory::Ports {
+                stockroom: ports.stockroom,
+                warehouse: ports.warehouse,
+                settings: orderly_inventory::Settings::default(),
+            })
+            .guard(guard.clone()),
+        )
+        .module(
+            orderly_payments::module(orderly_payments::Ports {
+                ledger: ports.ledger,
+                refunds: ports.refunds,
+                gateway: ports.gateway,
+                settings: orderly_payments::Settings::default(),
+            })
+            .guard(guard.clone()),
+        )
+        .module(
+            orderly_shipping::module(orderly_shipping::Ports {
+                shipments: ports.shipments,
+                carrier: ports.carrier,
+                settings: orderly_shipping::Settings::default(),
+            })
+            .guard(guard.clone()),
+        )
+        .module(
+            orderly_notifications::module(orderly_notifications::Ports {
+                outbox: ports.outbox,
+                mailer: ports.mailer,
+                customers: ports.customers,
+            })
+            .guard(guard.clone()),
+        )
         .ready()
         .await
         .unwrap()

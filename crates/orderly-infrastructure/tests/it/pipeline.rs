@@ -65,27 +65,39 @@ pub(crate) async fn open_over(
     let worker = ports
         .worker()
         .module(orderly_orders::module(orders.clone()))
-        .module(orderly_inventory::module(orderly_inventory::Ports {
-            stockroom,
-            warehouse: ports.warehouse.clone(),
-            settings: orderly_inventory::Settings::default(),
-        }))
-        .module(orderly_payments::module(orderly_payments::Ports {
-            ledger: ports.ledger.clone(),
-            refunds: ports.refunds.clone(),
-            gateway,
-            settings: orderly_payments::Settings::default(),
-        }))
-        .module(orderly_shipping::module(orderly_shipping::Ports {
-            shipments: ports.shipments.clone(),
-            carrier,
-            settings: orderly_shipping::Settings::default(),
-        }))
-        .module(orderly_notifications::module(orderly_notifications::Ports {
-            outbox: ports.outbox.clone(),
-            mailer: ports.mailer.clone(),
-            customers: ports.customers.clone(),
-        }));
+        .module(
+            orderly_inventory::module(orderly_inventory::Ports {
+                stockroom,
+                warehouse: ports.warehouse.clone(),
+                settings: orderly_inventory::Settings::default(),
+            })
+            .guard(ports.guard.clone()),
+        )
+        .module(
+            orderly_payments::module(orderly_payments::Ports {
+                ledger: ports.ledger.clone(),
+                refunds: ports.refunds.clone(),
+                gateway,
+                settings: orderly_payments::Settings::default(),
+            })
+            .guard(ports.guard.clone()),
+        )
+        .module(
+            orderly_shipping::module(orderly_shipping::Ports {
+                shipments: ports.shipments.clone(),
+                carrier,
+                settings: orderly_shipping::Settings::default(),
+            })
+            .guard(ports.guard.clone()),
+        )
+        .module(
+            orderly_notifications::module(orderly_notifications::Ports {
+                outbox: ports.outbox.clone(),
+                mailer: ports.mailer.clone(),
+                customers: ports.customers.clone(),
+            })
+            .guard(ports.guard.clone()),
+        );
     let app = Harness::start(worker, stage.clock()).await;
     let mug =
         NewProduct { sku: Sku::parse("MUG").unwrap(), name: "Mug".to_owned(), price: Money::new(250, Currency::GBP) };

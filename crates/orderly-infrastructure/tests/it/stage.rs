@@ -125,14 +125,20 @@ impl Stage {
 
     /// Writes past the adapters, as only a mistake does.
     pub(crate) async fn write(&self, sql: impl sqlx::SqlSafeStr + Send) {
+        self.try_to_write(sql).await.unwrap();
+    }
+
+    /// The same, where the database may refuse it.
+    pub(crate) async fn try_to_write(&self, sql: impl sqlx::SqlSafeStr + Send) -> Result<(), sqlx::Error> {
         match &self.settings.database {
             Database::Sqlite { path } => {
-                let mut file = SqliteConnectOptions::new().filename(path).connect().await.unwrap();
-                sqlx::raw_sql(sql).execute(&mut file).await.unwrap();
-                file.close().await.unwrap();
+                let mut file = SqliteConnectOptions::new().filename(path).connect().await?;
+                let written = sqlx::raw_sql(sql).execute(&mut file).await.map(drop);
+                file.close().await?;
+                written
             }
             Database::Postgres { .. } => match &self.database {
-                Side::Server(server) => drop(sqlx::raw_sql(sql).execute(server.pool()).await.unwrap()),
+                Side::Server(server) => sqlx::raw_sql(sql).execute(server.pool()).await.map(drop),
                 Side::File(_) => unreachable!("a server is no file"),
             },
         }

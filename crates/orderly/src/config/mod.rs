@@ -31,8 +31,8 @@ use orderly_security::SigningSecret;
 use reader::Reader;
 use setting::Setting;
 use values::{
-    address, amqp_url, count, currency, directory, duration, filter, lease, name, password, postgres_url, prefix,
-    quantity, rate, seconds, seed,
+    address, amqp_url, count, currency, directory, duration, filter, lease, name, named_prefix, password, postgres_url,
+    prefix, quantity, rate, redis_url, seconds, seed,
 };
 use values::{signing_secret, yes_or_no};
 
@@ -49,6 +49,7 @@ pub(crate) struct Config {
     /// What carries messages, where it is named.
     pub(crate) transport: Option<Transport>,
     pub(crate) broker: Broker,
+    pub(crate) redis: Redis,
     pub(crate) http: Http,
     pub(crate) api: ApiLogIn,
     pub(crate) jwt: Jwt,
@@ -76,6 +77,14 @@ pub(crate) struct Broker {
     /// A RabbitMQ that carries messages; without it the database does.
     pub(crate) url: Option<Secret>,
     /// What the names of its queues and exchanges begin with.
+    pub(crate) prefix: String,
+}
+
+#[derive(Debug)]
+pub(crate) struct Redis {
+    /// A Redis that carries signals; without it the database does.
+    pub(crate) url: Option<Secret>,
+    /// What the names of its keys and channels begin with.
     pub(crate) prefix: String,
 }
 
@@ -204,6 +213,19 @@ impl Config {
                     Setting::new("broker.prefix", "letters, digits, dashes, dots and underscores, 64 at most", prefix)
                         .meaning("What the names of queues and exchanges begin with, where others share them."),
                     "",
+                ),
+            },
+            redis: Redis {
+                url: read.needed_if(
+                    false,
+                    &Setting::new("redis.url", "redis://user:password@host:port/database", redis_url).secret().meaning(
+                        "Redis, to tell which workers are alive and what is cancelled. The database does when not set.",
+                    ),
+                ),
+                prefix: read.or(
+                    Setting::new("redis.prefix", "1 to 64 letters, digits, dashes, dots and underscores", named_prefix)
+                        .meaning("What the names of keys and channels begin with, where others share Redis."),
+                    "orderly",
                 ),
             },
             http: Http {

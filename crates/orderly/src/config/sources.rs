@@ -21,9 +21,10 @@ const DEFAULT_FILE: &str = "orderly.toml";
 const VARIABLE_PREFIX: &str = "ORDERLY_";
 const VARIABLE_POINT: &str = "__";
 /// Settings that the world knows under names of its own, which win.
-const VARIABLES: [(&str, &str); 5] = [
+const VARIABLES: [(&str, &str); 6] = [
     ("DATABASE_URL", "database.url"),
     ("AMQP_URL", "broker.url"),
+    ("REDIS_URL", "redis.url"),
     ("JWT_KEY", "jwt.key"),
     ("JWT_ISSUER", "jwt.issuer"),
     ("JWT_AUDIENCE", "jwt.audience"),

@@ -64,18 +64,24 @@ fn every_problem_is_told_at_once_with_its_place_its_key_and_what_is_allowed() {
         .with_variable("DATABASE_URL", "mysql://user:secret@host/db")
         .with_variable("AMQP_URL", "http://user:secret@host")
         .with_variable("ORDERLY_BROKER__PREFIX", "two words")
+        .with_variable("REDIS_URL", "amqp://user:secret@host")
+        .with_variable("ORDERLY_REDIS__PREFIX", "of orders")
         .with_flag(Flag::new("--set", "expiry.interval_seconds", "soon"));
     let place = directory.path().join("orderly.toml").display().to_string();
     let told = problems(&sources).replace(&place, "FILE");
     assert!(!told.contains("secret"));
     assert_snapshot!(told, @r"
-    the configuration has 9 problems:
+    the configuration has 11 problems:
       database.url: this value is not allowed; allowed: postgres://user:password@host:port/database
         in environment variable DATABASE_URL
       broker.url: this value is not allowed; allowed: amqp://user:password@host:port/vhost
         in environment variable AMQP_URL
       broker.prefix: `two words` is not allowed; allowed: letters, digits, dashes, dots and underscores, 64 at most
         in environment variable ORDERLY_BROKER__PREFIX
+      redis.url: this value is not allowed; allowed: redis://user:password@host:port/database
+        in environment variable REDIS_URL
+      redis.prefix: `of orders` is not allowed; allowed: 1 to 64 letters, digits, dashes, dots and underscores
+        in environment variable ORDERLY_REDIS__PREFIX
       orders.lines_max: `0` is not allowed; allowed: 1 to 10000
         in FILE
       expiry.interval_seconds: `soon` is not allowed; allowed: 1 to 86400

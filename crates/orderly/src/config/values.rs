@@ -79,10 +79,20 @@ pub(super) fn password(text: &str) -> Option<Secret> {
     (!text.is_empty()).then(|| Secret::new(text))
 }
 
+pub(super) fn redis_url(text: &str) -> Option<Secret> {
+    let rest = text.strip_prefix("redis://")?;
+    (!rest.is_empty()).then(|| Secret::new(text))
+}
+
 /// What the names of queues may begin with; none is fine.
 pub(super) fn prefix(text: &str) -> Option<String> {
     let fits = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
     (text.len() <= PREFIX_MAX_BYTES && text.chars().all(fits)).then(|| text.to_owned())
+}
+
+/// The same where names cannot do without.
+pub(super) fn named_prefix(text: &str) -> Option<String> {
+    prefix(text).filter(|prefix| !prefix.is_empty())
 }
 
 pub(super) fn signing_secret(text: &str) -> Option<SigningSecret> {

@@ -101,7 +101,7 @@ impl Staging {
                 _ = look.tick() => {
                     (self.under_way, self.placed_since) = (self.shop.under_way().await?, 0);
                     live.show(self.placed, self.under_way);
-                    if self.is_over() && self.shop.is_quiet().await? {
+                    if self.is_over() && self.shop.is_quiet().await {
                         return Ok(Ended::Done);
                     }
                 }

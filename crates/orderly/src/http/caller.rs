@@ -49,6 +49,12 @@ impl Caller {
         }
     }
 
+    /// Refuses everybody but admins.
+    pub(super) fn require_admin(&self) -> Result<(), Problem> {
+        let guard = self.0.require_any(&[Role::Admin]);
+        guard.map_err(|_| Problem::new(Kind::Forbidden, "Only admins may see this."))
+    }
+
     /// Refuses everybody but admins and staff.
     pub(super) fn require_staff(&self) -> Result<(), Problem> {
         let guard = self.0.require_any(&[Role::Admin, Role::Staff]);

@@ -5,6 +5,7 @@
 
 mod amount;
 mod around;
+mod audit_log;
 mod body;
 mod caller;
 mod health;
@@ -81,6 +82,7 @@ pub(crate) fn router(app: &App, role: Role, tokens: Tokens, currency: Currency, 
         .route("/api/inventory/{product}/receipts", post(inventory::receive))
         .route("/api/inventory/{product}/movements", get(inventory::movements))
         .route("/api/notifications", get(notifications::list))
+        .route("/api/audit", get(audit_log::list))
         .with_state(shop)
         .merge(health::router(app, role))
         .fallback(|| async { Problem::new(Kind::UnknownRoute, "There is nothing at this address.") })

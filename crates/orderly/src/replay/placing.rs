@@ -106,7 +106,7 @@ impl Placing {
                 _ = look.tick() => {
                     self.look().await?;
                     live.show(self.placed, self.under_way);
-                    if all_read && self.is_idle() && self.shop.is_quiet().await? {
+                    if all_read && self.is_idle() && self.shop.is_quiet().await {
                         return Ok(Ended::Done);
                     }
                 }

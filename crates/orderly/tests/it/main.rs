@@ -6,6 +6,7 @@ mod broker_faults;
 mod database;
 mod database_faults;
 mod demo;
+mod forged;
 mod killed;
 mod mail;
 mod mistakes;

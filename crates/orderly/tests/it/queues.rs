@@ -38,7 +38,6 @@ fn the_three_queues_of_orders_and_their_error_queues_stand_at_the_broker() {
                 }
             }
         }
-        connection.close(200, "done".into()).await.unwrap();
     });
     shop.close().expect_code(0);
 }

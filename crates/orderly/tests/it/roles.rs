@@ -19,6 +19,50 @@ fn an_api_takes_orders_while_there_is_no_worker_and_the_first_worker_carries_the
     takes_orders_alone(&Orderly::on_postgres());
 }
 
+/// Through Redis, too, which may be away: then nobody can tell whether there are workers, and all else goes on.
+#[test]
+fn an_api_hears_of_workers_through_redis_and_says_when_that_is_away() {
+    let url = std::env::var("TEST_REDIS_URL")
+        .expect("TEST_REDIS_URL is not set: run `cargo xtask test`, or point it at a Redis that tests may write to");
+    let orderly = Orderly::on_postgres();
+    let prefix = format!("redis.prefix=test-{}", uuid::Uuid::now_v7().simple());
+    let there = format!("redis.url={url}");
+    let through_redis = ["--set", &there, "--set", &prefix];
+    let api = Shop::open_as(&orderly, "api", &through_redis);
+    let alone = api.get("", "/health").expect(200).json();
+    assert_eq!(
+        (&alone["checks"]["workers"]["status"], &alone["checks"]["signals"]["status"]),
+        (&json!("degraded"), &json!("healthy")),
+        "{alone}"
+    );
+    let _elsewhere = worker(&orderly, &["--set", &there, "--set", "redis.prefix=another"]);
+    let still_alone = api.get("", "/health").expect(200).json();
+    assert_eq!(still_alone["checks"]["workers"]["status"], "degraded", "{still_alone}");
+    let _worker = worker(&orderly, &through_redis);
+    let customer = api.token(User::Customer);
+    let order = api.order(&customer, &json!({"items": [{"productId": 3}]}));
+    assert!(api.story(&customer, order).ends_with("Delivered"));
+    let ready = api.get("", "/health/ready").expect(200).json();
+    assert_eq!(ready, json!({"status": "healthy", "reasons": []}));
+
+    // Nobody listens there.
+    let away = Shop::open_as(&orderly, "api", &["--set", "redis.url=redis://127.0.0.1:1"]);
+    let ready = away.get("", "/health/ready").expect(200).json();
+    let reasons = json!(["what carries signals does not answer (W0071)"]);
+    assert_eq!((&ready["status"], &ready["reasons"]), (&json!("degraded"), &reasons), "{ready}");
+    let order = away.order(&customer, &json!({"items": [{"productId": 3}]}));
+    assert!(away.story(&customer, order).ends_with("Delivered"));
+}
+
+#[test]
+fn an_address_of_redis_that_cannot_be_read_ends_the_start_with_one_line_that_names_it() {
+    let answer = Orderly::on_sqlite().run(&["up", "--set", "redis.url=redis://:sesame@host:port"]);
+    assert_ne!(answer.code, Some(0));
+    let told: Vec<_> = answer.stderr.lines().filter(|line| line.contains("redis.url (REDIS_URL)")).collect();
+    assert_eq!(told.len(), 1, "{answer:?}");
+    assert!(!answer.stderr.contains("sesame"), "{answer:?}");
+}
+
 #[test]
 fn with_a_broker_an_api_takes_orders_too_while_there_is_no_worker() {
     takes_orders_alone(&Orderly::on_postgres_and_rabbitmq());
@@ -30,11 +74,17 @@ fn takes_orders_alone(orderly: &Orderly) {
     let order = api.order(&customer, &json!({"items": [{"productId": 3}]}));
     assert_eq!(api.get(&customer, &format!("/api/orders/{order}")).expect(200).json()["status"], "Pending");
     let ready = api.get("", "/health/ready").expect(200).json();
-    assert_eq!(ready["status"], "healthy", "{ready}");
+    let alone = json!({
+        "status": "degraded",
+        "reasons": ["workers: none has been heard of for 15 s, so orders wait"],
+    });
+    assert_eq!(ready, alone, "it takes orders, and says that nobody carries them out");
 
     let mut worker = worker(orderly, &["--health-listen", "127.0.0.1:0"]);
     let health = worker.wait_for_line("health");
     assert_eq!(api.story(&customer, order), "Pending → Validated → PaymentProcessing → Paid → Shipped → Delivered");
+    let ready = api.get("", "/health/ready").expect(200).json();
+    assert_eq!(ready, json!({"status": "healthy", "reasons": []}), "a worker was heard of");
     let told = Agent::new_with_defaults().get(&health).call().unwrap().into_body().read_to_string().unwrap();
     let told: Value = serde_json::from_str(&told).unwrap();
     assert_eq!(

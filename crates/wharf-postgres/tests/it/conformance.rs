@@ -176,3 +176,74 @@ mod pooled {
 
     wharf::conformance!(BehindPooler);
 }
+
+mod signals {
+    use std::{sync::Arc, time::Duration};
+
+    use tokio::task::JoinHandle;
+    use wharf::{
+        Clock,
+        ports::{Signals, Store, Transport},
+        testing::conformance::signals::Signallers,
+    };
+
+    use super::*;
+
+    /// Two processes on one database, each with its listener, and an application on another.
+    struct OnPostgresSignals {
+        clock: ManualClock,
+        databases: [Database; 2],
+        engines: [Postgres; 3],
+        listening: Vec<JoinHandle<()>>,
+    }
+
+    #[async_trait]
+    impl Signallers for OnPostgresSignals {
+        async fn start() -> Self {
+            let clock = ManualClock::new();
+            let (ours, theirs) = (Database::create().await, Database::create().await);
+            let engine = async |database: &Database| {
+                let engine = database.engine_at(clock.clone()).await;
+                engine.wind_to(clock.now()).await.unwrap();
+                engine
+            };
+            let engines = [engine(&ours).await, engine(&ours).await, engine(&theirs).await];
+            let listening = engines.iter().cloned().map(|engine| {
+                tokio::spawn(
+                    async move { panic!("a listener ends only with its connection: {:?}", engine.listen().await) },
+                )
+            });
+            let listening = listening.collect();
+            Self { clock, databases: [ours, theirs], engines, listening }
+        }
+
+        fn here(&self) -> Arc<dyn Signals> {
+            Store::signals(&self.engines[0])
+        }
+
+        fn there(&self) -> Arc<dyn Signals> {
+            Store::signals(&self.engines[1])
+        }
+
+        fn elsewhere(&self) -> Arc<dyn Signals> {
+            Store::signals(&self.engines[2])
+        }
+
+        async fn pass(&self, time: Duration) {
+            self.engines[0].wind_to(self.clock.now() + time).await.unwrap();
+            self.clock.wind(time);
+        }
+
+        async fn stop(self) {
+            self.listening.iter().for_each(JoinHandle::abort);
+            for engine in self.engines {
+                engine.close().await;
+            }
+            for database in self.databases {
+                database.remove().await;
+            }
+        }
+    }
+
+    wharf::conformance_signals!(OnPostgresSignals);
+}

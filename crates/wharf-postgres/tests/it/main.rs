@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 mod adopting;
+mod cancelling;
 #[path = "../../../wharf/tests/shared/child_process.rs"]
 mod child_process;
 mod clocks;

@@ -89,7 +89,7 @@ impl App {
 
     /// Says something through a commit of its own.
     pub(crate) async fn say(&self, text: &str) -> Result<(), Error> {
-        self.client.publish(&Tenant::default(), said(text)).await
+        self.client.publish(&Tenant::default(), said(text)).await.map(drop)
     }
 
     pub(crate) async fn claim(&self) -> Vec<Delivery> {

@@ -18,7 +18,7 @@ use crate::{Bus, Cancel, Envelope, Tx, context::Context, failure::Failure};
     note = "parameters after the first are `State<{S}>` (the state of this module), `Tx`, `Bus`, `Attempt`, `Cancel` or `Envelope`",
     note = "a handler consumes one message, its first parameter; a second message needs a handler of its own"
 )]
-pub trait FromDelivery<S>: Sized + Send {
+pub trait FromDelivery<S>: Sized + Send + 'static {
     /// Whether a handler that takes it may open the delivery's transaction, for which it needs a connection.
     #[doc(hidden)]
     const USES_TX: bool = false;

@@ -7,7 +7,7 @@ use crate::{context::Context, failure::Failure};
 #[derive(Debug, Clone, Copy)]
 pub struct State<S>(pub S);
 
-impl<S: Clone + Send> FromDelivery<S> for State<S> {
+impl<S: Clone + Send + 'static> FromDelivery<S> for State<S> {
     fn from_delivery(_: &Context, state: &S) -> Result<Self, Failure> {
         Ok(Self(state.clone()))
     }

@@ -16,7 +16,7 @@ use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use crate::{
     Clock, Error, Outgoing, SystemClock, Tx,
-    ports::{Transaction, Wakeups},
+    ports::{InProcess, Transaction, Wakeups},
 };
 
 use state::State;
@@ -32,6 +32,7 @@ pub struct Memory {
 struct Shared {
     state: Arc<Mutex<State>>,
     wakeups: Wakeups,
+    signals: Arc<InProcess>,
     clock: Arc<dyn Clock>,
 }
 
@@ -43,7 +44,9 @@ impl Memory {
 
     /// An empty engine on this clock.
     pub fn with_clock(clock: impl Clock) -> Self {
-        let shared = Shared { state: Arc::default(), wakeups: Wakeups::default(), clock: Arc::new(clock) };
+        let clock: Arc<dyn Clock> = Arc::new(clock);
+        let signals = Arc::new(InProcess::new(Arc::clone(&clock)));
+        let shared = Shared { state: Arc::default(), wakeups: Wakeups::default(), signals, clock };
         Self { shared: Arc::new(shared) }
     }
 

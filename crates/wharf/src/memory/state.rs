@@ -136,6 +136,17 @@ impl State {
         self.deliveries.insert(self.next_id, row);
     }
 
+    /// Gives to the dead letters what waits and is meant, the first `max` of it. Returns how many.
+    pub(super) fn give_up(&mut self, code: Code, max: usize, now: Timestamp, is_meant: impl Fn(&Row) -> bool) -> u64 {
+        let waiting = self.deliveries.iter().filter(|(_, row)| row.waits(now) && is_meant(row));
+        let waiting: Vec<_> = waiting.take(max).map(|(id, row)| (*id, row.epoch, row.envelope.attempt)).collect();
+        for (id, epoch, attempt) in &waiting {
+            let given_up = Outcome::DeadLetter { code, reason: code.meaning.to_owned(), attempt: *attempt };
+            self.settle(Lease { id: *id, epoch: *epoch }, &given_up, now);
+        }
+        waiting.len() as u64
+    }
+
     /// The rows that this claim takes, in their order; and when the next will be due, if fewer are than it asked for.
     pub(super) fn due(&self, claim: &Claim<'_>, now: Timestamp) -> (Vec<i64>, Option<Timestamp>) {
         let ours = || self.deliveries.iter().filter(|(_, row)| &*row.endpoint == claim.endpoint);

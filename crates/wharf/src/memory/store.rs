@@ -12,9 +12,9 @@ use super::{
 use crate::{
     Clock, Code, Error, Outgoing, Tenant, Timestamp,
     ports::{
-        Burial, DeadLetter, DeadLetterFilter, Declaration, Declared, Ending, Fired, Lease, Outcome, Receipt, Retention,
-        Round, SagaId, SagaRow, Store, StoredSchedule, StoredSubscription, Subscription, Ticked, TimerArm, TimerFiring,
-        Transaction, Wakeups,
+        Burial, Cancellation, DeadLetter, DeadLetterFilter, Declaration, Declared, Ending, Fired, Lease, Outcome,
+        Receipt, Retention, Round, SagaId, SagaRow, Signals, Store, StoredSchedule, StoredSubscription, Subscription,
+        Ticked, TimerArm, TimerFiring, Transaction, Wakeups,
     },
 };
 
@@ -262,6 +262,14 @@ impl Store for Memory {
         Ok(Self::retire(self, endpoint, message, max).await)
     }
 
+    async fn cancel(&self, cancellation: &Cancellation) -> Result<u64, Error> {
+        let mut state = self.lock().await;
+        let now = self.shared.clock.now();
+        Ok(state.give_up(Code::CANCELLED, usize::MAX, now, |row| {
+            row.envelope.id == cancellation.message && row.envelope.tenant == cancellation.tenant
+        }))
+    }
+
     async fn fire_schedule(&self, tenant: &Tenant, name: &str, outgoing: &[Outgoing]) -> Result<Ticked, Error> {
         Ok(Self::fire_schedule(self, tenant, name, outgoing).await)
     }
@@ -276,6 +284,10 @@ impl Store for Memory {
 
     async fn ping(&self) -> Result<(), Error> {
         Ok(())
+    }
+
+    fn signals(&self) -> Arc<dyn Signals> {
+        Arc::clone(&self.shared.signals) as Arc<dyn Signals>
     }
 
     fn clock(&self) -> Arc<dyn Clock> {

@@ -5,9 +5,7 @@ use std::sync::Arc;
 use super::{Memory, state::State};
 use crate::{
     Code, Timestamp,
-    ports::{
-        Declaration, Declared, Lease, Outcome, Replacement, StoredSubscription, Subscription, TimerFiring, Wakeups,
-    },
+    ports::{Declaration, Declared, Replacement, StoredSubscription, Subscription, TimerFiring, Wakeups},
 };
 
 /// A subscription as the memory engine holds it, under its message and endpoint.
@@ -56,18 +54,11 @@ impl Memory {
         let mut state = self.lock().await;
         let now = self.shared.clock.now();
         state.subscriptions.remove(&(Arc::from(message), Arc::from(endpoint)));
-        let waiting = state
-            .deliveries
-            .iter()
-            .filter(|(_, row)| *row.endpoint == *endpoint && *row.envelope.name == *message && row.waits(now));
-        let waiting: Vec<_> = waiting.take(max).map(|(id, row)| (*id, row.epoch, row.envelope.attempt)).collect();
-        for (id, epoch, attempt) in &waiting {
-            let code = Code::SUBSCRIPTION_RETIRED;
-            let given_up = Outcome::DeadLetter { code, reason: code.meaning.to_owned(), attempt: *attempt };
-            state.settle(Lease { id: *id, epoch: *epoch }, &given_up, now);
-        }
+        let given_up = state.give_up(Code::SUBSCRIPTION_RETIRED, max, now, |row| {
+            *row.endpoint == *endpoint && *row.envelope.name == *message
+        });
         self.shared.wakeups.wake([Wakeups::ROUTES]);
-        waiting.len() as u64
+        given_up
     }
 }
 

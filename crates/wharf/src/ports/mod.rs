@@ -1,20 +1,24 @@
 //! What wharf asks of an engine. Handlers never see these; engines implement them.
 
 mod claim;
+mod in_process;
 mod inbox;
 mod left_off;
 mod retention;
 mod schedules;
+mod signals;
 mod store;
 mod subscriptions;
 mod transport;
 mod wakeups;
 
 pub use claim::{Claim, Claimed, Delivery, Lease, Turns};
+pub use in_process::InProcess;
 pub use inbox::{Burial, Ending, Outbox, Receipt, Round};
 pub use left_off::LeftOff;
 pub use retention::Retention;
 pub use schedules::{Schedule, StoredSchedule, Ticked};
+pub use signals::{Cancellation, Hear, Heartbeat, Signals};
 pub use store::{
     DeadLetter, DeadLetterFilter, Fired, SagaId, SagaRow, Store, TimerArm, TimerFiring, Transaction, Transactions,
 };

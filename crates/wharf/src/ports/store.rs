@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use uuid::Uuid;
 
 use super::{
-    Burial, Declaration, Declared, Ending, Lease, Receipt, Retention, Round, StoredSchedule, StoredSubscription,
-    Subscription, Ticked,
+    Burial, Cancellation, Declaration, Declared, Ending, Lease, Receipt, Retention, Round, Signals, StoredSchedule,
+    StoredSubscription, Subscription, Ticked,
 };
 use crate::{Clock, Code, Envelope, Error, Key, Kind, Outgoing, Priority, Tenant, Timestamp, Trail};
 
@@ -91,6 +91,11 @@ pub trait Store: Any + fmt::Debug + Send + Sync {
     /// [`Wakeups::ROUTES`](super::Wakeups::ROUTES).
     async fn retire(&self, endpoint: &str, message: &str, max: usize) -> Result<u64, Error>;
 
+    /// Gives to the dead letters, with `W0070` and in one commit, the deliveries of a message on which nobody works: they are
+    /// not held, or their lease has run out. Returns how many. Looks through all that waits, as this is rare and an index
+    /// would cost every message.
+    async fn cancel(&self, cancellation: &Cancellation) -> Result<u64, Error>;
+
     /// If this schedule is due, sends and moves it on to the first multiple of its period that is still to come, in one
     /// commit. The update of its row is the fence: of several who try at once one finds it due. One that another is
     /// just firing is passed over.
@@ -105,6 +110,9 @@ pub trait Store: Any + fmt::Debug + Send + Sync {
 
     /// Whether the database answers.
     async fn ping(&self) -> Result<(), Error>;
+
+    /// What carries heartbeats and cancellations between the processes that this store is for.
+    fn signals(&self) -> Arc<dyn Signals>;
 
     /// The clock this store lives by.
     fn clock(&self) -> Arc<dyn Clock>;

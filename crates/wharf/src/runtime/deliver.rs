@@ -60,6 +60,9 @@ pub(crate) async fn deliver(
         tracing::error!(endpoint = &*endpoint.name, id = %delivery.envelope.id, ?outcome, "message is too old");
         return Delivered::Unsettled(Settlement { lease: delivery.lease, outcome, outgoing: Vec::new() });
     }
+    if cancel.reason() == Some(CancelReason::User) {
+        return Delivered::Unsettled(cancelled_unrun(endpoint, &delivery));
+    }
     let Some(consumer) = endpoint.consumers.iter().find(|consumer| consumer.accepts(&delivery.envelope)) else {
         return Delivered::Unsettled(unknown(runtime, &delivery));
     };
@@ -77,7 +80,10 @@ pub(crate) async fn deliver(
             continue;
         }
         let failure = if endpoint.judges_permanent(&failure) { failure.made_permanent() } else { failure };
+        let is_cancelled = cancel.reason() == Some(CancelReason::User) && failure.verdict() != Verdict::DeadLetter;
+        let failure = if is_cancelled { failure.of_cancelling() } else { failure };
         let outcome = match failure.verdict() {
+            Verdict::DeadLetter if is_cancelled => dead_letter(&failure, failed_attempts),
             Verdict::Snooze(delay) => Outcome::Return { delay },
             Verdict::DeadLetter => dead_letter(&failure, failed_attempts + 1),
             Verdict::Retry if cancel.reason().is_some() => Outcome::Return { delay: Duration::ZERO },
@@ -123,6 +129,7 @@ async fn attempt(
         slot: slot(Arc::clone(&runtime.engine), envelope.tenant.clone(), Arc::clone(&tx_open)),
         bus: Bus::new(Arc::clone(&runtime.post), envelope.tenant.clone(), trail),
         cancel: cancel.clone(),
+        guard: endpoint.guard.clone(),
     };
     let answer = run(runtime, endpoint, consumer, &context, tx_open).await;
     let transaction = context.slot.take_back();
@@ -266,6 +273,15 @@ fn cancelled(reason: CancelReason) -> Failure {
     Failure::retry(format!("cancelled: {reason:?}"))
 }
 
+/// A delivery that was cancelled before its handler began.
+fn cancelled_unrun(endpoint: &EndpointDefinition, delivery: &Delivery) -> Settlement {
+    let envelope = &delivery.envelope;
+    tracing::info!(endpoint = &*endpoint.name, name = &*envelope.name, id = %envelope.id, "delivery cancelled unrun");
+    let reason = Code::CANCELLED.meaning.to_owned();
+    let outcome = Outcome::DeadLetter { code: Code::CANCELLED, reason, attempt: envelope.attempt };
+    Settlement { lease: delivery.lease, outcome, outgoing: Vec::new() }
+}
+
 /// A message no handler here accepts: tried again for a while, as a rolling deploy may bring the handler.
 fn unknown(runtime: &Runtime, delivery: &Delivery) -> Settlement {
     let envelope = &delivery.envelope;
@@ -331,6 +347,9 @@ fn log_failure(
         }
         Outcome::Retry { delay, attempt } => {
             tracing::warn!(endpoint, handler, name, key, %id, attempt, ?delay, error = %failure, "delivery failed, will be retried");
+        }
+        Outcome::DeadLetter { .. } if failure.code() == Code::CANCELLED => {
+            tracing::info!(endpoint, handler, name, key, %id, "delivery cancelled");
         }
         Outcome::Done | Outcome::DeadLetter { .. } => {
             tracing::error!(endpoint, handler, name, key, %id, code = %failure.code(), error = %failure, "delivery dead-lettered");

@@ -205,8 +205,10 @@ fn copy_of(burial: &Burial) -> Outgoing {
     let reason = burial.reason.chars().take(Death::REASON_MAX_CHARS).collect();
     let (endpoint, code, attempts) = (Arc::clone(&burial.endpoint), burial.code.to_string(), envelope.attempt);
     envelope.trail.death = Some(Arc::new(Death { endpoint, code, reason, attempts }));
+    if let Some(journey) = &mut envelope.trail.journey {
+        journey.redrives += 1;
+    }
     (envelope.attempt, envelope.crashes, envelope.expires_at) = (0, 0, None);
-    envelope.redrives += 1;
     Outgoing::new(Arc::from(Outbox::LETTERS), envelope, Arc::clone(&burial.body))
 }
 

@@ -3,6 +3,7 @@
 mod deliver;
 mod inbox;
 mod lookout;
+mod presence;
 mod prune;
 mod pump;
 mod refresh;
@@ -18,6 +19,7 @@ pub(crate) use deliver::{Delivered, deliver};
 pub(crate) use inbox::{Batch, Taken, done};
 pub(crate) use inbox::{Ended, prune_inbox};
 pub(crate) use lookout::Lookout;
+pub(crate) use presence::{HEARTBEAT, Presence, SIGNALS, beat, hear, introduce, leave};
 pub(crate) use prune::{PRUNE, PRUNE_EVERY, prune};
 pub(crate) use pump::{Phase, pump};
 pub(crate) use refresh::keep_routes;
@@ -35,7 +37,7 @@ use std::sync::Arc;
 use crate::{
     Limits,
     bus::PostOffice,
-    ports::{Engine, Transport},
+    ports::{Engine, Signals, Transport},
 };
 
 /// What all of a worker's tasks share.
@@ -45,10 +47,13 @@ pub(crate) struct Runtime {
     pub(crate) engine: Arc<dyn Engine>,
     /// A transport of another kind than the engine.
     pub(crate) via: Option<Arc<dyn Transport>>,
+    /// What carries signals, if the engine does not.
+    pub(crate) signals: Option<Arc<dyn Signals>>,
     pub(crate) post: Arc<PostOffice>,
     pub(crate) limits: Arc<Limits>,
     pub(crate) vitals: Vitals,
     pub(crate) survivors: Arc<Survivors>,
+    pub(crate) presence: Arc<Presence>,
 }
 
 impl Runtime {
@@ -60,8 +65,14 @@ impl Runtime {
         }
     }
 
-    /// The same for what is carried by the store itself: the outbox.
+    /// What carries signals between processes.
+    pub(crate) fn signals(&self) -> Arc<dyn Signals> {
+        self.signals.as_ref().map_or_else(|| self.engine.signals(), Arc::clone)
+    }
+
+    /// The same for what is carried by the store itself: the outbox. What is relayed is not being handled, and cannot be
+    /// cancelled half-way.
     pub(crate) fn of_the_store(&self) -> Self {
-        Self { via: None, ..self.clone() }
+        Self { via: None, presence: Arc::default(), ..self.clone() }
     }
 }

@@ -24,7 +24,10 @@ use futures_util::{
     FutureExt,
     future::{BoxFuture, Fuse, FusedFuture},
 };
-use tokio::{sync::watch, task::JoinSet};
+use tokio::{
+    sync::{broadcast, broadcast::error::RecvError, watch},
+    task::JoinSet,
+};
 
 use super::{
     Delivered, Ended, Lookout, Runtime, deliver,
@@ -35,7 +38,7 @@ use crate::{
     Cancel, CancelReason, Code, Delivery, Error, Timestamp,
     endpoint::EndpointDefinition,
     layer::LATER,
-    ports::{Claim, Lease, Outcome, Settlement, Turns, Wakeups},
+    ports::{Cancellation, Claim, Lease, Outcome, Settlement, Turns, Wakeups},
     retry::Next,
 };
 
@@ -75,6 +78,7 @@ pub(crate) async fn pump(
             answered = &mut pump.claiming => pump.on_claimed(answered),
             permit = &mut pump.permit_coming => pump.on_permit(permit),
             Some(ended) = pump.running.join_next() => pump.on_ended(ended),
+            told = pump.cancellations.recv() => pump.on_cancellation(told),
             lost = &mut pump.renewing => pump.on_renewed(lost),
             _ = leases.notified() => pump.renew_at = now,
             () = clock.sleep_until(pump.renew_at), if pump.renewing.is_terminated() => pump.start_renewing(),
@@ -103,6 +107,7 @@ struct Pump {
     waits_since: Option<Timestamp>,
     /// Everything held.
     held: HashMap<Lease, Held>,
+    cancellations: broadcast::Receiver<Cancellation>,
     to_settle: VecDeque<Ended>,
     /// So many settlements are made one by one, because the engine refused them together.
     to_settle_singly: usize,
@@ -135,6 +140,7 @@ impl Pump {
     fn new(runtime: Runtime, endpoint: Arc<EndpointDefinition>) -> Self {
         let now = runtime.post.clock.now();
         let renew_at = now + runtime.limits.lease / 3;
+        let cancellations = runtime.presence.cancellations();
         Self {
             runtime,
             endpoint,
@@ -142,6 +148,7 @@ impl Pump {
             waits_since: None,
             running: JoinSet::new(),
             held: HashMap::new(),
+            cancellations,
             to_settle: VecDeque::new(),
             to_settle_singly: 0,
             claiming: Fuse::terminated(),
@@ -186,7 +193,9 @@ impl Pump {
             let Some(delivery) = self.ready.pop_front() else { break };
             let (runtime, endpoint, lease) = (self.runtime.clone(), Arc::clone(&self.endpoint), delivery.lease);
             let cancel = self.held.get(&lease).map(|held| held.cancel.clone()).unwrap_or_default();
+            let handling = self.runtime.presence.handle();
             self.running.spawn(async move {
+                let _handling = handling;
                 // A handler's panic is caught inside; this one is an engine's, and must not cost us the lease's name.
                 let delivered = AssertUnwindSafe(deliver(&runtime, &endpoint, delivery, cancel)).catch_unwind();
                 (lease, delivered.await.ok())
@@ -447,6 +456,20 @@ impl Pump {
     fn on_phase(&mut self, phase: Phase) {
         if phase == Phase::Abandoning {
             self.held.values().for_each(|held| held.cancel.cancel(CancelReason::Shutdown));
+        }
+    }
+
+    /// What has not begun ends by it when its turn comes.
+    fn on_cancellation(&self, told: Result<Cancellation, RecvError>) {
+        match told {
+            Ok(Cancellation { tenant, message }) => {
+                let is_meant = |held: &&Held| {
+                    let envelope = &held.delivery.envelope;
+                    envelope.id == message && envelope.tenant == tenant
+                };
+                self.held.values().filter(is_meant).for_each(|held| held.cancel.cancel(CancelReason::User));
+            }
+            Err(error) => tracing::warn!(endpoint = &*self.endpoint.name, %error, "cancellations were missed"),
         }
     }
 

@@ -11,6 +11,7 @@ use crate::{
     context::Context,
     extract::read,
     failure::{Failure, Result, Verdict},
+    guard::admitted,
     handler::Consumer,
     ports::{SagaId, SagaRow, TimerArm, TimerFiring},
     tx::SlotOwner,
@@ -100,11 +101,12 @@ enum Happening<Event> {
 
 impl<S: Saga> Runner<S> {
     fn run(&self, context: &Context, read: Result<(Key, Happening<S::Event>)>) -> BoxFuture<'static, Result> {
-        let (slot, bus, delivery) = (context.slot.clone(), context.bus.clone(), Arc::clone(&context.delivery));
+        let context = context.clone();
         let runner = Self { takes_turns: context.takes_turns, ..self.clone() };
         Box::pin(async move {
             let (key, happening) = read?;
-            runner.decide(&slot, &bus, &delivery, key, happening).await
+            admitted(&context, &key).await?;
+            runner.decide(&context.slot, &context.bus, &context.delivery, key, happening).await
         })
     }
 

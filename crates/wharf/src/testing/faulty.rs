@@ -17,9 +17,9 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use crate::{
     Clock, Code, DeadLetter, DeadLetterFilter, Depth, Error, Outgoing, SagaId, SagaRow, Tenant, Timestamp,
     ports::{
-        Burial, Claim, Claimed, Declaration, Declared, Ending, Fired, Lease, Receipt, Retention, Round, Settlement,
-        Store, StoredSchedule, StoredSubscription, Subscription, Ticked, TimerArm, Transaction, Transactions,
-        Transport, Wakeups,
+        Burial, Cancellation, Claim, Claimed, Declaration, Declared, Ending, Fired, Lease, Receipt, Retention, Round,
+        Settlement, Signals, Store, StoredSchedule, StoredSubscription, Subscription, Ticked, TimerArm, Transaction,
+        Transactions, Transport, Wakeups,
     },
 };
 
@@ -307,6 +307,10 @@ impl<E: Store> Store for Faulty<E> {
         self.source().call("retire", self.inner.retire(endpoint, message, max)).await
     }
 
+    async fn cancel(&self, cancellation: &Cancellation) -> Result<u64, Error> {
+        self.source().call("cancel", self.inner.cancel(cancellation)).await
+    }
+
     async fn fire_schedule(&self, tenant: &Tenant, name: &str, outgoing: &[Outgoing]) -> Result<Ticked, Error> {
         if self.hangs_at == Some(name) {
             std::future::pending::<()>().await;
@@ -324,6 +328,10 @@ impl<E: Store> Store for Faulty<E> {
 
     async fn ping(&self) -> Result<(), Error> {
         self.source().call("ping", self.inner.ping()).await
+    }
+
+    fn signals(&self) -> Arc<dyn Signals> {
+        self.inner.signals()
     }
 
     fn clock(&self) -> Arc<dyn Clock> {

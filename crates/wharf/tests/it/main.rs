@@ -8,6 +8,7 @@ mod conformance;
 mod examples;
 mod explore;
 mod faults;
+mod guard;
 mod harness;
 mod layers;
 #[path = "../shared/on_memory.rs"]

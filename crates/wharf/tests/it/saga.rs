@@ -1,12 +1,12 @@
 //! A small saga, told by its transcript: a parcel is booked, picked up, and delivered, unless its carrier is too slow.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use wharf::{
-    Key, Kind, Limits, Memory, MemoryTx, Message, Module, Msg, Recorder, Result, Saga, SagaConsumer, Start, Step, Tx,
-    Worker, begin, finish, stay,
+    Envelope, Failure, Guard, Key, Kind, Limits, Memory, MemoryTx, Message, Module, Msg, Recorder, Result, Saga,
+    SagaConsumer, Start, Step, Tx, Worker, begin, finish, stay,
     testing::{Harness, ManualClock},
     to,
 };
@@ -328,5 +328,29 @@ async fn an_event_whose_saga_never_begins_is_a_dead_letter_with_that_reason() {
     assert!(app.transcript().ends_with("which does not exist, ✝ dead letter"), "{}", app.transcript());
     let letters = app.dead_letters().await;
     assert_eq!(letters.iter().map(|letter| letter.code.as_str()).collect::<Vec<_>>(), ["W0007"]);
+    app.leaving_behind();
+}
+
+/// Lets nothing pass.
+struct Closed;
+
+#[async_trait]
+impl Guard for Closed {
+    async fn admit(&self, _: &Envelope, key: &Key) -> Result {
+        Err(Failure::refused(format!("{} may not travel", key.as_str())))
+    }
+}
+
+#[tokio::test]
+async fn what_a_guard_refuses_reaches_no_saga() {
+    let clock = ManualClock::new();
+    let module = Module::new("parcels", ()).saga("journey", SagaConsumer::new(Journey, Log).on(Event::Booked));
+    let module = module.consume("pick-up", pick_up).consume("mourn", mourn).guard(Arc::new(Closed));
+    let mut app = Harness::start(Worker::new(Memory::with_clock(clock.clone())).module(module), clock).await;
+    app.publish(Booked { parcel: 7 }).await;
+    app.settle().await;
+    let dead = app.dead_letters().await;
+    assert_eq!((dead.len(), dead[0].reason.as_str()), (1, "parcel:7 may not travel"));
+    assert_eq!(app.saga::<Journey>(&Key::new("parcel", 7)).await, None);
     app.leaving_behind();
 }

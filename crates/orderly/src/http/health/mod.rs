@@ -2,6 +2,7 @@
 //! that holds, but something is late or stumbled lately, or the shop's own records say that people have to see to it.
 
 mod business;
+mod workers;
 
 use std::collections::BTreeMap;
 
@@ -114,7 +115,8 @@ async fn examine(patient: &Patient) -> Health {
     }
     let mut checks: BTreeMap<_, _> =
         health.checks.into_iter().map(|check| (check.name.clone(), Check::from(check))).collect();
-    for Finding { name, reason } in business::findings(patient).await {
+    let findings = business::findings(patient).await;
+    for Finding { name, reason } in findings.into_iter().chain(workers::finding(patient).await) {
         let found = if reason.is_some() { Status::Degraded } else { Status::Healthy };
         checks.insert(name.to_owned(), Check { status: found, looked_at: None, stumbled_at: None, settled: None });
         status = status.max(found);

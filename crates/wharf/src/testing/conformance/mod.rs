@@ -11,6 +11,8 @@ pub mod apart;
 #[doc(hidden)]
 pub mod atomicity;
 #[doc(hidden)]
+pub mod cancelling;
+#[doc(hidden)]
 pub mod crash;
 #[doc(hidden)]
 pub mod dead_letters;
@@ -36,6 +38,7 @@ pub mod sagas;
 pub mod schedules;
 #[doc(hidden)]
 pub mod settling;
+pub mod signals;
 mod stage;
 #[doc(hidden)]
 pub mod subscriptions;
@@ -211,6 +214,11 @@ macro_rules! conformance {
                 a_redriven_letter_may_die_again,
                 a_discarded_letter_is_gone,
                 dead_letters_are_counted_no_further_than_asked,
+            }
+            cancelling {
+                what_waits_of_a_message_becomes_dead_letters,
+                what_is_held_is_left_to_its_holder_until_its_lease_ends,
+                a_cancelled_message_may_be_redriven,
             }
             leases {
                 what_is_held_is_nobody_elses_until_the_lease_ends,

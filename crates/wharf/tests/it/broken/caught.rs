@@ -73,6 +73,7 @@ caught! {
     an_engine_that_gives_a_command_to_many: AcceptsContradictions by subscriptions::of_many_that_claim_a_command_at_once_one_gets_it;
     an_engine_that_replaces_nothing: ReplacesNothing by subscriptions::an_endpoint_may_take_anothers_place;
     an_engine_that_loses_what_it_retires: LosesWhatItRetires by subscriptions::what_waits_for_a_retired_subscription_is_not_lost;
+    an_engine_that_loses_what_it_cancels: LosesWhatItCancels by cancelling::what_waits_of_a_message_becomes_dead_letters;
     an_engine_that_fires_schedules_early: FiresSchedulesEarly by schedules::a_schedule_fires_at_each_multiple_of_its_period_and_not_a_microsecond_early;
     an_engine_that_fires_schedules_twice: FiresSchedulesTwice by schedules::of_many_who_fire_at_once_one_sends;
     an_engine_that_fires_schedules_for_a_past_leader: FiresSchedulesTwice by schedules::w07_who_stood_still_in_the_midst_of_firing_sends_nothing_twice;

@@ -1,6 +1,7 @@
 //! Engines that each break one promise, for the conformance suite to catch.
 
 mod caught;
+mod signals;
 
 use std::{
     any::Any,
@@ -14,9 +15,9 @@ use wharf::{
     Clock, Code, DeadLetter, DeadLetterFilter, Delivery, Depth, Error, Memory, MemoryTx, Outgoing, Priority, Result,
     SagaId, SagaRow, Tenant, Tx,
     ports::{
-        Burial, Claim, Claimed, Declaration, Declared, Ending, Fired, Lease, Outbox, Outcome, Receipt, Retention,
-        Round, Settlement, Store, StoredSchedule, StoredSubscription, Subscription, Ticked, TimerArm, Transaction,
-        Transport, Turns, Wakeups,
+        Burial, Cancellation, Claim, Claimed, Declaration, Declared, Ending, Fired, Lease, Outbox, Outcome, Receipt,
+        Retention, Round, Settlement, Signals, Store, StoredSchedule, StoredSubscription, Subscription, Ticked,
+        TimerArm, Transaction, Transport, Turns, Wakeups,
     },
     testing::{
         ManualClock,
@@ -81,6 +82,7 @@ flaws! {
     AcceptsContradictions,
     ReplacesNothing,
     LosesWhatItRetires,
+    LosesWhatItCancels,
     ConfirmsByDeclaring,
     FiresSchedulesEarly,
     FiresSchedulesTwice,
@@ -366,6 +368,14 @@ impl Store for Broken {
         Ok(retired)
     }
 
+    async fn cancel(&self, cancellation: &Cancellation) -> Result<u64, Error> {
+        let cancelled = Store::cancel(&self.memory, cancellation).await?;
+        if self.has(Flaw::LosesWhatItCancels) {
+            self.memory.discard(&DeadLetterFilter::default()).await?;
+        }
+        Ok(cancelled)
+    }
+
     async fn fire_schedule(&self, tenant: &Tenant, name: &str, outgoing: &[Outgoing]) -> Result<Ticked, Error> {
         if self.has(Flaw::KnowsOneSchedule) {
             let known = Store::schedules(&self.memory).await?;
@@ -405,6 +415,10 @@ impl Store for Broken {
 
     async fn ping(&self) -> Result<(), Error> {
         self.memory.ping().await
+    }
+
+    fn signals(&self) -> Arc<dyn Signals> {
+        self.memory.signals()
     }
 
     fn clock(&self) -> Arc<dyn Clock> {

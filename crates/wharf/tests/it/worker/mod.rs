@@ -1,9 +1,11 @@
 //! A worker that runs for real, beside the test.
 
 mod background;
+mod cancelling;
 mod health;
 mod leases;
 mod one_connection;
+mod presence;
 mod pressure;
 mod refusing;
 mod running;

@@ -8,8 +8,8 @@ use wharf::{
     Clock, DeadLetter, DeadLetterFilter, Depth, Error, Memory, Module, Msg, Outgoing, Result, SagaId, SagaRow, State,
     Tenant,
     ports::{
-        Claim, Claimed, Declaration, Declared, Ending, Fired, Lease, Retention, Round, Settlement, Store,
-        StoredSchedule, StoredSubscription, Subscription, Ticked, Transaction, Transport, Wakeups,
+        Cancellation, Claim, Claimed, Declaration, Declared, Ending, Fired, Lease, Retention, Round, Settlement,
+        Signals, Store, StoredSchedule, StoredSubscription, Subscription, Ticked, Transaction, Transport, Wakeups,
     },
     testing::ManualClock,
 };
@@ -155,6 +155,10 @@ impl Store for OneConnection {
         Store::retire(&self.memory, endpoint, message, max).await
     }
 
+    async fn cancel(&self, cancellation: &Cancellation) -> Result<u64, Error> {
+        Store::cancel(&self.memory, cancellation).await
+    }
+
     async fn fire_schedule(&self, tenant: &Tenant, name: &str, outgoing: &[Outgoing]) -> Result<Ticked, Error> {
         Store::fire_schedule(&self.memory, tenant, name, outgoing).await
     }
@@ -169,6 +173,10 @@ impl Store for OneConnection {
 
     async fn ping(&self) -> Result<(), Error> {
         self.memory.ping().await
+    }
+
+    fn signals(&self) -> Arc<dyn Signals> {
+        self.memory.signals()
     }
 
     fn clock(&self) -> Arc<dyn Clock> {

@@ -128,8 +128,10 @@ pub async fn while_the_transport_is_away_the_outbox_grows_and_no_attempt_is_coun
     assert_eq!(apart.waiting("outbox:reserve").await, ORDERS as u64);
     let asked = transport.asked_in_vain();
     assert!((2..=200).contains(&asked), "in an hour it was asked {asked} times: at first often, then every 30 s");
+    assert!(app.client().is_idle().await.is_err(), "nobody knows what waits there");
 
     transport.come_back();
+    assert!(matches!(app.client().is_idle().await, Ok(false)), "it waits in the outbox");
     app.wind(HOUR).await;
     let story = app.transcript();
     for order in 0..ORDERS {
