@@ -278,8 +278,7 @@ impl Client {
         let (database, signals) = futures_util::future::join(answer("the database", asked), signals).await;
         let vitals = &self.runtime.vitals;
         let transport = self.runtime.via.as_ref().and_then(|transport| transport.condition());
-        let (now, worker, vitals) = (self.now(), vitals.state(), vitals.all());
-        judge(&Observed { now, worker, database, signals, transport, vitals })
+        judge(&Observed { now: self.now(), worker: vitals.state(), database, signals, transport, vitals: vitals.all() })
     }
 
     /// The workers, of all processes, that were heard of lately: each tells how it is every

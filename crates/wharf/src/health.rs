@@ -39,8 +39,8 @@ pub enum Status {
 pub struct Health {
     /// Whether a worker runs in this process.
     pub worker: WorkerState,
-    /// What was looked at: `database`, `signals` where these go another way, `worker`, the transport if it is of another kind
-    /// than the store, each endpoint and each background task.
+    /// What was looked at: `database`, `signals` where these go another way, `worker`, the transport if it is of another
+    /// kind than the store, each endpoint and each background task.
     pub checks: Vec<Check>,
     /// How many dead letters there are; [`Depth::COUNT_MAX_ROWS`] means at least so many. They are information: that
     /// something was given up makes nobody sick. `None` when the database did not answer.
@@ -80,10 +80,10 @@ pub(crate) struct Observed {
     pub(crate) worker: WorkerState,
     /// What the database said, or why it did not.
     pub(crate) database: Result<Queues, String>,
-    /// What carries signals said, or why it did not; `None` where that is the database.
-    pub(crate) signals: Option<Result<(), String>>,
     /// Of a transport of another kind than the store.
     pub(crate) transport: Option<Condition>,
+    /// What carries signals said, or why it did not; `None` where that is the database.
+    pub(crate) signals: Option<Result<(), String>>,
     pub(crate) vitals: BTreeMap<String, Vital>,
 }
 
@@ -310,8 +310,14 @@ mod tests {
             let vitals = [("work".to_owned(), endpoint()), (outbox, endpoint()), ("tick".to_owned(), task())];
             let (database, transport) = (Ok(queues(0, 0)), Some(transport));
             let worker = WorkerState::Running;
-            let health =
-                judge(&Observed { now: after(1), worker, database, transport, vitals: BTreeMap::from(vitals) });
+            let health = judge(&Observed {
+                now: after(1),
+                worker,
+                database,
+                signals: None,
+                transport,
+                vitals: BTreeMap::from(vitals),
+            });
             assert!(health.checks.iter().any(|check| check.name == "rabbitmq"));
             (health.status(), health.reasons().collect())
         };
