@@ -18,6 +18,7 @@
 //!
 //! A delivery stays unacknowledged until the store has committed what became of it. A connection that breaks brings it
 //! back, and the inbox knows whether it was handled; until the broker answers again, what is sent waits in the outbox.
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "tests"))]
 
 mod address;
 mod dial;

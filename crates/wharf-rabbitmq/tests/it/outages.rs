@@ -43,7 +43,7 @@ async fn worker(transport: &RabbitMq, limits: Limits) -> (wharf::ReadyWorker, Me
 }
 
 /// Waits until every piece of `0..most` was begun at least once.
-async fn hear_all(hears: &mut mpsc::UnboundedReceiver<u32>, seen: &mut Vec<bool>, most: u32) {
+async fn hear_all(hears: &mut mpsc::UnboundedReceiver<u32>, seen: &mut [bool], most: u32) {
     let all = async {
         while seen.iter().filter(|seen| **seen).count() < most as usize {
             seen[hears.recv().await.unwrap() as usize] = true;
