@@ -349,7 +349,8 @@ mod tests {
     fn work_goes_on_without_signals() {
         let judged = |answer| {
             let (worker, database, vitals) = (WorkerState::Running, Ok(Queues::default()), BTreeMap::new());
-            let health = judge(&Observed { now: START, worker, database, signals: Some(answer), transport: None, vitals });
+            let health =
+                judge(&Observed { now: START, worker, database, signals: Some(answer), transport: None, vitals });
             (health.status(), health.reasons().collect::<String>())
         };
         assert_eq!(judged(Ok(())), UP);
