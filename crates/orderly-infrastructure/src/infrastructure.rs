@@ -1,6 +1,6 @@
 //! Every port of every module, connected.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use orderly_catalog::Products;
 use orderly_contracts::{catalog::Catalog, identity::Customers, inventory::StockLevels};
@@ -56,6 +56,9 @@ pub struct Infrastructure {
     signals: Option<wharf_redis::Redis>,
     providers: Providers,
 }
+
+/// How long connections may take to end: to a server that has stopped answering they never do.
+const CLOSE_DURATION_MAX: Duration = Duration::from_secs(10);
 
 /// What keeps state, and carries messages where no broker does.
 #[derive(Clone)]
@@ -133,9 +136,15 @@ impl Infrastructure {
         }
     }
 
-    /// Waits for what is under way and closes every connection. What comes later, from this handle or a clone, is
-    /// refused.
+    /// Waits for what is under way and closes every connection; a server that hangs is not waited for long. What comes
+    /// later, from this handle or a clone, is refused.
     pub async fn close(&self) {
+        if tokio::time::timeout(CLOSE_DURATION_MAX, self.close_all()).await.is_err() {
+            tracing::warn!("connections that did not end within {CLOSE_DURATION_MAX:?} are left behind");
+        }
+    }
+
+    async fn close_all(&self) {
         if let Some(broker) = &self.broker {
             broker.close().await;
         }

@@ -14,6 +14,9 @@ use crate::{guard::Guard, machine::free_port};
 
 /// How soon one that ended by itself is started again.
 const RESTART_PAUSE: Duration = Duration::from_secs(1);
+/// How long one that was asked to stop may take: the deadline of its handlers, what it waits for those that cannot be
+/// cancelled, and for its connections, and a little.
+const STOP_MAX: Duration = Duration::from_secs(60);
 
 /// Kills whatever has left its number.
 const STOP: &str = r#"for file in "$1"/*.pid; do kill -KILL "$(cat "$file")" 2>/dev/null; done; rm -rf "$1""#;
@@ -25,6 +28,10 @@ pub(super) struct Fleet {
     logs: PathBuf,
     /// In the order APIs, workers.
     members: Vec<Member>,
+    /// Those that were asked to stop, and since when.
+    leaving: Vec<(Child, Instant)>,
+    /// How many of them did not.
+    pub(super) never_stopped: u64,
     /// How often one ended by itself: for one that starts while its database is away that is as it should be.
     pub(super) ended_by_themselves: u64,
     _guard: Guard,
@@ -51,7 +58,16 @@ impl Fleet {
             members.push(Member::new(format!("api-{nth}"), &["api", "--listen", &address]));
         }
         members.extend((1..=PROCESSES).map(|nth| Member::new(format!("worker-{nth}"), &["worker"])));
-        Ok(Self { program, home, logs, members, ended_by_themselves: 0, _guard: guard })
+        Ok(Self {
+            program,
+            home,
+            logs,
+            members,
+            leaving: Vec::new(),
+            never_stopped: 0,
+            ended_by_themselves: 0,
+            _guard: guard,
+        })
     }
 
     /// Starts all of them, one after another.
@@ -86,29 +102,51 @@ impl Fleet {
         Ok(())
     }
 
-    /// SIGTERM: it ends by itself, and is awaited.
+    /// SIGTERM: it ends by itself, while another may take its place.
     pub(super) fn stop(&mut self, member: usize) -> Result<()> {
         let member = &mut self.members[member];
         member.start_at = None;
-        if let Some(mut child) = member.child.take() {
+        if let Some(child) = member.child.take() {
             Command::new("kill").args(["-TERM", &child.id().to_string()]).status().context("cannot run kill")?;
-            child.wait()?;
+            self.leaving.push((child, Instant::now()));
         }
         Ok(())
     }
 
+    /// Has it killed with the rest, however we end.
+    pub(super) fn guard(&self, name: &str, child: &Child) -> Result<()> {
+        Ok(fs::write(self.home.join(format!("{name}-{}.pid", child.id())), child.id().to_string())?)
+    }
+
+    /// Starts one that does not run.
     pub(super) fn revive(&mut self, member: usize) -> Result<()> {
-        let Member { name, args, .. } = &self.members[member];
+        let Member { name, args, child, .. } = &self.members[member];
+        if child.is_some() {
+            return Ok(());
+        }
         let args: Vec<_> = args.iter().map(String::as_str).collect();
         let child = self.command(name, &args)?.spawn().context("cannot run orderly")?;
-        fs::write(self.home.join(format!("{name}.pid")), child.id().to_string())?;
+        self.guard(name, &child)?;
         self.members[member].child = Some(child);
         self.members[member].start_at = None;
         Ok(())
     }
 
-    /// Starts again whoever has ended by itself.
+    /// Starts again whoever has ended by itself, and sees to those that were asked to stop.
     pub(super) fn tend(&mut self) -> Result<()> {
+        let mut still = Vec::new();
+        for (mut child, since) in self.leaving.drain(..) {
+            match child.try_wait()? {
+                Some(_) => {}
+                None if since.elapsed() < STOP_MAX => still.push((child, since)),
+                None => {
+                    self.never_stopped += 1;
+                    child.kill()?;
+                    child.wait()?;
+                }
+            }
+        }
+        self.leaving = still;
         for nth in 0..self.members.len() {
             let member = &mut self.members[nth];
             if let Some(child) = &mut member.child
@@ -159,7 +197,8 @@ impl Member {
 
 impl Drop for Fleet {
     fn drop(&mut self) {
-        for child in self.members.iter_mut().filter_map(|member| member.child.as_mut()) {
+        let members = self.members.iter_mut().filter_map(|member| member.child.as_mut());
+        for child in members.chain(self.leaving.iter_mut().map(|(child, _)| child)) {
             let _ = child.kill();
             let _ = child.wait();
         }

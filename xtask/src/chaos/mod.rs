@@ -101,7 +101,9 @@ impl Theatre {
         let args = ["demo", "--api", &apis, "--orders", ORDERS_MAX, "--for", &lasting, "--seed", &seed, "--json"];
         let mut command = self.fleet.command("customers", &args)?;
         command.env("DATABASE_URL", self.server.url()).stdout(Stdio::piped());
-        command.spawn().context("cannot run orderly demo")
+        let customers = command.spawn().context("cannot run orderly demo")?;
+        self.fleet.guard("customers", &customers)?;
+        Ok(customers)
     }
 
     fn play(&mut self, steps: Vec<Step>, customers: &mut Child) -> Result<()> {
@@ -115,6 +117,10 @@ impl Theatre {
                 self.recover(blow)?;
             }
             if let Some(step) = steps.next_if(|step| step.at <= now) {
+                // A server takes its time to come back, and may not be there yet.
+                if recoveries.iter().any(|(_, blow)| blow.target() == step.blow.target()) {
+                    continue;
+                }
                 println!("{step}");
                 self.strike(step.blow)?;
                 recoveries.push((begun.elapsed() + step.lasts, step.blow));
@@ -195,6 +201,9 @@ impl Theatre {
             println!("  {kind:<30} {times:>8}");
         }
         println!("  {:<30} {:>8}", "processes ended by themselves", self.fleet.ended_by_themselves);
+        if self.fleet.never_stopped > 0 {
+            wrong.push(format!("{} workers that were asked to stop did not within a minute", self.fleet.never_stopped));
+        }
         if !were_content {
             wrong.push(format!("the customers were not content; see {}", self.fleet.log("customers").display()));
         }

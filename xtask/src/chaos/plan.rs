@@ -91,7 +91,7 @@ impl Blow {
     }
 
     /// Whom it falls on.
-    fn target(self) -> (&'static str, usize) {
+    pub(super) fn target(self) -> (&'static str, usize) {
         match self {
             Self::KillWorker(nth) | Self::StopWorker(nth) => ("worker", nth),
             Self::KillApi(nth) => ("api", nth),

@@ -207,7 +207,9 @@ impl Config {
                     false,
                     &Setting::new("broker.url", "amqp://user:password@host:port/vhost", amqp_url)
                         .secret()
-                        .meaning("The RabbitMQ that carries messages between processes."),
+                        .meaning(
+                            "The RabbitMQ that carries messages between processes; several hosts of one cluster with commas between.",
+                        ),
                 ),
                 prefix: read.or(
                     Setting::new("broker.prefix", "letters, digits, dashes, dots and underscores, 64 at most", prefix)
