@@ -97,8 +97,12 @@ impl Links {
             // Who has just lost a broker that it knows need not ask it again who it is.
             (link.clone(), *has_worked && trouble.is_none())
         };
+        // A connection may say that it stands and yet open no channel any more; then there is no good in it.
         let (opened, is_again) = match broken.filter(|link| link.is_connected()) {
-            Some(link) => (link.anew().await, false),
+            Some(link) => match link.anew().await {
+                Ok(new) => (Ok(new), false),
+                Err(_) => (self.open(is_known).await, true),
+            },
             None => (self.open(is_known).await, true),
         };
         let Present { link, trouble, has_worked } = &mut *self.present();

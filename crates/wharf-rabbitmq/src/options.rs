@@ -24,7 +24,7 @@ impl RabbitMqOptions {
             addresses: Address::read_all(url)?,
             prefix: String::new(),
             prefetch: 256,
-            delivery_limit: 20,
+            delivery_limit: 10_000,
             quorum_group_size: None,
             copies_max: 10_000,
             clock: Arc::new(SystemClock),
@@ -45,7 +45,9 @@ impl RabbitMqOptions {
     }
 
     /// How often a message comes back without an acknowledgement before the broker sets it aside in the endpoint's
-    /// `_error` queue. Default 20. Connections that break count too, so it is no place to be thrifty.
+    /// `_error` queue. Default 10,000. It is a last resort: each connection that breaks counts for all that was handed out
+    /// on it, handled or not, and what the broker sets aside is no dead letter that the store knows of. What kills its
+    /// process is set aside by the store, after three crashes.
     pub fn delivery_limit(mut self, deliveries: u32) -> Self {
         self.delivery_limit = deliveries;
         self

@@ -52,7 +52,8 @@ impl Proxy {
         thread::spawn(move || {
             for here in listener.incoming().flatten() {
                 // A server that is away refuses whoever comes, and so do we.
-                if let Ok(there) = TcpStream::connect(SocketAddr::from((Ipv4Addr::LOCALHOST, target))) {
+                let there = TcpStream::connect(SocketAddr::from((Ipv4Addr::LOCALHOST, target)));
+                if let Some(there) = there.ok().filter(|there| !is_itself(there)) {
                     let _ = accepting.join(here, there);
                 }
             }
@@ -125,6 +126,12 @@ impl Flow {
             thread::sleep(SLOW_BY);
         }
     }
+}
+
+/// Who connects to a port of this machine that nobody listens on may be given that very port to connect from, and then
+/// talks to himself.
+fn is_itself(stream: &TcpStream) -> bool {
+    matches!((stream.local_addr(), stream.peer_addr()), (Ok(here), Ok(there)) if here == there)
 }
 
 /// One that has ended already does not mind.
