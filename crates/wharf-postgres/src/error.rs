@@ -21,6 +21,17 @@ pub(crate) fn failed(what: &str, error: sqlx::Error) -> Error {
     Error::new(code, format!("cannot {what}")).caused_by(error)
 }
 
+/// An error while a connection was made. What speaks otherwise than PostgreSQL does is not it: it is away, and another has
+/// its port.
+pub(crate) fn not_connected(error: sqlx::Error) -> Error {
+    match error {
+        sqlx::Error::Protocol(_) => {
+            Error::new(Code::ENGINE_UNREACHABLE, "cannot connect to PostgreSQL").caused_by(error)
+        }
+        error => failed("connect to PostgreSQL", error),
+    }
+}
+
 /// Whether a statement was refused because one before it in the same transaction had failed.
 pub(crate) fn is_of_failed_transaction(error: &sqlx::Error) -> bool {
     sqlstate(error).as_deref() == Some(IN_FAILED_TRANSACTION)

@@ -23,7 +23,7 @@ use tokio::{
 use wharf::{Code, Error};
 
 use crate::{
-    error::{failed, is_broken},
+    error::{failed, is_broken, not_connected},
     session::Session,
     sharing::Group,
     transaction::Mode,
@@ -133,7 +133,7 @@ impl Lanes {
             Some(idle) => idle,
             None => {
                 let connected = self.in_time("connect", self.session.connect()).await?;
-                let connection = connected.map_err(|error| failed("connect to PostgreSQL", error))?;
+                let connection = connected.map_err(not_connected)?;
                 Idle { connection, begun: None }
             }
         };

@@ -10,7 +10,10 @@ use sqlx::{
 use tokio::time::timeout;
 use wharf::{Code, Error};
 
-use crate::{error::failed, session::Session};
+use crate::{
+    error::{failed, not_connected},
+    session::Session,
+};
 
 /// The steps that make up a program's tables, in a schema of the program's own.
 ///
@@ -68,7 +71,7 @@ pub(crate) async fn migrate(session: &Session, connect_timeout: Duration, migrat
         let message = format!("PostgreSQL did not accept a connection within {connect_timeout:?}");
         Error::new(Code::ENGINE_UNREACHABLE, message)
     })?;
-    let mut connection = connected.map_err(|error| failed("connect to PostgreSQL", error))?;
+    let mut connection = connected.map_err(not_connected)?;
     let migrated = run(&session, &mut connection, migrations).await;
     // Closing also ends the lock, which a failed run leaves held.
     let closed = connection.close().await;

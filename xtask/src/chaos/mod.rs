@@ -260,7 +260,7 @@ silence_rate = 0.02
 lost_rate = 0.05
 
 [shipping]
-retry_delay_max = "2s"
+retry_delay_max = "5s"
 
 [fulfilment]
 overall = "180s"

@@ -5,11 +5,12 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use sqlx::Connection;
 use tokio::{
+    net::TcpListener,
     sync::{mpsc, watch},
     task::JoinSet,
 };
 use wharf::{
-    Attempt, Client, Key, Limits, Message, Module, Msg, ReadyWorker, Result, Retry, State, Tenant, Tx, Worker,
+    Attempt, Client, Code, Key, Limits, Message, Module, Msg, ReadyWorker, Result, Retry, State, Tenant, Tx, Worker,
     ports::{Claim, Store, Transport},
 };
 use wharf_postgres::{Postgres, PostgresTx};
@@ -274,4 +275,19 @@ async fn w16_a_commit_that_hangs_holds_up_neither_other_messages_nor_schedules()
     assert_eq!(seeing.try_recv().ok(), None, "each ran once");
     engine.close().await;
     database.remove().await;
+}
+
+/// As a port does that another program has taken while the server was away; this one says back what it hears.
+#[tokio::test]
+async fn who_answers_and_is_no_postgresql_counts_as_away() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("postgres://nobody@{}/nothing", listener.local_addr().unwrap());
+    let echoing = tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let (mut reading, mut writing) = stream.split();
+        let _ = tokio::io::copy(&mut reading, &mut writing).await;
+    });
+    let refused = Postgres::connect(&url).await.unwrap_err();
+    assert_eq!(refused.code(), Code::ENGINE_UNREACHABLE, "{}", refused.chain());
+    echoing.abort();
 }
