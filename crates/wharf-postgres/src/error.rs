@@ -24,12 +24,10 @@ pub(crate) fn failed(what: &str, error: sqlx::Error) -> Error {
 /// An error while a connection was made. What speaks otherwise than PostgreSQL does is not it: it is away, and another has
 /// its port.
 pub(crate) fn not_connected(error: sqlx::Error) -> Error {
-    match error {
-        sqlx::Error::Protocol(_) => {
-            Error::new(Code::ENGINE_UNREACHABLE, "cannot connect to PostgreSQL").caused_by(error)
-        }
-        error => failed("connect to PostgreSQL", error),
+    if matches!(error, sqlx::Error::Protocol(_)) {
+        return Error::new(Code::ENGINE_UNREACHABLE, "cannot connect to PostgreSQL").caused_by(error);
     }
+    failed("connect to PostgreSQL", error)
 }
 
 /// Whether a statement was refused because one before it in the same transaction had failed.
