@@ -3,20 +3,15 @@
 use std::time::Instant;
 
 use tokio::sync::mpsc;
-use wharf::{Module, Msg, Result, State, Tenant, Worker};
+use wharf::{Module, Tenant, Worker};
 
 use crate::{
     percentile,
-    place::{Database, ENDPOINT, Happened, Queues},
+    place::{Database, ENDPOINT, Happened, Queues, hear},
 };
 
 /// Before anything is counted: connections open, plans are made.
 const WARM_UP: u64 = 10;
-
-async fn hear(Msg(happened): Msg<Happened>, State(told): State<mpsc::UnboundedSender<u64>>) -> Result {
-    let _ = told.send(happened.number);
-    Ok(())
-}
 
 pub(crate) async fn measure(messages: u64) {
     let (database, queues) = (Database::create().await, Queues::new());

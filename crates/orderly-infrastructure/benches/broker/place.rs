@@ -8,8 +8,9 @@ use lapin::{
 };
 use serde::{Deserialize, Serialize};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection as _, Executor, PgConnection, postgres::PgConnectOptions};
+use tokio::sync::mpsc;
 use uuid::Uuid;
-use wharf::{Envelope, Key, Kind, Message, Outgoing, Priority, Tenant, Timestamp, Trail};
+use wharf::{Envelope, Key, Kind, Message, Msg, Outgoing, Priority, Result, State, Tenant, Timestamp, Trail};
 use wharf_postgres::{Postgres, PostgresOptions};
 use wharf_rabbitmq::RabbitMq;
 
@@ -83,6 +84,12 @@ impl Queues {
             confirm.await.unwrap();
         }
     }
+}
+
+/// Tells which it heard.
+pub(crate) async fn hear(Msg(happened): Msg<Happened>, State(told): State<mpsc::UnboundedSender<u64>>) -> Result {
+    let _ = told.send(happened.number);
+    Ok(())
 }
 
 /// As the relay hands them to the transport.

@@ -2,23 +2,18 @@
 
 use tokio::sync::mpsc;
 use wharf::{
-    Module, Msg, Result, State, Worker,
+    Module, Worker,
     ports::{Claim, Transport},
 };
 
 use crate::{
-    place::{Database, ENDPOINT, Happened, Queues},
+    place::{Database, ENDPOINT, Queues, hear},
     resident::Resident,
 };
 
 /// It works on a part of them meanwhile.
 const HANDLED: u64 = 10_000;
 const AIM_MIB: u64 = 128;
-
-async fn hear(Msg(happened): Msg<Happened>, State(told): State<mpsc::UnboundedSender<u64>>) -> Result {
-    let _ = told.send(happened.number);
-    Ok(())
-}
 
 pub(crate) async fn measure(messages: u64) {
     let (database, queues) = (Database::create().await, Queues::new());

@@ -1,37 +1,17 @@
 //! Who may do what, and whom one talks to: rights and TLS, on a broker of the test's own.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
-use uuid::Uuid;
 use wharf::{
-    Code, Envelope, Error, Key, Kind, Outgoing, Priority, Tenant, Timestamp, Trail,
+    Code, Error,
     ports::{Claim, Transport},
 };
 use wharf_rabbitmq::RabbitMq;
 
-use crate::private::Private;
+use crate::{leases::message, private::Private};
 
 async fn connect(url: &str) -> Result<RabbitMq, Error> {
     RabbitMq::options(url)?.connect().await
-}
-
-fn message() -> Outgoing {
-    let envelope = Envelope {
-        id: Uuid::now_v7(),
-        name: Arc::from("test.told"),
-        version: 1,
-        kind: Kind::Event,
-        key: Key::new("about", "it"),
-        tenant: Tenant::default(),
-        sent_at: Timestamp::from_micros(0),
-        attempt: 0,
-        crashes: 0,
-        redrives: 0,
-        priority: Priority::Normal,
-        expires_at: None,
-        trail: Trail::begin(Arc::from("a test")),
-    };
-    Outgoing::new(Arc::from("hear"), envelope, Arc::from("{}"))
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -55,13 +35,13 @@ async fn rights_that_are_missing_and_tls_that_does_not_fit_are_told_in_one_line(
     allowed.close().await;
     let error = connect(&private.url("no-read")).await.unwrap().claim(&claim).await.unwrap_err();
     told(error, Code::BROKER_RIGHTS_MISSING, &["no right to read", "\"hear\"", "'/'", "'no-read'"]);
-    let error = connect(&private.url("no-write")).await.unwrap().send(&[message()]).await.unwrap_err();
+    let error = connect(&private.url("no-write")).await.unwrap().send(&[message("it")]).await.unwrap_err();
     told(error, Code::BROKER_RIGHTS_MISSING, &["no right to write", "'/'", "'no-write'"]);
 
     let (address, authorities) = (private.tls_address(), private.authorities());
     let trusting = format!("amqps://{address}?cacertfile={}", authorities.display());
     let safe = connect(&trusting).await.unwrap();
-    safe.send(&[message()]).await.unwrap();
+    safe.send(&[message("it")]).await.unwrap();
     assert_eq!(safe.claim(&claim).await.unwrap().deliveries.len(), 1);
     safe.close().await;
     let error = connect(&format!("amqps://{address}")).await.unwrap_err();
