@@ -8,18 +8,19 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use lapin::Acker;
 use wharf::{
     Envelope, Timestamp,
     ports::{Claim, Claimed, Delivery, Lease, Turns},
 };
+
+use crate::receipts::Receipt;
 
 /// One message as the broker handed it out.
 #[derive(Debug)]
 pub(crate) struct Handed {
     pub(crate) envelope: Envelope,
     pub(crate) body: Arc<str>,
-    pub(crate) acker: Acker,
+    pub(crate) receipt: Receipt,
     /// Whether it was handed out before, to whomever.
     pub(crate) again: bool,
 }
@@ -69,7 +70,8 @@ impl Shelves {
     /// How many messages of an endpoint can be claimed, and how many are held.
     pub(crate) fn count(&self, endpoint: &str) -> (usize, usize) {
         let state = self.lock();
-        let held = state.held.values().filter(|held| &*held.endpoint == endpoint && held.item.handed.acker.usable());
+        let held =
+            state.held.values().filter(|held| &*held.endpoint == endpoint && held.item.handed.receipt.is_usable());
         (state.ready.get(endpoint).map_or(0, VecDeque::len), held.count())
     }
 
@@ -79,7 +81,7 @@ impl Shelves {
         state.take_back(now);
         let busy = state.busy_turns(claim);
         let Some(ready) = state.ready.get_mut(claim.endpoint) else { return Claimed::default() };
-        ready.retain(|item| item.handed.acker.usable());
+        ready.retain(|item| item.handed.receipt.is_usable());
 
         let mut candidates: Vec<usize> = (0..ready.len()).collect();
         candidates.retain(|&place| claim.survivors || !ready[place].survived);
@@ -103,9 +105,9 @@ impl Shelves {
     }
 
     /// Lets go of a delivery; with what acknowledges it, if it was still ours.
-    pub(crate) fn let_go(&self, lease: Lease) -> Option<Acker> {
+    pub(crate) fn let_go(&self, lease: Lease) -> Option<Receipt> {
         let held = self.lock().remove(lease)?;
-        Some(held.item.handed.acker)
+        Some(held.item.handed.receipt)
     }
 
     /// Puts a delivery back where it can be claimed, before all others. Whether it was still ours.
@@ -113,7 +115,7 @@ impl Shelves {
         let state = &mut *self.lock();
         let Some(Held { mut item, endpoint, .. }) = state.remove(lease) else { return false };
         item.survived = false;
-        let usable = item.handed.acker.usable();
+        let usable = item.handed.receipt.is_usable();
         state.ready.entry(endpoint).or_default().push_front(item);
         usable
     }
@@ -122,7 +124,7 @@ impl Shelves {
     pub(crate) fn renew(&self, leases: &[Lease], until: Timestamp) -> Vec<Lease> {
         let state = &mut *self.lock();
         let lost = leases.iter().filter(|lease| match state.held.get_mut(&lease.id) {
-            Some(held) if held.item.epoch == lease.epoch && held.item.handed.acker.usable() => {
+            Some(held) if held.item.epoch == lease.epoch && held.item.handed.receipt.is_usable() => {
                 held.until = until;
                 false
             }

@@ -16,6 +16,7 @@ use crate::{
     error::failed,
     held::{Handed, Shelves},
     link::{Link, in_time},
+    receipts::{Acknowledged, Receipt},
     topology::Topology,
     wire,
 };
@@ -41,6 +42,7 @@ struct Consuming {
     /// What the names of exchanges begin with.
     prefix: String,
     channel: Channel,
+    acknowledged: Arc<Acknowledged>,
     consumer: Consumer,
     /// Whether one process at a time is handed messages.
     in_turns: bool,
@@ -64,6 +66,7 @@ impl Intake {
             queue,
             prefix: topology.prefix().to_owned(),
             channel,
+            acknowledged: Arc::default(),
             consumer,
             in_turns: topology.takes_turns(endpoint),
             place,
@@ -143,10 +146,11 @@ impl Consuming {
     }
 
     fn shelve(&self, delivery: Delivery) {
-        let Delivery { properties, exchange, data, acker, redelivered: again, .. } = delivery;
+        let Delivery { delivery_tag, properties, exchange, data, acker, redelivered: again, .. } = delivery;
         let message = exchange.as_str().strip_prefix(&self.prefix).unwrap_or(exchange.as_str());
         let (envelope, body) = wire::read(&properties, message, data, self.place.clock.now());
-        self.place.shelves.add(&self.endpoint, Handed { envelope, body, acker, again });
+        let receipt = Receipt::new(&self.acknowledged, delivery_tag, acker);
+        self.place.shelves.add(&self.endpoint, Handed { envelope, body, receipt, again });
         self.place.wakeups.wake([&*self.endpoint]);
     }
 }

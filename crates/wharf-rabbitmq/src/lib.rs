@@ -29,6 +29,7 @@ mod intake;
 mod link;
 mod options;
 mod publish;
+mod receipts;
 mod topology;
 mod transport;
 mod wire;

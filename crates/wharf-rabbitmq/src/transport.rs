@@ -8,11 +8,7 @@ use std::{
 };
 
 use async_trait::async_trait;
-use futures_util::future::join_all;
-use lapin::{
-    options::{BasicAckOptions, QueueDeclareOptions},
-    types::FieldTable,
-};
+use lapin::{options::QueueDeclareOptions, types::FieldTable};
 use wharf::{
     Clock, Error, Outgoing,
     ports::{Claim, Claimed, Condition, Depth, Lease, Outcome, Settlement, Subscription, Transport, Wakeups},
@@ -25,6 +21,7 @@ use crate::{
     intake::{Intake, Place},
     link::{Links, in_time},
     publish::{copy, publish},
+    receipts,
     topology::Topology,
 };
 
@@ -133,20 +130,23 @@ impl Transport for RabbitMq {
     }
 
     async fn settle(&self, batch: &[Settlement]) -> Result<Vec<bool>, Error> {
-        let settled = batch.iter().map(async |settlement| match settlement.outcome {
-            // What comes again later was put back into the outbox; what comes again at once waits here.
-            Outcome::Return { .. } | Outcome::Retry { .. } | Outcome::Unknown { .. } => {
-                self.0.shelves.give_back(settlement.lease)
-            }
-            Outcome::Done | Outcome::DeadLetter { .. } => match self.0.shelves.let_go(settlement.lease) {
-                Some(acker) => {
-                    let acked = acker.ack(BasicAckOptions::default());
-                    in_time(async { acked.await.map_err(|error| failed("acknowledge", error)) }).await.unwrap_or(false)
+        let mut given_back = Vec::with_capacity(batch.len());
+        let mut receipts = Vec::with_capacity(batch.len());
+        for Settlement { lease, outcome, .. } in batch {
+            match outcome {
+                // What comes again later was put back into the outbox; what comes again at once waits here.
+                Outcome::Return { .. } | Outcome::Retry { .. } | Outcome::Unknown { .. } => {
+                    given_back.push(self.0.shelves.give_back(*lease));
+                    receipts.push(None);
                 }
-                None => false,
-            },
-        });
-        Ok(join_all(settled).await)
+                Outcome::Done | Outcome::DeadLetter { .. } => {
+                    given_back.push(false);
+                    receipts.push(self.0.shelves.let_go(*lease));
+                }
+            }
+        }
+        let told = receipts::acknowledge(receipts).await;
+        Ok(given_back.into_iter().zip(told).map(|(given_back, told)| given_back || told).collect())
     }
 
     async fn renew(&self, leases: &[Lease], length: Duration) -> Result<Vec<Lease>, Error> {
