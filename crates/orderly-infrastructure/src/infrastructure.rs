@@ -9,7 +9,7 @@ use orderly_inventory::{Stockroom, Warehouse};
 use orderly_notifications::{Mailer, Notifications, Outbox};
 use orderly_orders::{Book, Orders, Overview, Returns};
 use orderly_payments::{Ledger, Payments, Refunds};
-use orderly_shipping::{Carrier, Shipments};
+use orderly_shipping::Shipments;
 use wharf::Guard;
 use wharf_postgres::Postgres;
 use wharf_rabbitmq::RabbitMq;
@@ -17,7 +17,7 @@ use wharf_sqlite::Sqlite;
 
 use crate::{
     AuditLog, Broker, Database, Mail, Redis, Settings,
-    breaker::{GuardedGateway, GuardedStockroom},
+    breaker::{GuardedGateway, GuardedStockroom, WatchedCarrier},
     postgres,
     simulators::{self, Providers},
     sqlite,
@@ -41,7 +41,7 @@ pub struct Infrastructure {
     pub refunds: Arc<dyn Refunds>,
     pub gateway: Arc<GuardedGateway>,
     pub shipments: Arc<dyn Shipments>,
-    pub carrier: Arc<dyn Carrier>,
+    pub carrier: Arc<WatchedCarrier>,
     pub outbox: Arc<dyn Outbox>,
     pub notifications: Arc<dyn Notifications>,
     /// None where mail is not sent.
@@ -194,7 +194,7 @@ impl Infrastructure {
             refunds: adapters.clone(),
             gateway: Arc::new(GuardedGateway::new(Arc::clone(&providers.gateway), Arc::clone(clock))),
             shipments: adapters.clone(),
-            carrier: Arc::clone(&providers.carrier),
+            carrier: Arc::new(WatchedCarrier::new(Arc::clone(&providers.carrier))),
             outbox: adapters.clone(),
             notifications: adapters.clone(),
             mailer: settings.mail.as_ref().map(Mail::mailer),

@@ -65,7 +65,7 @@ impl App {
             .module(
                 orderly_shipping::module(orderly_shipping::Ports {
                     shipments: Arc::clone(&infrastructure.shipments),
-                    carrier: Arc::clone(&infrastructure.carrier),
+                    carrier: infrastructure.carrier.clone(),
                     settings: config.shipping.settings(),
                 })
                 .guard(guard()),

@@ -3,9 +3,11 @@
 //! It stands around the port and not around the endpoint (docs/adr/0030): a handler that puts a lost call on record has
 //! succeeded, and what needs nobody's answer goes on meanwhile.
 
+mod carrier;
 mod gateway;
 mod stockroom;
 
+pub use carrier::WatchedCarrier;
 pub use gateway::GuardedGateway;
 pub use stockroom::GuardedStockroom;
 
@@ -17,7 +19,7 @@ use std::{
 
 use wharf::{Clock, Timestamp};
 
-/// So many calls in a row without an answer, and nobody calls any more.
+/// So many calls in a row without an answer, and it counts as away.
 const UNANSWERED_MAX: u32 = 5;
 /// How long nobody calls then, but for the one who finds out whether it answers again.
 const REST: Duration = Duration::from_secs(60);

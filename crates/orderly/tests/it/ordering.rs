@@ -1,7 +1,7 @@
 //! What a customer and the staff of a running shop can do.
 
 use insta::assert_snapshot;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{
     books,
@@ -193,9 +193,29 @@ fn health_tells_what_lives_and_every_answer_carries_a_correlation_id() {
     shop.story(&customer, order);
     assert_eq!(shop.get("", "/health/ready").expect(200).json(), json!({"status": "healthy", "reasons": []}));
     let health = shop.get("", "/health").expect(200).json();
-    for check in ["database", "order-saga", "payment", "shipping", "wharf.timers", "orders", "payment-provider"] {
+    for check in
+        ["database", "order-saga", "payment", "shipping", "wharf.timers", "orders", "payment-provider", "carrier"]
+    {
         assert_eq!(health["checks"][check]["status"], "healthy", "{health:#}");
     }
+}
+
+#[test]
+fn a_carrier_that_does_not_answer_is_told_and_makes_nobody_unready() {
+    let orderly = Orderly::on_sqlite();
+    let settings =
+        ["carrier.silence_rate=1", "payments.approval_rate=1", "payments.pending_rate=0", "payments.delay=0s"];
+    let settings: Vec<_> = settings.iter().flat_map(|setting| ["--set", setting]).collect();
+    let shop = Shop::open_with(&orderly, &settings);
+    let customer = shop.token(User::Customer);
+    for _ in 0..5 {
+        shop.order(&customer, &json!({"productId": 3, "unitPrice": 9.99}));
+    }
+    let is_told = |health: &Value| health["checks"]["carrier"]["status"] == "degraded";
+    shop.get_until("", "/health", is_told);
+    let reason = "carrier: it has not answered of late; shipments are tried again";
+    let ready = shop.get("", "/health/ready").expect(200).json();
+    assert_eq!(ready, json!({"status": "degraded", "reasons": [reason]}));
 }
 
 #[test]

@@ -20,7 +20,10 @@ pub(super) struct Finding {
 }
 
 pub(super) async fn findings(patient: &Patient) -> Vec<Finding> {
-    [stalled(patient).await, Some(provider(patient)), records(patient)].into_iter().flatten().collect()
+    [stalled(patient).await, Some(provider(patient)), Some(carrier(patient)), records(patient)]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 /// Of every tenant. `None` when the database does not answer, which has a check of its own.
@@ -42,6 +45,11 @@ async fn stalled(patient: &Patient) -> Option<Finding> {
 fn provider(patient: &Patient) -> Finding {
     let reason = "payment-provider: it does not answer, and is left in peace until it does";
     Finding { name: "payment-provider", reason: (!patient.infrastructure.gateway.answers()).then(|| reason.to_owned()) }
+}
+
+fn carrier(patient: &Patient) -> Finding {
+    let reason = "carrier: it has not answered of late; shipments are tried again";
+    Finding { name: "carrier", reason: (!patient.infrastructure.carrier.answers()).then(|| reason.to_owned()) }
 }
 
 /// `None` before this process has first compared them.
