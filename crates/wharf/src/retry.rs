@@ -60,7 +60,7 @@ impl Retry {
     }
 
     /// Adds up to `share` of each delay to it, so that what failed together does not return together. An exponential
-    /// policy's maximum still holds.
+    /// policy's maximum still holds: its longest delays begin that much below it.
     #[must_use]
     pub fn with_jitter(mut self, share: f64) -> Self {
         self.jitter = share.clamp(0.0, 1.0);
@@ -89,8 +89,10 @@ impl Retry {
                 (first.saturating_mul(2_u32.saturating_pow(delayed - 1)).min(*max), *max)
             }
         };
-        let drawn = delay.mul_f64(self.jitter * fraction(message, attempts));
-        Next::After(delay.saturating_add(drawn).min(max))
+        // At the maximum too they are to be spread, and so begin below it.
+        let least = delay.min(times(max, 1.0 / (1.0 + self.jitter)));
+        let drawn = times(least, self.jitter * fraction(message, attempts));
+        Next::After(least.saturating_add(drawn).min(max))
     }
 
     pub(crate) fn check(&self) -> Result<(), Error> {
@@ -117,6 +119,10 @@ impl Default for Retry {
     fn default() -> Self {
         Self::fixed("consumer", [1, 3, 7].map(Duration::from_secs))
     }
+}
+
+fn times(delay: Duration, factor: f64) -> Duration {
+    Duration::try_from_secs_f64(delay.as_secs_f64() * factor).unwrap_or(Duration::MAX)
 }
 
 /// A number in 0..1 from a message and an attempt (splitmix64's finaliser).
@@ -159,6 +165,21 @@ mod tests {
         assert!(Retry::exponential("endless", secs(1), secs(60), 10_000).check().is_err());
         assert!(Retry::exponential("backwards", secs(60), secs(1), 3).check().is_err());
         assert!(Retry::default().check().is_ok());
+    }
+
+    #[test]
+    fn with_jitter_those_that_failed_together_come_again_apart_even_at_the_maximum() {
+        let policy = Retry::exponential("external", secs(1), secs(60), 10).with_jitter(0.25);
+        for (attempts, least) in [(1, secs(1)), (4, secs(8)), (10, secs(48))] {
+            let waits: Vec<_> = (0..1_000).map(|id| policy.after(attempts, Uuid::from_u128(id << 64))).collect();
+            for nth in 0..10 {
+                let from = least.mul_f64(1.0 + 0.025 * f64::from(nth));
+                let tenth = from..from + least.mul_f64(0.025);
+                let is_within = |wait: &&Next| matches!(wait, Next::After(delay) if tenth.contains(delay));
+                let within = waits.iter().filter(is_within).count();
+                assert!((50..=200).contains(&within), "{within} of a thousand in one tenth, after {attempts} attempts");
+            }
+        }
     }
 
     proptest! {
