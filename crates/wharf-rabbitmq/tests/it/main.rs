@@ -4,6 +4,7 @@
 mod admitted;
 mod away;
 mod broker;
+mod cluster;
 mod conformance;
 mod connecting;
 mod copies;

@@ -18,7 +18,7 @@ use crate::{
     work::{Work, count, counted},
 };
 
-const PREFETCH: u16 = 128;
+pub(crate) const PREFETCH: u16 = 128;
 const BACKLOG: u32 = 10_000;
 /// Nothing here takes so long.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -32,7 +32,10 @@ async fn work(Msg(work): Msg<Work>, State((memory, told)): State<(Memory, Told)>
 }
 
 /// A worker with one endpoint, `work`, and what tells which pieces it began.
-async fn worker(transport: &RabbitMq, limits: Limits) -> (wharf::ReadyWorker, Memory, mpsc::UnboundedReceiver<u32>) {
+pub(crate) async fn worker(
+    transport: &RabbitMq,
+    limits: Limits,
+) -> (wharf::ReadyWorker, Memory, mpsc::UnboundedReceiver<u32>) {
     let memory = Memory::new();
     let (told, hears) = mpsc::unbounded_channel();
     let module = Module::new("test", (memory.clone(), told)).endpoint("work", |endpoint| {
@@ -43,7 +46,7 @@ async fn worker(transport: &RabbitMq, limits: Limits) -> (wharf::ReadyWorker, Me
 }
 
 /// Waits until every piece of `0..most` was begun at least once.
-async fn hear_all(hears: &mut mpsc::UnboundedReceiver<u32>, seen: &mut [bool], most: u32) {
+pub(crate) async fn hear_all(hears: &mut mpsc::UnboundedReceiver<u32>, seen: &mut [bool], most: u32) {
     let all = async {
         while seen.iter().filter(|seen| **seen).count() < most as usize {
             seen[hears.recv().await.unwrap() as usize] = true;
@@ -116,7 +119,7 @@ async fn o41_a_broker_that_is_killed_with_ten_thousand_waiting_loses_and_doubles
     let client = worker.client("a test");
     // The first look declares the queue.
     transport.claim(&wharf::ports::Claim::new("work", 1, Duration::from_secs(30))).await.unwrap();
-    let waiting = publish_backlog(&private.url("guest")).await;
+    let waiting = publish_backlog(&private.url("guest"), BACKLOG).await;
     assert!(waiting >= BACKLOG - u32::from(PREFETCH) - 1, "{waiting} wait at the broker, the others are here");
 
     worker
@@ -139,12 +142,12 @@ async fn o41_a_broker_that_is_killed_with_ten_thousand_waiting_loses_and_doubles
 }
 
 /// As another client might, all at once; returns how many are ready at the broker then.
-async fn publish_backlog(url: &str) -> u32 {
+pub(crate) async fn publish_backlog(url: &str, pieces: u32) -> u32 {
     let connection = Connection::connect(url, ConnectionProperties::default()).await.unwrap();
     let channel = connection.create_channel().await.unwrap();
     channel.confirm_select(ConfirmSelectOptions::default()).await.unwrap();
     let mut confirms = Vec::new();
-    for number in 0..BACKLOG {
+    for number in 0..pieces {
         let id = Uuid::now_v7().to_string();
         let properties = BasicProperties::default().with_message_id(id.into()).with_type("test.work".into());
         let properties = properties.with_delivery_mode(2);

@@ -1,11 +1,13 @@
 //! A broker of the tests' own, which they may block, kill and start again: everything on loopback, in a folder of its own.
 
 use std::{
-    env, fs,
+    array, env, fs,
     io::{self, BufRead, BufReader, Write},
     net::TcpListener,
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
+    sync::Arc,
     thread,
 };
 
@@ -21,6 +23,9 @@ const RUN: &str = r#"setsid "$@" & program=$!; read -r _; kill -KILL -"$program"
 
 /// The password `guest`, as RabbitMQ keeps it.
 const PASSWORD: &str = "d3JoZjhneRItk/gdJ7aibc4KkvgN6aWpgaj185koUYE1rkAr";
+
+/// By which nodes know that they belong together.
+const COOKIE: &str = "PRIVATE";
 
 /// Whoever lacks one right, by name: what it may configure, write and read.
 const USERS: [(&str, [&str; 3]); 4] = [
@@ -39,7 +44,7 @@ pub(crate) struct Private {
     epmd_port: u16,
     /// Of the Erlang application `rabbit`, as arguments.
     settings: String,
-    _epmd: Running,
+    epmd: Arc<Running>,
     broker: Option<Running>,
 }
 
@@ -51,8 +56,24 @@ impl Private {
         Self::start_with(&[]).await
     }
 
+    /// Several that make one cluster.
+    pub(crate) async fn start_cluster<const NODES: usize>() -> Option<[Self; NODES]> {
+        let mut nodes = vec![Self::start().await?];
+        while nodes.len() < NODES {
+            let next = Self::start_beside(&[], nodes.first()).await?;
+            nodes.push(next);
+        }
+        let mut nodes = nodes.into_iter();
+        Some(array::from_fn(|_| nodes.next().unwrap()))
+    }
+
     /// With these settings of the Erlang application `rabbit`.
     pub(crate) async fn start_with(settings: &[(&str, u64)]) -> Option<Self> {
+        Self::start_beside(settings, None).await
+    }
+
+    /// As one more node of the cluster that `first` belongs to.
+    async fn start_beside(settings: &[(&str, u64)], first: Option<&Self>) -> Option<Self> {
         let Some(script) = find() else {
             // Not `eprintln!`, which a test that passes keeps to itself.
             let why =
@@ -61,27 +82,32 @@ impl Private {
             return None;
         };
         let home = tempfile::tempdir().unwrap();
-        let [port, tls_port, epmd_port] = [(); 3].map(|()| free_port());
+        let [port, tls_port] = [(); 2].map(|()| free_port());
+        let epmd_port = first.map_or_else(free_port, |first| first.epmd_port);
         let certified = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
         let write = |name: &str, text: String| fs::write(home.path().join(name), text).unwrap();
         write("cert.pem", certified.cert.pem());
         write("key.pem", certified.signing_key.serialize_pem());
         write("plugins", "[].".to_owned());
+        write(".erlang.cookie", COOKIE.to_owned());
+        fs::set_permissions(home.path().join(".erlang.cookie"), fs::Permissions::from_mode(0o400)).unwrap();
         write("definitions.json", definitions().to_string());
         let place = home.path().display();
+        let cluster = first.map_or_else(String::new, |first| {
+            let name = |nth: u8, port: u16| format!("cluster_formation.classic_config.nodes.{nth} = {}\n", node(port));
+            format!("{}{}", name(1, first.port), name(2, port))
+        });
         write(
             "rabbitmq.conf",
             format!(
                 "listeners.tcp.1 = 127.0.0.1:{port}\nlisteners.ssl.1 = 127.0.0.1:{tls_port}\n\
                  ssl_options.certfile = {place}/cert.pem\nssl_options.keyfile = {place}/key.pem\n\
-                 load_definitions = {place}/definitions.json\n"
+                 load_definitions = {place}/definitions.json\n{cluster}"
             ),
         );
-        let mut epmd = shell(Path::new("epmd"), home.path());
-        epmd.args(["-address", "127.0.0.1", "-port", &epmd_port.to_string()]);
-        let epmd = Running(epmd.spawn().unwrap());
+        let epmd = first.map_or_else(|| start_epmd(home.path(), epmd_port), |first| Arc::clone(&first.epmd));
         let settings = settings.iter().map(|(name, value)| format!(" -rabbit {name} {value}")).collect();
-        let mut private = Self { script, home, port, tls_port, epmd_port, settings, _epmd: epmd, broker: None };
+        let mut private = Self { script, home, port, tls_port, epmd_port, settings, epmd, broker: None };
         private.begin().await;
         Some(private)
     }
@@ -122,12 +148,18 @@ impl Private {
         drop(self.broker.take());
     }
 
-    /// As an operator of it: `rabbitmqctl`.
-    pub(crate) async fn control(&self, arguments: &[&str]) {
+    /// As an operator of it: `rabbitmqctl`, and what it says.
+    pub(crate) async fn control(&self, arguments: &[&str]) -> String {
         let mut command = Command::new(self.script.with_file_name("rabbitmqctl"));
         self.environment(&mut command).args(arguments).stdin(Stdio::null());
         let done = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
         assert!(done.status.success(), "{done:?}");
+        String::from_utf8(done.stdout).unwrap()
+    }
+
+    /// Its name among the nodes of its cluster.
+    pub(crate) fn node(&self) -> String {
+        node(self.port)
     }
 
     /// Where a user is let in.
@@ -147,7 +179,7 @@ impl Private {
     fn environment<'a>(&self, command: &'a mut Command) -> &'a mut Command {
         command
             .env("HOME", self.home.path())
-            .env("RABBITMQ_NODENAME", format!("private{}@localhost", self.port))
+            .env("RABBITMQ_NODENAME", self.node())
             .env("RABBITMQ_CONF_ENV_FILE", "/dev/null")
             .env("ERL_EPMD_ADDRESS", "127.0.0.1")
             .env("ERL_EPMD_PORT", self.epmd_port.to_string())
@@ -159,6 +191,17 @@ impl Drop for Running {
         drop(self.0.stdin.take());
         self.0.wait().unwrap();
     }
+}
+
+fn node(port: u16) -> String {
+    format!("private{port}@localhost")
+}
+
+/// What tells the nodes of a machine apart.
+fn start_epmd(home: &Path, port: u16) -> Arc<Running> {
+    let mut epmd = shell(Path::new("epmd"), home);
+    epmd.args(["-address", "127.0.0.1", "-port", &port.to_string()]);
+    Arc::new(Running(epmd.spawn().unwrap()))
 }
 
 fn shell(program: &Path, home: &Path) -> Command {
