@@ -180,6 +180,14 @@ impl Fleet {
         Ok((String::from_utf8_lossy(&output.stdout).into_owned(), output.status.success()))
     }
 
+    /// What its processes logged of deliveries that they gave up.
+    pub(super) fn letters(&self) -> Vec<String> {
+        let logs = self.members.iter().filter_map(|member| fs::read_to_string(self.log(&member.name)).ok());
+        let given_up = ["delivery dead-lettered", "delivery quarantined", "message is too old"];
+        let lines = logs.flat_map(|log| log.lines().map(str::to_owned).collect::<Vec<_>>());
+        lines.filter(|line| given_up.iter().any(|words| line.contains(words))).collect()
+    }
+
     pub(super) fn log(&self, name: &str) -> PathBuf {
         self.logs.join(format!("{name}.log"))
     }

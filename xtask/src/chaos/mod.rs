@@ -83,7 +83,7 @@ impl Theatre {
         let broker = Broker::find_or_start(root)?;
         let to_database = Proxy::to(port(server.url())?)?;
         let to_broker = Proxy::to(port(broker.url())?)?;
-        let logs = log_path(root, "chaos")?.with_extension("");
+        let logs = log_path(root, &format!("chaos-{seed}"))?.with_extension("");
         let home = env::temp_dir().join(format!("orderly-chaos-{}", process::id()));
         if logs.exists() {
             std::fs::remove_dir_all(&logs)?;
@@ -219,6 +219,9 @@ impl Theatre {
             if report[none] != 0 {
                 wrong.push(format!("{none}: {}", report[none]));
             }
+        }
+        for letter in self.fleet.letters() {
+            println!("{letter}");
         }
         for command in ["verify", "reconcile"] {
             let (answer, is_content) = self.fleet.ask(command, &[command], self.server.url())?;

@@ -197,7 +197,7 @@ fn waits_that_do_not_fit_each_other_are_refused() {
         in no place: this is the default
       shipping.retry_delay_min: it must not be longer than shipping.retry_delay_max, 900ms
         in no place: this is the default
-      shipping.retry_delay_max: a silent carrier would be called for 27s, which must be longer than fulfilment waits for it: 900s, by fulfilment.shipping_inquiry and fulfilment.shipping_retries_max
+      shipping.retry_delay_max: a silent carrier would be called for 72s, which must be longer than fulfilment waits for it: 900s, by fulfilment.shipping_inquiry and fulfilment.shipping_retries_max
         in environment variable ORDERLY_SHIPPING__RETRY_DELAY_MAX
     ");
 }
