@@ -1,11 +1,10 @@
-//! What one process handles another sees, and cancels within a second.
-
-use std::time::{Duration, Instant};
+//! What one process handles another sees, and cancels at once.
 
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 use wharf::{
     Cancel, CancelReason, DeadLetterFilter, Key, Kind, Message, Module, Msg, Result, State, Tenant, Tx, Worker,
+    testing::ManualClock,
 };
 use wharf_postgres::PostgresTx;
 
@@ -36,11 +35,12 @@ async fn write(Msg(report): Msg<Report>, State(told): State<Told>, mut tx: Tx, c
     std::future::pending().await
 }
 
+/// Nobody winds the clocks, so nothing comes about by looking every so often.
 #[tokio::test]
-async fn a_message_that_is_handled_in_another_process_is_cancelled_within_a_second() {
+async fn a_message_that_is_handled_in_another_process_is_cancelled_by_a_signal() {
     let (database, tenant) = (Database::create().await, Tenant::default());
     database.run("CREATE TABLE reports (number BIGINT NOT NULL)").await;
-    let (here, there) = (database.engine().await, database.engine().await);
+    let (here, there) = (database.engine_at(ManualClock::new()).await, database.engine_at(ManualClock::new()).await);
     let (told, mut telling) = mpsc::unbounded_channel();
     let module = Module::new("test", told).consume("write", write);
     let worker = Worker::new(here.clone()).version("1.2.3").module(module).ready().await.unwrap();
@@ -52,14 +52,12 @@ async fn a_message_that_is_handled_in_another_process_is_cancelled_within_a_seco
             for (number, cancelled) in [(1, 1), (2, 2)] {
                 let id = client.send(&tenant, Report { number }).await.unwrap();
                 assert_eq!(telling.recv().await, Some(None), "it has begun");
-                let began = Instant::now();
                 assert_eq!(client.cancel(&tenant, id).await.unwrap(), 0, "it does not wait any more");
                 if number == 1 {
                     assert_eq!(telling.recv().await, Some(Some(CancelReason::User)));
                 }
                 let letters = async || client.dead_letters(&DeadLetterFilter::default()).await.unwrap();
                 while letters().await.len() < cancelled {}
-                assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
                 let letter = letters().await.pop().unwrap();
                 assert_eq!((letter.code.as_str(), letter.envelope.id), ("W0070", id));
             }

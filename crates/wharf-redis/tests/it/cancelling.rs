@@ -1,6 +1,6 @@
-//! A message is cancelled from another process: its handler hears of it within a second.
+//! A message is cancelled from another process: its handler hears of it by a signal.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tokio::{sync::mpsc, time::timeout};
@@ -31,7 +31,7 @@ async fn write(_: Msg<Report>, State(told): State<Told>, cancel: Cancel) -> Resu
 }
 
 #[tokio::test]
-async fn a_message_that_is_handled_elsewhere_is_cancelled_within_a_second() {
+async fn a_message_that_is_handled_elsewhere_is_cancelled_by_a_signal() {
     let (engine, prefix, tenant) = (Memory::new(), prefix(), Tenant::default());
     let connect = || Redis::options(&url()).unwrap().prefix(&prefix).connect().unwrap();
     let (told, mut telling) = mpsc::unbounded_channel();
@@ -52,9 +52,7 @@ async fn a_message_that_is_handled_elsewhere_is_cancelled_within_a_second() {
                     }
                 }
             };
-            let began = Instant::now();
             assert_eq!(heard().await, Some(Some(CancelReason::User)));
-            assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
             while client.dead_letters(&DeadLetterFilter::default()).await.unwrap().is_empty() {
                 tokio::task::yield_now().await;
             }
