@@ -296,14 +296,14 @@ impl ReadyWorker {
             background.spawn(async move { supervise(&runtime, "wharf.inbox", || prune_inbox(runtime.clone())).await });
         }
         // These end last: a worker that stops is alive, and what it still handles may be cancelled.
-        let mut presence = JoinSet::new();
+        let (mut beats, mut hears) = (JoinSet::new(), JoinSet::new());
         let (runtime, known, watch) = (self.runtime.clone(), Arc::clone(&who), watch.clone());
         vitals.expect_task(HEARTBEAT, clock.now(), limits.heartbeat_every);
-        presence.spawn(async move {
+        beats.spawn(async move {
             supervise(&runtime, HEARTBEAT, || beat(runtime.clone(), Arc::clone(&known), watch.clone())).await;
         });
         let runtime = self.runtime.clone();
-        presence.spawn(async move { supervise(&runtime, SIGNALS, || hear(runtime.clone())).await });
+        hears.spawn(async move { supervise(&runtime, SIGNALS, || hear(runtime.clone())).await });
         for each in self.ticks {
             let (runtime, sign) = (self.runtime.clone(), sign(&each));
             vitals.expect_task(&sign, clock.now(), LOOK_EVERY);
@@ -317,8 +317,9 @@ impl ReadyWorker {
         let _ = phase.send(Phase::Draining);
         background.shutdown().await;
         drain(&self.runtime, &phase, &mut pumps).await;
-        presence.shutdown().await;
-        leave(&self.runtime, &who).await;
+        hears.shutdown().await;
+        drop(phase);
+        leave(&self.runtime, &who, beats).await;
     }
 }
 

@@ -9,7 +9,10 @@ use std::{
     time::Duration,
 };
 
-use tokio::sync::{broadcast, watch};
+use tokio::{
+    sync::{broadcast, watch},
+    task::JoinSet,
+};
 use uuid::Uuid;
 
 use super::{Phase, Runtime};
@@ -123,9 +126,14 @@ pub(crate) async fn hear(runtime: Runtime) -> Result<(), Error> {
     runtime.signals().listen(&move |cancellation| presence.cancel(cancellation)).await
 }
 
-/// Takes leave, so that nobody takes a worker that has ended for one that went silent.
-pub(crate) async fn leave(runtime: &Runtime, who: &Heartbeat) {
-    match tokio::time::timeout(LEAVE_MAX, runtime.signals().leave(who.worker)).await {
+/// Takes leave, so that nobody takes a worker that has ended for one that went silent. `beats` ends after the heartbeat that
+/// is on its way: one that was heard of later would be believed.
+pub(crate) async fn leave(runtime: &Runtime, who: &Heartbeat, mut beats: JoinSet<()>) {
+    let leaving = async {
+        while beats.join_next().await.is_some() {}
+        runtime.signals().leave(who.worker).await
+    };
+    match tokio::time::timeout(LEAVE_MAX, leaving).await {
         Ok(Ok(())) => {}
         Ok(Err(error)) => tracing::debug!(error = error.chain(), "nobody heard that this worker has ended"),
         Err(_) => tracing::debug!("nobody heard within {LEAVE_MAX:?} that this worker has ended"),

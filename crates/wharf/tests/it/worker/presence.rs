@@ -3,7 +3,7 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU32, Ordering},
     },
     time::Duration,
 };
@@ -72,6 +72,64 @@ async fn a_worker_that_is_killed_is_listed_until_three_heartbeats_are_missing() 
     clock.wind(EVERY * 3 - Duration::from_micros(1));
     assert_eq!(client.workers().await.unwrap().len(), 1);
     clock.wind(Duration::from_micros(1));
+    assert_eq!(client.workers().await.unwrap(), []);
+}
+
+/// Signals that take a while to carry a heartbeat, and carry it though nobody waits for that any more.
+#[derive(Debug, Clone)]
+struct Slow {
+    inner: Arc<dyn Signals>,
+    on_its_way: Arc<AtomicU32>,
+}
+
+#[async_trait]
+impl Signals for Slow {
+    async fn beat(&self, beat: &Heartbeat, believed_for: Duration) -> Result<(), Error> {
+        let (slow, beat) = (self.clone(), beat.clone());
+        slow.on_its_way.fetch_add(1, Ordering::Relaxed);
+        let carried = tokio::spawn(async move {
+            for _ in 0..100 {
+                tokio::task::yield_now().await;
+            }
+            let carried = slow.inner.beat(&beat, believed_for).await;
+            slow.on_its_way.fetch_sub(1, Ordering::Relaxed);
+            carried
+        });
+        carried.await.unwrap()
+    }
+
+    async fn leave(&self, worker: Uuid) -> Result<(), Error> {
+        self.inner.leave(worker).await
+    }
+
+    async fn workers(&self) -> Result<Vec<Heartbeat>, Error> {
+        self.inner.workers().await
+    }
+
+    async fn cancel(&self, cancellation: &Cancellation) -> Result<(), Error> {
+        self.inner.cancel(cancellation).await
+    }
+
+    async fn listen(&self, hear: &Hear) -> Result<(), Error> {
+        self.inner.listen(hear).await
+    }
+
+    async fn ping(&self) -> Result<(), Error> {
+        self.inner.ping().await
+    }
+}
+
+#[tokio::test]
+async fn no_heartbeat_comes_after_a_worker_has_taken_leave() {
+    let clock = ManualClock::new();
+    let engine = Memory::with_clock(clock.clone());
+    let slow = Slow { inner: Store::signals(&engine), on_its_way: Arc::default() };
+    let signals = slow.clone();
+    let running = Running::start(engine, clock, |worker| worker.signals(signals)).await;
+    until("it is heard of", async || running.only_worker().await.is_some()).await;
+    let client = running.client.clone();
+    running.stop().await;
+    until("nothing is on its way", async || slow.on_its_way.load(Ordering::Relaxed) == 0).await;
     assert_eq!(client.workers().await.unwrap(), []);
 }
 
