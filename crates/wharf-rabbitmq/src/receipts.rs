@@ -16,9 +16,9 @@ pub(crate) struct Acknowledged(Mutex<Numbers>);
 
 #[derive(Debug, Default)]
 struct Numbers {
-    /// All up to this one.
-    up_to: u64,
-    beyond: BTreeSet<u64>,
+    highest: u64,
+    /// Those below the highest that it was not told of: what is out, and no more than that.
+    missing: BTreeSet<u64>,
 }
 
 /// What acknowledges one message.
@@ -50,26 +50,21 @@ impl Acknowledged {
     /// The highest of these numbers, which are in order, below which none is missing.
     fn all_up_to(&self, numbers: impl Iterator<Item = u64>) -> Option<u64> {
         let known = self.lock();
-        let (mut reached, mut highest) = (known.up_to, None);
-        for number in numbers {
-            while known.beyond.contains(&(reached + 1)) {
-                reached += 1;
-            }
-            if number != reached + 1 {
-                break;
-            }
-            (reached, highest) = (number, Some(number));
-        }
-        highest
+        let untold = known.missing.iter().copied().chain(known.highest + 1..);
+        untold.zip(numbers).take_while(|(untold, number)| untold == number).map(|(_, number)| number).last()
     }
 
     /// Notes those that the broker was told of, and no sooner: to tell it of one twice, by itself and then along with
     /// others, costs the channel.
     fn note(&self, told: impl Iterator<Item = u64>) {
         let known = &mut *self.lock();
-        known.beyond.extend(told);
-        while known.beyond.remove(&(known.up_to + 1)) {
-            known.up_to += 1;
+        for number in told {
+            if number > known.highest {
+                known.missing.extend(known.highest + 1..number);
+                known.highest = number;
+            } else {
+                known.missing.remove(&number);
+            }
         }
     }
 
@@ -134,7 +129,15 @@ mod tests {
         assert_eq!(all_up_to(&[2, 3, 6, 8]), Some(6), "7 is missing");
         known.note([2, 3].into_iter());
         assert_eq!(all_up_to(&[6]), Some(6));
-        let known = known.lock();
-        assert_eq!((known.up_to, known.beyond.len()), (5, 0));
+    }
+
+    #[test]
+    fn one_that_is_out_for_long_is_all_that_is_remembered() {
+        let known = Acknowledged::default();
+        known.note(2..=100_000);
+        assert_eq!(known.lock().missing, BTreeSet::from([1]));
+        assert_eq!(known.all_up_to([1, 100_001].into_iter()), Some(100_001));
+        known.note([1].into_iter());
+        assert_eq!(known.lock().missing, BTreeSet::new());
     }
 }

@@ -14,7 +14,8 @@ use orderly_shipping::{Carrier, CarrierError, Consignment, Progress, Recall, dom
 
 use super::UNANSWERED_MAX;
 
-/// The same carrier, which is asked as ever: a shipment has few attempts, long apart, and people see to it after the last.
+/// The same carrier, watched and not left in peace: a parcel that is not called back in time is on its way, so it is asked up
+/// to a hundred times, a second to a minute apart.
 pub struct WatchedCarrier {
     inner: Arc<dyn Carrier>,
     /// Calls in a row without an answer.

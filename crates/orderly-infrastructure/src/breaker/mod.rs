@@ -1,5 +1,7 @@
 //! Who does not answer is left in peace for a while, and asked again by one caller at a time until it answers.
 //!
+//! A carrier alone is only watched, so that health can tell of its silence.
+//!
 //! It stands around the port and not around the endpoint (docs/adr/0030): a handler that puts a lost call on record has
 //! succeeded, and what needs nobody's answer goes on meanwhile.
 
