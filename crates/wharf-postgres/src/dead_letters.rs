@@ -37,6 +37,7 @@ macro_rules! matching {
     () => {
         "($1::bigint IS NULL OR id = $1) AND ($2::text IS NULL OR tenant = $2) AND ($3::text IS NULL OR endpoint = $3)
          AND ($4::text IS NULL OR name = $4) AND ($5::text IS NULL OR code = $5)
+         AND ($7::uuid IS NULL OR message_id = $7)
          ORDER BY id LIMIT $6"
     };
 }
@@ -62,7 +63,9 @@ const REDRIVE: &str = concat!(
      reopened AS (
          UPDATE wharf.inbox i SET ending = 'again' FROM gone g
          WHERE i.tenant = g.tenant AND i.endpoint = g.endpoint AND i.message_id = g.message_id
-           AND i.ending = 'dead-lettered')
+           AND i.ending = 'dead-lettered'),
+     again AS (
+         DELETE FROM wharf.runs r USING gone g WHERE r.tenant = g.tenant AND r.id = g.message_id AND g.kind = 'job')
      INSERT INTO wharf.deliveries
          (tenant, endpoint, not_before, message_id, name, version, kind, key, sent_at, trail, body, redrives, rank, turn,
           place)
@@ -136,8 +139,19 @@ const CANCEL: &str = concat!(
              SELECT id FROM wharf.deliveries
              WHERE tenant = $1 AND message_id = $2 AND held_until <= (SELECT wharf.wharf_now())
              FOR UPDATE SKIP LOCKED))
-         RETURNING *) ",
-    bury_gone!("$3", "$4")
+         RETURNING *),
+     ended AS (
+         INSERT INTO wharf.runs
+             (tenant, id, ended_at, sent_at, attempts, crashes, redrives, version, job, status, key, trail, args, code,
+              reason)
+         SELECT tenant, message_id, (SELECT wharf.wharf_now()), sent_at, attempt, crashes, redrives, version, name,
+                'cancelled', key, trail, body, $3, $4
+         FROM gone WHERE kind = 'job'
+         ON CONFLICT DO NOTHING),
+     buried AS (",
+    bury_gone!("$3", "$4"),
+    " WHERE kind <> 'job')
+     SELECT count(*) FROM gone"
 );
 
 /// See [`Store::cancel`](wharf::ports::Store::cancel).
@@ -149,11 +163,12 @@ pub(crate) async fn cancel(engine: &Postgres, cancellation: &Cancellation) -> Re
         .bind(cancellation.message)
         .bind(code.to_string())
         .bind(code.meaning)
-        .execute(&mut *lane)
-        .await;
+        .fetch_one(&mut *lane)
+        .await
+        .and_then(|row| row.try_get::<i64, _>(0));
     let cancelled = lane.done(cancelled).await.map_err(|error| failed("cancel what waits of a message", error))?;
     engine.committed([]);
-    Ok(cancelled.rows_affected())
+    Ok(cancelled.unsigned_abs())
 }
 
 /// See [`Store::discard`](wharf::ports::Store::discard).
@@ -173,6 +188,7 @@ fn bind(sql: &'static str, filter: &DeadLetterFilter) -> Query<'static, Pg, PgAr
         .bind(filter.name.clone())
         .bind(filter.code.clone())
         .bind(i64::from(filter.limit_rows()))
+        .bind(filter.message)
 }
 
 fn read(row: &PgRow) -> Result<DeadLetter, sqlx::Error> {

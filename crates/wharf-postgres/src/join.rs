@@ -6,13 +6,13 @@ use async_trait::async_trait;
 use sqlx::PgConnection;
 use wharf::{
     Client, Code, Error, Message, Outgoing, Tenant, UnitOfWork,
-    ports::{Burial, Engine, Lease, Receipt, Ring, SagaId, SagaRow, TimerArm, Transaction, Wakeups},
+    ports::{Burial, Engine, Lease, Receipt, Report, Ring, SagaId, SagaRow, TimerArm, Transaction, Wakeups},
 };
 
 use crate::{
     Postgres,
     error::failed,
-    inbox, sagas,
+    history, inbox, sagas,
     send::{rings, send_within},
     timers,
 };
@@ -158,6 +158,10 @@ impl Transaction for JoinedTransaction {
 
     async fn bury(&mut self, burials: &[Burial]) -> Result<(), Error> {
         inbox::bury(&mut self.transaction, burials).await
+    }
+
+    async fn report(&mut self, lease: Lease, report: &Report) -> Result<(), Error> {
+        history::report_within(&mut self.transaction, lease, report).await
     }
 
     /// No delivery was claimed for a transaction of the application's, so none can be ours to settle in it.

@@ -40,6 +40,7 @@ mod claim;
 mod dead_letters;
 mod engine;
 mod error;
+mod history;
 mod inbox;
 mod join;
 mod lanes;

@@ -1,6 +1,6 @@
 //! Deletes what was kept long enough.
 
-use wharf::{Error, micros, ports::Retention};
+use wharf::{Error, RunStatus, micros, ports::Retention};
 
 use crate::{Postgres, error::failed};
 
@@ -16,16 +16,33 @@ const PRUNE: &str = "
         DELETE FROM wharf.schedules WHERE ctid = ANY(ARRAY(
             SELECT ctid FROM wharf.schedules WHERE next_at <= (SELECT now FROM clock) - $2
             LIMIT $3 FOR UPDATE SKIP LOCKED))
-        RETURNING 1)
-    SELECT (SELECT count(*) FROM sagas) + (SELECT count(*) FROM schedules)";
+        RETURNING 1),
+    runs AS (
+        DELETE FROM wharf.runs WHERE (tenant, id) IN (
+            SELECT old.tenant, old.id
+            FROM unnest($4::text[], $5::bigint[]) AS kept(status, for_so_long)
+            CROSS JOIN LATERAL (
+                SELECT tenant, id FROM wharf.runs r
+                WHERE r.status = kept.status AND r.ended_at <= (SELECT now FROM clock) - kept.for_so_long
+                ORDER BY r.ended_at LIMIT $3 FOR UPDATE SKIP LOCKED) AS old
+            LIMIT $3)
+        RETURNING tenant, id),
+    lines AS (
+        DELETE FROM wharf.run_lines l USING runs r WHERE l.tenant = r.tenant AND l.run = r.id)
+    SELECT (SELECT count(*) FROM sagas) + (SELECT count(*) FROM schedules) + (SELECT count(*) FROM runs)";
 
 /// See [`Store::prune`](wharf::ports::Store::prune).
 pub(crate) async fn prune(engine: &Postgres, retention: &Retention, max: usize) -> Result<u64, Error> {
+    let runs =
+        RunStatus::ALL.into_iter().filter_map(|status| Some((status.as_str(), micros(retention.of_runs(status)?))));
+    let (statuses, kept): (Vec<_>, Vec<_>) = runs.unzip();
     let mut lane = engine.post().take().await?;
     let pruned = sqlx::query_scalar(PRUNE)
         .bind(micros(retention.finished_sagas))
         .bind(micros(retention.forsaken_schedules))
         .bind(i64::try_from(max).unwrap_or(i64::MAX))
+        .bind(statuses)
+        .bind(kept)
         .fetch_one(&mut *lane)
         .await;
     let pruned: i64 = lane.done(pruned).await.map_err(|error| failed("prune", error))?;

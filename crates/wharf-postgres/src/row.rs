@@ -50,12 +50,13 @@ pub(crate) fn kind_name(kind: Kind) -> &'static str {
     match kind {
         Kind::Command => "command",
         Kind::Event => "event",
+        Kind::Job => "job",
     }
 }
 
 /// Reads what [`kind_name`] wrote.
 pub(crate) fn read_kind(name: &str) -> Kind {
-    if name == kind_name(Kind::Command) { Kind::Command } else { Kind::Event }
+    [Kind::Command, Kind::Job].into_iter().find(|kind| kind_name(*kind) == name).unwrap_or(Kind::Event)
 }
 
 /// A trail written by a foreign hand must not keep the rest of its batch from being claimed: it begins anew.

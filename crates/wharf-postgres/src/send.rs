@@ -53,7 +53,7 @@ macro_rules! insert_one {
 }
 pub(crate) use insert_one;
 
-const SEND: &str = insert_outgoing!(outgoing_rows!());
+pub(crate) const SEND: &str = insert_outgoing!(outgoing_rows!());
 
 /// The same for exactly one.
 const SEND_ONE: &str = insert_one!("(SELECT) AS once");

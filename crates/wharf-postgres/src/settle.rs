@@ -9,7 +9,8 @@ use wharf::{
 use crate::{
     Postgres,
     error::failed,
-    send::{Columns, bind_one, insert_one, insert_outgoing, outgoing_rows, rings},
+    history::{ending, settle_runs, write_lines},
+    send::{Columns, SEND, bind_one, insert_one, insert_outgoing, outgoing_rows, rings},
     sharing::Member,
 };
 
@@ -81,11 +82,14 @@ pub(crate) async fn settle(engine: &Postgres, batch: &[Settlement]) -> Result<Ve
     // Everybody locks rows in the order of their ids, so nobody waits in a circle.
     let mut placed: Vec<Placed<'_>> = batch.iter().enumerate().collect();
     placed.sort_unstable_by_key(|(_, settlement)| settlement.lease.id);
-    let (done, failures): (Vec<_>, Vec<_>) = placed.into_iter().partition(|(_, one)| one.outcome == Outcome::Done);
+    let (runs, plain): (Vec<_>, Vec<_>) = placed.into_iter().partition(|(_, one)| ending(one).is_some());
+    let (done, failures): (Vec<_>, Vec<_>) = plain.into_iter().partition(|(_, one)| one.outcome == Outcome::Done);
 
     let mut lane = engine.post().take().await?;
     // On an error, perhaps half-way through, the connection is dropped, and what it had begun goes with it.
-    let settled = settle_on(&mut lane, &done, &failures).await.map_err(|error| failed("settle deliveries", error))?;
+    let settled = settle_on(&mut lane, &Sorted { done, failures, runs })
+        .await
+        .map_err(|error| failed("settle deliveries", error))?;
     lane.finish().await.map_err(|error| failed("settle deliveries", error))?;
 
     let mut ours = vec![false; batch.len()];
@@ -99,22 +103,50 @@ pub(crate) async fn settle(engine: &Postgres, batch: &[Settlement]) -> Result<Ve
     Ok(ours)
 }
 
+/// A batch, each settlement with those that one statement settles with it.
+struct Sorted<'a> {
+    done: Vec<Placed<'a>>,
+    failures: Vec<Placed<'a>>,
+    /// The ends of jobs' runs.
+    runs: Vec<Placed<'a>>,
+}
+
+impl Sorted<'_> {
+    /// What is written apart from the settling itself: what runs logged, and what they send with their end.
+    fn has_more(&self) -> bool {
+        let logs = |(_, one): &Placed<'_>| one.report.as_ref().is_some_and(|report| !report.lines.is_empty());
+        self.failures.iter().chain(&self.runs).any(logs) || self.runs.iter().any(|(_, one)| !one.outgoing.is_empty())
+    }
+}
+
 /// The places of those that were still ours.
-async fn settle_on(
-    connection: &mut PgConnection,
-    done: &[Placed<'_>],
-    failures: &[Placed<'_>],
-) -> Result<Vec<i64>, sqlx::Error> {
-    if failures.is_empty() {
-        return settle_done(connection, done).await;
+async fn settle_on(connection: &mut PgConnection, batch: &Sorted<'_>) -> Result<Vec<i64>, sqlx::Error> {
+    let Sorted { done, failures, runs } = batch;
+    match (&done[..], &failures[..], &runs[..]) {
+        (done, [], []) => return settle_done(connection, done).await,
+        ([], failures, []) if !batch.has_more() => return settle_failed(connection, failures).await,
+        ([], [], runs) if !batch.has_more() => return settle_runs(connection, runs).await,
+        (..) => {}
     }
-    if done.is_empty() {
-        return settle_failed(connection, failures).await;
+    let mut all = connection.begin().await?;
+    let mut settled = Vec::new();
+    if !done.is_empty() {
+        settled = settle_done(&mut all, done).await?;
     }
-    let mut both = connection.begin().await?;
-    let mut settled = settle_done(&mut both, done).await?;
-    settled.extend(settle_failed(&mut both, failures).await?);
-    both.commit().await?;
+    if !failures.is_empty() {
+        settled.extend(settle_failed(&mut all, failures).await?);
+    }
+    if !runs.is_empty() {
+        settled.extend(settle_runs(&mut all, runs).await?);
+    }
+    if batch.has_more() {
+        let is_ours = |(place, _): &&Placed<'_>| settled.contains(&(*place as i64));
+        let ours = || failures.iter().chain(runs).filter(is_ours).map(|(_, one)| *one);
+        write_lines(&mut all, ours().filter_map(|one| one.report.as_deref())).await?;
+        let sent = Columns::of(ours().flat_map(|one| &one.outgoing));
+        sent.bind(sqlx::query(SEND)).execute(&mut *all).await?;
+    }
+    all.commit().await?;
     Ok(settled)
 }
 

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use wharf::{
     Clock, DeadLetter, DeadLetterFilter, Error, Outgoing, SagaId, SagaRow, Tenant,
     ports::{
-        Cancellation, Declaration, Declared, Ending, Fired, Retention, Round, Signals, Store, StoredSchedule,
+        Cancellation, Declaration, Declared, Ending, Fired, History, Retention, Round, Signals, Store, StoredSchedule,
         StoredSubscription, Subscription, Ticked, Transaction, Transactions,
     },
 };
@@ -119,6 +119,10 @@ impl Store for Postgres {
 
     fn signals(&self) -> Arc<dyn Signals> {
         Arc::new(PostgresSignals(self.clone()))
+    }
+
+    fn history(&self) -> Arc<dyn History> {
+        Arc::new(self.clone())
     }
 
     fn clock(&self) -> Arc<dyn Clock> {

@@ -6,13 +6,13 @@ use async_trait::async_trait;
 use sqlx::{Connection, PgConnection, SqlSafeStr, raw_sql};
 use wharf::{
     Code, Error, Outgoing, Tx,
-    ports::{Burial, Lease, Receipt, Ring, SagaId, SagaRow, TimerArm, Transaction, Wakeups},
+    ports::{Burial, Lease, Receipt, Report, Ring, SagaId, SagaRow, TimerArm, Transaction, Wakeups},
 };
 
 use crate::{
     Postgres,
     error::{failed, is_broken},
-    inbox,
+    history, inbox,
     join::JoinedTransaction,
     lanes::Lane,
     sagas,
@@ -238,6 +238,10 @@ impl Transaction for PostgresTransaction {
 
     async fn bury(&mut self, burials: &[Burial]) -> Result<(), Error> {
         inbox::bury(&mut self.lane, burials).await
+    }
+
+    async fn report(&mut self, lease: Lease, report: &Report) -> Result<(), Error> {
+        history::report_within(&mut self.lane, lease, report).await
     }
 
     async fn settle(self: Box<Self>, lease: Lease, outgoing: &[Outgoing]) -> Result<bool, Error> {

@@ -117,9 +117,10 @@ fn kind_name(kind: Kind) -> &'static str {
     match kind {
         Kind::Command => "command",
         Kind::Event => "event",
+        Kind::Job => "job",
     }
 }
 
 fn read_kind(name: &str) -> Kind {
-    if name == kind_name(Kind::Command) { Kind::Command } else { Kind::Event }
+    [Kind::Command, Kind::Job].into_iter().find(|kind| kind_name(*kind) == name).unwrap_or(Kind::Event)
 }

@@ -12,6 +12,7 @@ use crate::{
     deliveries::{Stored, column, document, json, rows, stored},
     engine::Sqlite,
     error::failed,
+    history::end_cancelled,
     inbox::key,
     script::Script,
     turn::at_once,
@@ -39,12 +40,12 @@ macro_rules! matching {
     () => {
         "FROM wharf_dead_letters
          WHERE ($1 IS NULL OR id = $1) AND ($2 IS NULL OR tenant = $2) AND ($3 IS NULL OR endpoint = $3)
-           AND ($4 IS NULL OR name = $4) AND ($5 IS NULL OR code = $5)
-         ORDER BY id LIMIT $6"
+           AND ($4 IS NULL OR name = $4) AND ($5 IS NULL OR code = $5) AND ($6 IS NULL OR message_id = $6)
+         ORDER BY id LIMIT $7"
     };
 }
 
-/// Binds `$1` to `$6` of [`matching`].
+/// Binds `$1` to `$7` of [`matching`].
 fn bind(script: Script, filter: &DeadLetterFilter) -> Script {
     script
         .bind(filter.id)
@@ -52,6 +53,7 @@ fn bind(script: Script, filter: &DeadLetterFilter) -> Script {
         .bind(filter.endpoint.as_deref())
         .bind(filter.name.as_deref())
         .bind(filter.code.as_deref())
+        .bind(filter.message.map(|message| message.to_string()))
         .bind(filter.limit_rows())
 }
 
@@ -108,7 +110,8 @@ pub(crate) async fn redrive(engine: &Sqlite, filter: &DeadLetterFilter) -> Resul
     const DOING: &str = "redrive dead letters";
     // Which bells to ring is known only once the letters are; a turn of its own keeps the two together.
     let mut turn = engine.writer().turn().await?;
-    let script = bind(Script::new().write(REVIVE), filter).bind(engine.now().as_micros()).write(REOPEN).write(DISCARD);
+    let script = bind(Script::new().write(REVIVE), filter).bind(engine.now().as_micros());
+    let script = script.write(REOPEN).write(FORGET_RUNS).write(DISCARD);
     let ran = script.run(turn.connection()?).await.map_err(|error| failed(DOING, error))?;
     let endpoints: BTreeSet<String> =
         ran.iter().flat_map(|ran| &ran.rows).map(|row| column(row, 0)).collect::<Result<_, Error>>()?;
@@ -121,7 +124,7 @@ pub(crate) async fn redrive(engine: &Sqlite, filter: &DeadLetterFilter) -> Resul
 const REVIVE: &str = concat!(
     "INSERT INTO wharf_deliveries (endpoint, not_before, tenant, attempt, crashes, redrives, message_id, name, version,
                                    kind, key, sent_at, trail, body, rank, turn, place)
-     SELECT coalesce(redrive_to, endpoint), $7, tenant, 0, 0, redrives + 1, message_id, name, version, kind, key, sent_at,
+     SELECT coalesce(redrive_to, endpoint), $8, tenant, 0, 0, redrives + 1, message_id, name, version, kind, key, sent_at,
             trail, body, rank, turn, place - 1 ",
     matching!()
 );
@@ -132,6 +135,14 @@ const REOPEN: &str = concat!(
      WHERE ending = 'dead-lettered' AND (tenant, endpoint, message_id) IN (SELECT tenant, endpoint, message_id ",
     matching!(),
     ")"
+);
+
+/// A run that failed is in its queue again, and nowhere else.
+const FORGET_RUNS: &str = concat!(
+    "DELETE FROM wharf_runs WHERE (tenant, id) IN (
+         SELECT tenant, message_id FROM (SELECT tenant, message_id, kind ",
+    matching!(),
+    ") WHERE kind = 'job')"
 );
 
 /// Takes back those whose copies were put back on the transport.
@@ -174,10 +185,11 @@ pub(crate) async fn cancel(engine: &Sqlite, cancellation: &Cancellation) -> Resu
     let (now, code) = (engine.now().as_micros(), Code::CANCELLED);
     let meant =
         |script: Script| script.bind(cancellation.tenant.as_str()).bind(cancellation.message.to_string()).bind(now);
-    let script = Script::new().write(BURY_CANCELLED).bind(code.to_string()).bind(code.meaning).bind(now);
-    let script = meant(meant(script).write(DELETE_CANCELLED));
-    let ran = engine.writer().run("cancel what waits of a message", script, Vec::new()).await?.committed()?;
-    Ok(ran.first().map_or(0, |buried| buried.changed))
+    let why = |script: Script| script.bind(code.to_string()).bind(code.meaning).bind(now);
+    let script = meant(why(Script::new().write(BURY_CANCELLED)));
+    let script = meant(why(script.write(END_CANCELLED))).write(DELETE_CANCELLED);
+    let ran = engine.writer().run("cancel what waits of a message", meant(script), Vec::new()).await?.committed()?;
+    Ok(ran.get(2).map_or(0, |gone| gone.changed))
 }
 
 /// What nobody works on.
@@ -187,6 +199,9 @@ macro_rules! meant {
     };
 }
 
-const BURY_CANCELLED: &str = bury!(meant!());
+const BURY_CANCELLED: &str = bury!(meant!(), " AND kind <> 'job'");
+
+/// A job that nobody wants is nothing to see to.
+const END_CANCELLED: &str = end_cancelled!(meant!());
 
 const DELETE_CANCELLED: &str = concat!("DELETE FROM wharf_deliveries WHERE id IN ", meant!());

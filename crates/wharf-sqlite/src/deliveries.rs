@@ -133,7 +133,11 @@ impl Stored<'_> {
             name: Arc::from(self.name),
             // A version that no message can have is one that nobody knows.
             version: u16::try_from(self.version).unwrap_or(u16::MAX),
-            kind: if self.kind == "command" { Kind::Command } else { Kind::Event },
+            kind: match &*self.kind {
+                "command" => Kind::Command,
+                "job" => Kind::Job,
+                _ => Kind::Event,
+            },
             key: self.key,
             tenant: self.tenant,
             sent_at: self.sent_at,

@@ -22,6 +22,7 @@ mod deliveries;
 mod engine;
 mod error;
 mod guard;
+mod history;
 mod inbox;
 mod lock;
 mod migrations;

@@ -1,8 +1,13 @@
 //! Deletes what was kept long enough.
 
-use wharf::{Error, ports::Retention};
+use wharf::{Error, RunStatus, ports::Retention};
 
-use crate::{engine::Sqlite, error::failed, script::Script};
+use crate::{
+    deliveries::json,
+    engine::Sqlite,
+    error::failed,
+    script::{Ran, Script},
+};
 
 /// See [`Store::prune`](wharf::ports::Store::prune).
 pub(crate) async fn prune(engine: &Sqlite, retention: &Retention, max: usize) -> Result<u64, Error> {
@@ -11,7 +16,10 @@ pub(crate) async fn prune(engine: &Sqlite, retention: &Retention, max: usize) ->
     let finished_until = (now - retention.finished_sagas).as_micros();
     let forsaken_until = (now - retention.forsaken_schedules).as_micros();
     // A look from outside first: mostly nothing is old enough, and the writer is left alone.
-    let any = sqlx::query_scalar(ANY).bind(finished_until).bind(forsaken_until).fetch_one(engine.read_pool()).await;
+    let runs = RunStatus::ALL.into_iter().filter_map(|status| Some((status, now - retention.of_runs(status)?)));
+    let runs = json(&runs.collect::<Vec<_>>())?;
+    let any = sqlx::query_scalar(ANY).bind(finished_until).bind(forsaken_until).bind(&runs);
+    let any = any.fetch_one(engine.read_pool()).await;
     let any: bool = any.map_err(|error| failed(DOING, error))?;
     if !any {
         return Ok(0);
@@ -19,13 +27,30 @@ pub(crate) async fn prune(engine: &Sqlite, retention: &Retention, max: usize) ->
     let max = i64::try_from(max).unwrap_or(i64::MAX);
     let script = Script::new().write(SAGAS).bind(finished_until).bind(max);
     let script = script.write(SCHEDULES).bind(forsaken_until).bind(max);
+    let script = script.write(LINES).bind(runs.clone()).bind(max).write(RUNS).bind(runs).bind(max);
     let ran = engine.writer().run(DOING, script, Vec::new()).await?.committed()?;
-    Ok(ran.iter().map(|ran| ran.changed).sum())
+    // Lines go with their run and are not counted: how many there are says nothing of what is left.
+    Ok([0, 1, 3].into_iter().filter_map(|nth| ran.get(nth)).map(|ran: &Ran| ran.changed).sum())
 }
 
 const ANY: &str = "
 SELECT EXISTS (SELECT 1 FROM wharf_sagas WHERE finished_at <= ?)
-    OR EXISTS (SELECT 1 FROM wharf_schedules WHERE next_at <= ?)";
+    OR EXISTS (SELECT 1 FROM wharf_schedules WHERE next_at <= ?)
+    OR EXISTS (SELECT 1 FROM json_each(?) AS kept CROSS JOIN wharf_runs AS r
+               WHERE r.status = kept.value ->> 0 AND r.ended_at <= kept.value ->> 1)";
+
+/// The runs that were kept long enough: of each status those that ended before its moment.
+macro_rules! old_runs {
+    () => {
+        "(SELECT r.tenant, r.id FROM json_each(?) AS kept CROSS JOIN wharf_runs AS r
+          WHERE r.status = kept.value ->> 0 AND r.ended_at <= kept.value ->> 1
+          ORDER BY r.ended_at, r.id LIMIT ?)"
+    };
+}
+
+const RUNS: &str = concat!("DELETE FROM wharf_runs WHERE (tenant, id) IN ", old_runs!());
+
+const LINES: &str = concat!("DELETE FROM wharf_run_lines WHERE (tenant, run) IN ", old_runs!());
 
 const SAGAS: &str = "
 DELETE FROM wharf_sagas WHERE (tenant, saga, key) IN (

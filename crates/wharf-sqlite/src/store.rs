@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use wharf::{
     Clock, DeadLetter, DeadLetterFilter, Error, Outgoing, SagaId, SagaRow, Tenant,
     ports::{
-        Cancellation, Declaration, Declared, Ending, Fired, Retention, Round, Signals, Store, StoredSchedule,
+        Cancellation, Declaration, Declared, Ending, Fired, History, Retention, Round, Signals, Store, StoredSchedule,
         StoredSubscription, Subscription, Ticked, Transaction,
     },
 };
@@ -108,6 +108,10 @@ impl Store for Sqlite {
 
     fn signals(&self) -> Arc<dyn Signals> {
         Arc::clone(Sqlite::signals(self)) as Arc<dyn Signals>
+    }
+
+    fn history(&self) -> Arc<dyn History> {
+        Arc::new(self.clone())
     }
 
     fn clock(&self) -> Arc<dyn Clock> {

@@ -6,14 +6,14 @@ use async_trait::async_trait;
 use sqlx::SqliteConnection;
 use wharf::{
     Code, Error, Outgoing, Timestamp, Tx,
-    ports::{Burial, Lease, Receipt, SagaId, SagaRow, TimerArm, Transaction, Wakeups},
+    ports::{Burial, Lease, Receipt, Report, SagaId, SagaRow, TimerArm, Transaction, Wakeups},
 };
 
 use crate::{
     deliveries,
     engine::Sqlite,
     error::failed,
-    inbox, sagas,
+    history, inbox, sagas,
     script::{Ran, Script},
     timers,
     turn::{Ended, Turn, at_once},
@@ -50,13 +50,15 @@ pub(crate) struct SqliteTransaction {
     turn: Turn,
     /// Armed with the last statements, which saves a call for each.
     to_arm: Vec<TimerArm>,
+    /// Told with the last statements, before the delivery goes.
+    to_tell: Option<(Lease, Report)>,
     /// Whether there is a timer to wake up for.
     armed: bool,
 }
 
 impl SqliteTransaction {
     pub(crate) fn new(engine: Sqlite, turn: Turn) -> Self {
-        Self { engine, turn, to_arm: Vec::new(), armed: false }
+        Self { engine, turn, to_arm: Vec::new(), to_tell: None, armed: false }
     }
 
     pub(crate) fn now(&self) -> Timestamp {
@@ -119,8 +121,15 @@ impl Transaction for SqliteTransaction {
         inbox::bury(self, burials).await
     }
 
+    async fn report(&mut self, lease: Lease, report: &Report) -> Result<(), Error> {
+        self.to_tell = Some((lease, report.clone()));
+        Ok(())
+    }
+
     async fn settle(self: Box<Self>, lease: Lease, outgoing: &[Outgoing]) -> Result<bool, Error> {
-        let script = Script::new().write_exactly(1, SETTLE).bind(lease.id).bind(lease.epoch);
+        let told = self.to_tell.iter().map(|(lease, report)| (*lease, report));
+        let script =
+            history::tell(Script::new(), told, self.now())?.write_exactly(1, SETTLE).bind(lease.id).bind(lease.epoch);
         match self.end("settle a delivery with its transaction", script, outgoing).await? {
             Ended::Committed(_) => Ok(true),
             Ended::Stale => Ok(false),

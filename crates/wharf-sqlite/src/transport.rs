@@ -16,6 +16,7 @@ use crate::{
     deliveries::{self, column, json},
     engine::Sqlite,
     error::{failed, unreadable},
+    history,
     script::{Ran, Script},
     turn::{Bell, Ended},
 };
@@ -90,7 +91,7 @@ fn settle(batch: &[&Settlement], now: Timestamp) -> Result<(Script, Vec<Bell>), 
             }
         }
     }
-    let mut script = Script::new();
+    let mut script = history::tell(Script::new(), history::reports(batch), now)?;
     if !dead.is_empty() {
         script = script.write_exactly(dead.len(), BURY).bind(now.as_micros()).bind(json(&dead)?);
     }

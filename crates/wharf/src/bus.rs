@@ -9,8 +9,9 @@ use std::{
 use uuid::Uuid;
 
 use crate::{
-    Clock, Code, Draft, Envelope, Error, Journey, Kind, Message, Outgoing, Tenant, Trail,
+    Clock, Code, Draft, Envelope, Error, Job, Journey, Kind, Message, Outgoing, Tenant, Trail,
     failure::{Failure, Verdict},
+    job,
     ports::Outbox,
     routes::{CurrentRoutes, Destination},
 };
@@ -76,7 +77,12 @@ impl Bus {
         self.post(&Draft::of(&command).after(delay));
     }
 
-    /// Sends or publishes a message as it was written down: with a delay, a priority or an expiry of its own.
+    /// Enqueues a job.
+    pub fn enqueue<J: Job>(&self, job: J) {
+        self.post(&Draft::of(&job));
+    }
+
+    /// Sends, publishes or enqueues a message as it was written down: with a delay, a priority or an expiry of its own.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -145,8 +151,14 @@ impl PostOffice {
         tenant: &Tenant,
         trail: &Trail,
     ) -> Result<Vec<Outgoing>, Error> {
-        let routes = self.routes.get();
-        let endpoints = routes.find(draft.name, draft.kind)?;
+        let (routes, queue);
+        let endpoints = if draft.kind == Kind::Job {
+            queue = [Destination { endpoint: job::queue(draft.name), takes_turns: false }];
+            &queue[..]
+        } else {
+            routes = self.routes.get();
+            routes.find(draft.name, draft.kind)?
+        };
         if endpoints.is_empty() {
             return Ok(Vec::new());
         }
@@ -154,7 +166,9 @@ impl PostOffice {
         let body = draft.checked_body(self.body_size_max_bytes)?;
         let now = self.clock.now();
         // One that waits before it is put on the transport says until when.
-        let journey = (!self.joined && !draft.delay.is_zero()).then(|| Journey::begin(now + draft.delay));
+        let delay = draft.at.map_or(draft.delay, |at| at.since(now));
+        let is_carried = !self.joined && draft.kind != Kind::Job;
+        let journey = (is_carried && !delay.is_zero()).then(|| Journey::begin(now + delay));
         let envelope = Envelope {
             id,
             name: Arc::from(draft.name),
@@ -173,9 +187,10 @@ impl PostOffice {
         Ok(endpoints
             .iter()
             .map(|Destination { endpoint, takes_turns }| {
-                let mut outgoing = Outgoing::new(self.way_to(endpoint), envelope.clone(), Arc::clone(body));
-                (outgoing.delay, outgoing.expires_in) = (draft.delay, draft.expires_in);
-                if self.takes_turns_on_the_way(*takes_turns) { outgoing.in_turn() } else { outgoing }
+                let way = if is_carried { self.way_to(endpoint) } else { Arc::clone(endpoint) };
+                let mut outgoing = Outgoing::new(way, envelope.clone(), Arc::clone(body));
+                (outgoing.delay, outgoing.expires_in) = (delay, draft.expires_in);
+                if *takes_turns || is_carried { outgoing.in_turn() } else { outgoing }
             })
             .collect())
     }

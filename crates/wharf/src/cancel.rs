@@ -13,6 +13,8 @@ use tokio_util::sync::CancellationToken;
 pub struct Cancel {
     token: CancellationToken,
     reason: Arc<OnceLock<CancelReason>>,
+    /// Of all attempts, where this is one attempt's.
+    above: Arc<OnceLock<CancelReason>>,
 }
 
 /// Why a handler was asked to stop.
@@ -26,18 +28,26 @@ pub enum CancelReason {
     /// A person no longer wants the message to be handled: [`Client::cancel`](crate::Client::cancel). It ends as a dead
     /// letter, unless the handler ends well before it is dropped.
     User,
+    /// This attempt took longer than its timeout allows. One that is `async` is dropped at the same moment; one that
+    /// blocks its thread sees it here.
+    Timeout,
 }
 
 impl Cancel {
     /// Resolves once the work is no longer wanted.
     pub async fn cancelled(&self) -> CancelReason {
         self.token.cancelled().await;
-        self.reason.get().copied().unwrap_or(CancelReason::Shutdown)
+        self.reason().unwrap_or(CancelReason::Shutdown)
     }
 
     /// Whether that is so already, and why.
     pub fn reason(&self) -> Option<CancelReason> {
-        self.reason.get().copied()
+        self.above.get().or_else(|| self.reason.get()).copied()
+    }
+
+    /// That of one attempt, which ends with this one's and may end before it.
+    pub(crate) fn of_attempt(&self) -> Self {
+        Self { token: self.token.child_token(), reason: Arc::default(), above: Arc::clone(&self.reason) }
     }
 
     pub(crate) fn cancel(&self, reason: CancelReason) {
@@ -48,6 +58,6 @@ impl Cancel {
 
 impl fmt::Debug for Cancel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Cancel").field(&self.reason.get()).finish()
+        f.debug_tuple("Cancel").field(&self.reason()).finish()
     }
 }

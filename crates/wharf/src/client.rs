@@ -145,6 +145,15 @@ impl Client {
         Ok(waited)
     }
 
+    pub(crate) fn engine(&self) -> &dyn Engine {
+        &*self.runtime.engine
+    }
+
+    /// What this client calls itself.
+    pub(crate) fn source(&self) -> &Arc<str> {
+        &self.source
+    }
+
     /// The dead letters that match, oldest first.
     ///
     /// # Errors

@@ -93,7 +93,7 @@ codes! {
         "Name one of them with `every_named`; by default a schedule is called as its message is.";
     TOO_OLD = 40, "The message was put on the transport so long ago that nobody knows any more whether it was handled.",
         "Find out whether it was; redrive it if it was not, else discard it. A backlog this old wants a longer `Limits::redelivery_horizon`, and `inbox_retention` with it.";
-    OUTBOX_NAME_TAKEN = 41, "An endpoint's name begins with `outbox:`, which is kept for messages that wait for a transport.",
+    OUTBOX_NAME_TAKEN = 41, "An endpoint's name begins with `outbox:` or `job:`, which are kept for wharf's own queues.",
         "Give the endpoint another name.";
     ORDER_LOST = 42, "An endpoint handles each key in order, which a transport of another kind cannot keep for it.",
         "Use `one_at_a_time`, or let the store be the transport; or drop `ordered`, and let the handler tell old from new.";
@@ -125,6 +125,14 @@ codes! {
         "Work goes on without it, but nobody hears which workers are alive, nor of cancellations: ask again. Check its address, its credentials and that it runs.";
     REFUSED = 80, "A guard refused the message: under its tenant there is nothing of what it is about.",
         "Find out who sent it, and under which tenant it should have come; then discard it.";
+    JOB_MISPLACED = 100, "A job is consumed as a message, or a handler that is none asks for its `Run`.",
+        "Give the job to its module with `Module::job`; `Run` is a parameter of jobs alone.";
+    RUN_STATUS_UNKNOWN = 101, "There is no such status of a run.",
+        "The message lists those that there are.";
+    RUN_NOT_ENDED = 102, "A run is to be run again that has not ended.",
+        "Wait for its end, or cancel it first.";
+    RUN_UNKNOWN = 103, "There is no run of this id, or its history was kept long enough and is gone.",
+        "Look for it in the list of runs; mind the tenant.";
 }
 
 impl fmt::Display for Code {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::{Bus, Cancel, Delivery, Guard, tx::SlotOwner};
+use crate::{Bus, Cancel, Delivery, Guard, Run, tx::SlotOwner};
 
 /// One attempt at one delivery. Cheap to clone.
 #[derive(Clone)]
@@ -15,6 +15,8 @@ pub struct Context {
     pub(crate) slot: SlotOwner,
     pub(crate) bus: Bus,
     pub(crate) cancel: Cancel,
+    /// Of a job.
+    pub(crate) run: Option<Run>,
     /// Of its endpoint.
     pub(crate) guard: Option<Arc<dyn Guard>>,
 }

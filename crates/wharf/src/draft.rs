@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use crate::{Code, Error, Key, Kind, Message, Priority};
+use crate::{Code, Error, Key, Kind, Message, Priority, Timestamp};
 
 /// A message as it will travel, before anybody knows which endpoints get it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,6 +20,8 @@ pub struct Draft {
     pub body: Result<Arc<str>, String>,
     /// Nobody takes it before this much time has passed.
     pub delay: Duration,
+    /// Nobody takes it before this moment; where it is set, the delay counts for nothing.
+    pub at: Option<Timestamp>,
     /// What is taken up first.
     pub priority: Priority,
     /// Once this much time has passed, it is dead-lettered instead of handled.
@@ -36,6 +38,7 @@ impl Draft {
             key: message.key(),
             body: serde_json::to_string(message).map(Arc::from).map_err(|error| error.to_string()),
             delay: Duration::ZERO,
+            at: None,
             priority: M::PRIORITY,
             expires_in: None,
         }
@@ -45,6 +48,13 @@ impl Draft {
     #[must_use]
     pub fn after(mut self, delay: Duration) -> Self {
         self.delay = delay;
+        self
+    }
+
+    /// The same, taken up only from this moment on.
+    #[must_use]
+    pub fn at(mut self, moment: Timestamp) -> Self {
+        self.at = Some(moment);
         self
     }
 

@@ -6,9 +6,10 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use crate::{
-    Arrival, Guard, Handling, Retry, Saga, Timestamp,
+    Arrival, Guard, Handling, JobOptions, Retry, Saga, Timestamp,
     failure::Failure,
     handler::{Answer, Consumer, Handler, Parameters},
+    job,
     layer::Layers,
     ports::Turns,
     runtime::Relay,
@@ -38,6 +39,8 @@ pub(crate) struct EndpointDefinition {
     pub(crate) guard: Option<Arc<dyn Guard>>,
     /// What it forwards through, when it is an outbox.
     pub(crate) relay: Option<Arc<Relay>>,
+    /// Set where it is the queue of a job, whose history is kept.
+    pub(crate) job: Option<JobOptions>,
 }
 
 impl<S: Clone + Send + Sync + 'static> Endpoint<S> {
@@ -197,6 +200,22 @@ impl EndpointDefinition {
             layers: None,
             guard: None,
             relay: None,
+            job: None,
+        }
+    }
+
+    /// The queue of a job and the one handler that runs it.
+    pub(crate) fn of_job(consumer: Consumer, options: JobOptions) -> Self {
+        let queue = job::queue(consumer.name);
+        Self {
+            retry: options.retry.clone(),
+            concurrency: options.max_parallel,
+            // What waits for a free slot had better wait where another worker can take it.
+            prefetch: options.max_parallel,
+            timeout: options.timeout,
+            consumers: vec![consumer],
+            job: Some(options),
+            ..Self::new(&queue)
         }
     }
 

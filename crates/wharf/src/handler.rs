@@ -8,7 +8,7 @@ use std::{
 use futures_util::future::BoxFuture;
 
 use crate::{
-    Bus, Draft, Envelope, Key, Kind, Message,
+    Bus, Draft, Envelope, Job, JobAnswer, Key, Kind, Message,
     context::Context,
     extract::{FromDelivery, Msg, read},
     failure::{Failure, Result},
@@ -18,8 +18,8 @@ use crate::{
 /// An async function that handles a message.
 ///
 /// Its first parameter is [`Msg<M>`](Msg), which makes it a consumer of `M`. The others are any of
-/// [`State`](crate::State), [`Tx`](crate::Tx), [`Bus`], [`Attempt`](crate::Attempt), [`Cancel`](crate::Cancel) and
-/// [`Envelope`]. It returns a [`Result`](crate::Result) of nothing, or of messages, which are then
+/// [`State`](crate::State), [`Tx`](crate::Tx), [`Bus`], [`Attempt`](crate::Attempt), [`Cancel`](crate::Cancel),
+/// [`Envelope`] and, if the message is a job, [`Run`](crate::Run). It returns a [`Result`](crate::Result) of nothing, or of messages, which are then
 /// published.
 ///
 /// Parameters and answer are bounds of their own ([`Parameters`], [`Answer`]), so that the compiler can say which of them
@@ -53,6 +53,10 @@ pub trait Parameters<S>: Sized + Send + 'static {
     /// Whether one of them may open the delivery's transaction.
     #[doc(hidden)]
     const USES_TX: bool;
+
+    /// Whether one of them is the run of a job.
+    #[doc(hidden)]
+    const USES_RUN: bool;
 
     /// Takes them from the delivery.
     #[doc(hidden)]
@@ -107,6 +111,7 @@ macro_rules! handler {
             type Message = M;
 
             const USES_TX: bool = false $(|| $parameter::USES_TX)*;
+            const USES_RUN: bool = false $(|| $parameter::USES_RUN)*;
 
             #[allow(unused_variables, reason = "a handler of no further parameters does not use the state")]
             fn take(context: &Context, state: &S) -> Result<Self> {
@@ -189,6 +194,8 @@ pub(crate) struct Consumer {
     pub(crate) kind: Kind,
     /// Whether it may open its delivery's transaction.
     pub(crate) uses_tx: bool,
+    /// Whether it asks for the run of a job.
+    pub(crate) uses_run: bool,
     call: Arc<Call>,
 }
 
@@ -204,14 +211,45 @@ impl Consumer {
         P: Parameters<S>,
         H: Handler<P, Returned: Answer>,
     {
+        Self::answering(id, handler, state, |returned: H::Returned, context| returned.publish(context.bus.clone()))
+    }
+
+    /// One that runs a job, and keeps what it returns.
+    pub(crate) fn of_job<S, P, H>(id: &str, handler: H, state: S) -> Self
+    where
+        S: Send + Sync + 'static,
+        P: Parameters<S, Message: Job>,
+        H: Handler<P, Returned: JobAnswer>,
+    {
+        Self::answering(id, handler, state, |returned: H::Returned, context| {
+            let (result, run) = (returned.result(), context.run.clone());
+            Box::pin(async move {
+                let result = result.await?;
+                run.inspect(|run| run.keep_result(result));
+                Ok(())
+            })
+        })
+    }
+
+    fn answering<S, P, H>(
+        id: &str,
+        handler: H,
+        state: S,
+        answer: impl Fn(H::Returned, &Context) -> BoxFuture<'static, Result> + Copy + Send + Sync + 'static,
+    ) -> Self
+    where
+        S: Send + Sync + 'static,
+        P: Parameters<S>,
+        H: Handler<P>,
+    {
         let call = move |context: &Context| -> BoxFuture<'static, Result> {
             match P::take(context, &state) {
-                Ok(parameters) if context.guard.is_none() => handler.call(parameters).publish(context.bus.clone()),
+                Ok(parameters) if context.guard.is_none() => answer(handler.call(parameters), context),
                 Ok(parameters) => {
                     let (handler, context) = (handler.clone(), context.clone());
                     Box::pin(async move {
                         admitted(&context, &parameters.key()).await?;
-                        handler.call(parameters).publish(context.bus.clone()).await
+                        answer(handler.call(parameters), &context).await
                     })
                 }
                 Err(failure) => Box::pin(ready(Err(failure))),
@@ -223,6 +261,7 @@ impl Consumer {
             version: P::Message::VERSION,
             kind: P::Message::KIND,
             uses_tx: P::USES_TX,
+            uses_run: P::USES_RUN,
             call: Arc::new(call),
         }
     }
@@ -233,7 +272,7 @@ impl Consumer {
         (name, version, kind): (&'static str, u16, Kind),
         call: impl Fn(&Context) -> BoxFuture<'static, Result> + Send + Sync + 'static,
     ) -> Self {
-        Self { id: Arc::from(id), name, version, kind, uses_tx: true, call: Arc::new(call) }
+        Self { id: Arc::from(id), name, version, kind, uses_tx: true, uses_run: false, call: Arc::new(call) }
     }
 
     pub(crate) fn call(&self, context: &Context) -> BoxFuture<'static, Result> {

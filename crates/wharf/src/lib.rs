@@ -20,6 +20,7 @@ mod failure;
 mod guard;
 mod handler;
 mod health;
+mod job;
 mod layer;
 mod limits;
 mod memory;
@@ -53,6 +54,7 @@ pub use failure::{Failure, Permanent, Result, Verdict, snooze};
 pub use guard::Guard;
 pub use handler::{Answer, Handler, Parameters, Reply};
 pub use health::{Check, Health, Status};
+pub use job::{Blocking, Job, JobAnswer, JobOptions, Run, blocking};
 pub use layer::{Arrival, Handling, Unhandled};
 pub use limits::Limits;
 pub use memory::{Memory, MemoryTransaction, MemoryTx};
@@ -60,7 +62,10 @@ pub use message::{Key, Kind, Message, Priority};
 pub use module::Module;
 pub use outgoing::Outgoing;
 pub use outside::outside;
-pub use ports::{DeadLetter, DeadLetterFilter, Delivery, Depth, Heartbeat, SagaId, SagaRow};
+pub use ports::{
+    DeadLetter, DeadLetterFilter, Delivery, Depth, Heartbeat, LogLevel, LogLine, Progress, RunFilter, RunRecord,
+    RunStatus, SagaId, SagaRow,
+};
 pub use retry::Retry;
 pub use runtime::{Vital, Vitals, WorkerState};
 pub use saga::{Next, Recorder, Saga, SagaConsumer, Start, Step, Stored, TimerChange, begin, finish, stay, to};

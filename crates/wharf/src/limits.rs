@@ -44,6 +44,12 @@ pub struct Limits {
     pub finished_saga_retention: Duration,
     /// How long a schedule is remembered that no running worker has any more.
     pub forsaken_schedule_retention: Duration,
+    /// How long the history keeps a run that succeeded, and what it logged.
+    pub succeeded_run_retention: Duration,
+    /// How long the history keeps a run that was cancelled.
+    pub cancelled_run_retention: Duration,
+    /// How long the history keeps a run that failed. Its dead letter stays until somebody sees to it.
+    pub failed_run_retention: Duration,
     /// Messages to one destination that a worker relays at once: claimed from the outbox and not yet confirmed by the
     /// transport.
     pub relay_window_max_messages: usize,
@@ -78,6 +84,9 @@ impl Default for Limits {
             prune_batch_max_rows: 500,
             finished_saga_retention: DAY * 30,
             forsaken_schedule_retention: DAY * 30,
+            succeeded_run_retention: DAY * 7,
+            cancelled_run_retention: DAY * 7,
+            failed_run_retention: DAY * 30,
             relay_window_max_messages: 64,
             relay_batch_max_messages: 500,
             relay_confirm_timeout: Duration::from_secs(30),
@@ -93,7 +102,13 @@ impl Limits {
     pub const HEARTBEATS_MISSED_MAX: u32 = 3;
 
     pub(crate) fn retention(&self) -> Retention {
-        Retention { finished_sagas: self.finished_saga_retention, forsaken_schedules: self.forsaken_schedule_retention }
+        Retention {
+            finished_sagas: self.finished_saga_retention,
+            forsaken_schedules: self.forsaken_schedule_retention,
+            succeeded_runs: self.succeeded_run_retention,
+            cancelled_runs: self.cancelled_run_retention,
+            failed_runs: self.failed_run_retention,
+        }
     }
 
     pub(crate) fn check(&self) -> Result<(), Error> {

@@ -114,6 +114,8 @@ pub enum Kind {
     Command,
     /// Any number of endpoints consume it, each getting a delivery of its own.
     Event,
+    /// A [`Job`](crate::Job): it waits in a queue of its own for whichever worker runs it, and its history is kept.
+    Job,
 }
 
 /// What a message is about: a namespaced id such as `order:42`.

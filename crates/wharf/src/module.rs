@@ -3,9 +3,9 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use crate::{
-    Bus, Draft, Guard, Kind, Message, Saga, Tenant, Timestamp,
+    Bus, Draft, Guard, Job, JobAnswer, JobOptions, Kind, Message, Saga, Tenant, Timestamp,
     endpoint::{Endpoint, EndpointDefinition},
-    handler::{Answer, Handler, Parameters},
+    handler::{Answer, Consumer, Handler, Parameters},
     ports::Schedule,
     saga::SagaConsumer,
 };
@@ -73,6 +73,31 @@ impl<S: Clone + Send + Sync + 'static> Module<S> {
     #[must_use]
     pub fn endpoint(mut self, name: &str, build: impl FnOnce(Endpoint<S>) -> Endpoint<S>) -> Self {
         let mut definition = build(Endpoint::new(name, self.state.clone())).definition;
+        definition.guard.clone_from(&self.guard);
+        self.endpoints.push(definition);
+        self
+    }
+
+    /// Adds a job: every run of it in this worker is of this handler. `id` names the handler in logs and metrics. See
+    /// [`Job`].
+    #[must_use]
+    pub fn job<P, H>(self, id: &str, handler: H) -> Self
+    where
+        H: Handler<P, Returned: JobAnswer>,
+        P: Parameters<S, Message: Job>,
+    {
+        self.job_with(id, JobOptions::default(), handler)
+    }
+
+    /// As [`Module::job`], run as `options` say.
+    #[must_use]
+    pub fn job_with<P, H>(mut self, id: &str, options: JobOptions, handler: H) -> Self
+    where
+        H: Handler<P, Returned: JobAnswer>,
+        P: Parameters<S, Message: Job>,
+    {
+        let consumer = Consumer::of_job(id, handler, self.state.clone());
+        let mut definition = EndpointDefinition::of_job(consumer, options);
         definition.guard.clone_from(&self.guard);
         self.endpoints.push(definition);
         self

@@ -72,6 +72,15 @@ impl Retry {
         &self.name
     }
 
+    /// How often it has a failed delivery tried again.
+    pub(crate) fn retries(&self) -> u32 {
+        let delayed = match &self.backoff {
+            Backoff::Fixed(delays) => u32::try_from(delays.len()).unwrap_or(u32::MAX),
+            Backoff::Exponential { retries, .. } => *retries,
+        };
+        self.immediate.saturating_add(delayed)
+    }
+
     /// What follows once `attempts` have failed. The jitter is drawn from the message's id and the attempt, so a replay
     /// waits exactly as long.
     pub(crate) fn after(&self, attempts: u32, message: Uuid) -> Next {
@@ -96,11 +105,11 @@ impl Retry {
     }
 
     pub(crate) fn check(&self) -> Result<(), Error> {
-        let (delayed, ordered) = match &self.backoff {
-            Backoff::Fixed(delays) => (u32::try_from(delays.len()).unwrap_or(u32::MAX), true),
-            Backoff::Exponential { first, max, retries } => (*retries, first <= max && !first.is_zero()),
+        let ordered = match &self.backoff {
+            Backoff::Fixed(_) => true,
+            Backoff::Exponential { first, max, .. } => first <= max && !first.is_zero(),
         };
-        let retries = self.immediate.saturating_add(delayed);
+        let retries = self.retries();
         if retries > RETRIES_MAX || !ordered {
             return Err(Error::new(
                 Code::RETRY_UNBOUNDED,

@@ -61,7 +61,8 @@ impl Routes {
                 );
                 Err(Error::new(Code::KIND_CONTRADICTED, message))
             }
-            (None, Kind::Event) => Ok(&[]),
+            // A job needs no route: the name of its queue is its own.
+            (None, Kind::Event | Kind::Job) => Ok(&[]),
             (None, Kind::Command) => {
                 Err(Error::new(Code::COMMAND_UNROUTED, format!("no endpoint consumes the command `{name}`")))
             }
@@ -73,6 +74,7 @@ fn words(kind: Kind) -> &'static str {
     match kind {
         Kind::Command => "a command",
         Kind::Event => "an event",
+        Kind::Job => "a job",
     }
 }
 

@@ -3,8 +3,9 @@
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use crate::{
-    Code, Error, Limits,
+    Code, Error, Kind, Limits,
     endpoint::EndpointDefinition,
+    job,
     module::Tick,
     ports::{
         Declaration, Declared, Engine, Outbox, Replacement, StoredSubscription, Subscription, TimerFiring,
@@ -53,8 +54,11 @@ pub(crate) fn check(limits: &Limits, endpoints: &[EndpointDefinition], ticks: &[
             let message = format!("two endpoints are called `{}`", endpoint.name);
             problems.push(Error::new(Code::DUPLICATE_ENDPOINT, message));
         }
-        if Outbox::destination(&endpoint.name).is_some() || *Outbox::endpoint(&endpoint.name) == *Outbox::LETTERS {
-            let message = format!("endpoint `{}`: its name is that of an outbox", endpoint.name);
+        let is_queue_of_job = endpoint.name.starts_with(job::QUEUE_PREFIX) && endpoint.job.is_none();
+        let is_outbox =
+            Outbox::destination(&endpoint.name).is_some() || *Outbox::endpoint(&endpoint.name) == *Outbox::LETTERS;
+        if is_outbox || is_queue_of_job {
+            let message = format!("endpoint `{}`: its name is that of a queue of wharf's own", endpoint.name);
             problems.push(Error::new(Code::OUTBOX_NAME_TAKEN, message));
         }
         problems.extend(endpoint.retry.check().err());
@@ -64,6 +68,11 @@ pub(crate) fn check(limits: &Limits, endpoints: &[EndpointDefinition], ticks: &[
         }
         let (mut subscribed, mut ids_here) = (HashSet::new(), HashSet::new());
         for consumer in &endpoint.consumers {
+            if endpoint.job.is_none() && (consumer.kind == Kind::Job || consumer.uses_run) {
+                let message =
+                    format!("handler `{}` of `{}` at endpoint `{}`", consumer.id, consumer.name, endpoint.name);
+                problems.push(Error::new(Code::JOB_MISPLACED, message));
+            }
             if !subscribed.insert(consumer.name) {
                 let message = format!("endpoint `{}` consumes `{}` twice", endpoint.name, consumer.name);
                 problems.push(Error::new(Code::DUPLICATE_SUBSCRIPTION, message));
@@ -90,7 +99,8 @@ pub(crate) fn check(limits: &Limits, endpoints: &[EndpointDefinition], ticks: &[
 /// What a transport of another kind than the store cannot keep: on the way back from a retry a message goes through the
 /// outbox once more, and those of its key that are on the transport already pass it.
 pub(crate) fn orders_lost(endpoints: &[EndpointDefinition]) -> impl Iterator<Item = Error> {
-    endpoints.iter().filter(|endpoint| matches!(endpoint.turns, Turns::Ordered { .. })).map(|endpoint| {
+    let carried = endpoints.iter().filter(|endpoint| endpoint.job.is_none());
+    carried.filter(|endpoint| matches!(endpoint.turns, Turns::Ordered { .. })).map(|endpoint| {
         let message =
             format!("endpoint `{}` is ordered, but the transport is of another kind than the store", endpoint.name);
         Error::new(Code::ORDER_LOST, message)
@@ -108,7 +118,9 @@ pub(crate) fn declaration(endpoints: &[EndpointDefinition], ticks: &[Tick]) -> D
             declaration.replacements.push(Replacement { old, new, messages: consumed().collect() });
         }
         // Timers are addressed to their own saga's endpoint; they are not routed by name.
+        // Jobs are neither: the name of a job's queue is its own.
         let routed = endpoint.consumers.iter().filter(|consumer| consumer.name != TimerFiring::NAME);
+        let routed = routed.filter(|consumer| consumer.kind != Kind::Job);
         declaration.subscriptions.extend(routed.map(|consumer| Subscription {
             message: Arc::from(consumer.name),
             endpoint: Arc::clone(&endpoint.name),

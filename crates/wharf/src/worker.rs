@@ -178,7 +178,8 @@ impl Worker {
             transport.know(&known.into_iter().map(|stored| stored.subscription).collect::<Vec<_>>());
         }
         let mut destinations: BTreeSet<Arc<str>> = routes.endpoints().map(Arc::clone).collect();
-        destinations.extend(self.endpoints.iter().map(|endpoint| Arc::clone(&endpoint.name)));
+        let carried = self.endpoints.iter().filter(|endpoint| endpoint.job.is_none());
+        destinations.extend(carried.map(|endpoint| Arc::clone(&endpoint.name)));
         let post = PostOffice {
             routes: CurrentRoutes::new(routes),
             clock: self.engine.clock(),
@@ -265,8 +266,8 @@ impl ReadyWorker {
         let mut pumps = JoinSet::new();
         vitals.turn(WorkerState::Running);
         let names = self.endpoints.iter().map(|endpoint| endpoint.name.to_string()).collect();
-        let who = Arc::new(introduce(self.version, names, clock.now()));
-        let endpoints = self.endpoints.into_iter().map(|endpoint| (self.runtime.clone(), endpoint));
+        let who = Arc::new(introduce(&self.runtime.presence, self.version, names, clock.now()));
+        let endpoints = self.endpoints.into_iter().map(|endpoint| (self.runtime.serving(&endpoint), endpoint));
         let outboxes = self.outboxes.into_iter().map(|outbox| (self.runtime.of_the_store(), outbox));
         for (runtime, endpoint) in endpoints.chain(outboxes) {
             vitals.expect_endpoint(&endpoint.name, clock.now(), endpoint.timeout);

@@ -66,7 +66,7 @@ pub(crate) async fn consume(messages: u64) {
         let (began, mut handled) = (Instant::now(), 0);
         while handled < messages {
             let claimed = transport.claim(&claim).await.unwrap().deliveries;
-            let done = |lease| Settlement { lease, outcome: Outcome::Done, outgoing: Vec::new() };
+            let done = |lease| Settlement::new(lease, Outcome::Done);
             let settled: Vec<_> = claimed.iter().map(|delivery| done(delivery.lease)).collect();
             handled += transport.settle(&settled).await.unwrap().iter().filter(|ours| **ours).count() as u64;
         }

@@ -29,7 +29,7 @@ async fn a_delayed_retry_outlives_the_process() {
     worker.client("test").publish(&Tenant::default(), Counted { number: 1 }).await.unwrap();
     let claimed = engine.claim(&Claim::new("see", 10, LEASE)).await.unwrap().deliveries;
     let outcome = Outcome::Retry { delay: HOUR, attempt: 1 };
-    let settlement = Settlement { lease: claimed[0].lease, outcome, outgoing: Vec::new() };
+    let settlement = Settlement::new(claimed[0].lease, outcome);
     assert_eq!(engine.settle(&[settlement]).await.unwrap(), [true]);
     engine.close().await;
 

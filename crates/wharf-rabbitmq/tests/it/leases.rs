@@ -34,7 +34,7 @@ pub(crate) fn message(key: &str) -> Outgoing {
 }
 
 fn done(delivery: &Delivery) -> Settlement {
-    Settlement { lease: delivery.lease, outcome: Outcome::Done, outgoing: Vec::new() }
+    Settlement::new(delivery.lease, Outcome::Done)
 }
 
 #[tokio::test]

@@ -42,7 +42,7 @@ async fn one_process_at_a_time_is_handed_messages_and_the_next_has_all_that_were
     let held = first.claim(&claim).await.unwrap().deliveries;
     assert_eq!(held.len(), 3, "one of each key");
     assert!(second.claim(&claim).await.unwrap().deliveries.is_empty());
-    let done = |lease| Settlement { lease, outcome: Outcome::Done, outgoing: Vec::new() };
+    let done = |lease| Settlement::new(lease, Outcome::Done);
     assert_eq!(first.settle(&[done(held[2].lease)]).await.unwrap(), [true]);
     first.close().await;
     assert_eq!(first.settle(&[done(held[1].lease)]).await.unwrap(), [false]);

@@ -35,7 +35,7 @@ async fn a_new_owner_takes_over_at_once_what_survived() {
 
     let app = app.reopen().await;
 
-    let late = Settlement { lease: held.lease, outcome: Outcome::Done, outgoing: Vec::new() };
+    let late = Settlement::new(held.lease, Outcome::Done);
     assert_eq!(app.engine.settle(&[late]).await.unwrap(), [false], "the lease of the dead is over");
     let told = |found: &[Delivery]| found.iter().map(|one| (one.lease.id, one.is_survivor)).collect::<Vec<_>>();
     let (survivor, other) = (app.claim().await, app.claim().await);
@@ -54,7 +54,7 @@ async fn w28_a_clock_that_was_set_back_an_hour_loses_and_doubles_nothing() {
 
     let app = app.reopen_at(ManualClock::new()).await;
 
-    let done = |lease| [Settlement { lease, outcome: Outcome::Done, outgoing: Vec::new() }];
+    let done = |lease| [Settlement::new(lease, Outcome::Done)];
     assert_eq!(app.engine.settle(&done(held.lease)).await.unwrap(), [false], "the lease of the dead is over");
     let survivor = app.claim().await;
     assert_eq!(survivor.iter().map(|one| one.lease.id).collect::<Vec<_>>(), [held.lease.id], "taken over at once");

@@ -30,7 +30,7 @@ async fn a_full_disk_is_a_clear_error_and_loses_nothing() {
 
     let waiting = app.claim().await;
     assert_eq!(waiting.len(), sent, "all that was accepted is there");
-    let done = |lease| Settlement { lease, outcome: Outcome::Done, outgoing: Vec::new() };
+    let done = |lease| Settlement::new(lease, Outcome::Done);
     let done: Vec<_> = waiting.iter().map(|delivery| done(delivery.lease)).collect();
     assert!(app.engine.settle(&done).await.unwrap().iter().all(|ours| *ours));
     app.engine.send(&[large(&first, 40_000)]).await.unwrap();

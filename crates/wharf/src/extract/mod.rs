@@ -23,6 +23,10 @@ pub trait FromDelivery<S>: Sized + Send + 'static {
     #[doc(hidden)]
     const USES_TX: bool = false;
 
+    /// Whether it is the run of a job, which no other handler has.
+    #[doc(hidden)]
+    const USES_RUN: bool = false;
+
     /// Takes its part from the delivery.
     #[doc(hidden)]
     fn from_delivery(context: &Context, state: &S) -> Result<Self, Failure>;

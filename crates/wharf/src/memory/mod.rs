@@ -3,6 +3,7 @@
 //! One transaction at a time, as on SQLite. It stages what a transaction does and applies it at commit. Nothing survives
 //! the process.
 
+mod history;
 mod schedules;
 mod state;
 mod store;

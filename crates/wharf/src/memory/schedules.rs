@@ -46,6 +46,9 @@ impl Memory {
         let forsaken = stored.filter(|(_, stored)| is_old(stored.next_at, retention.forsaken_schedules));
         let forsaken: Vec<_> = forsaken.take(max).map(|(id, _)| id.clone()).collect();
         forsaken.iter().for_each(|id| drop(state.schedules.remove(id)));
-        (finished.len() + forsaken.len()) as u64
+        let runs = state
+            .history
+            .prune(max, |status, ended_at| retention.of_runs(status).is_some_and(|kept| is_old(ended_at, kept)));
+        (finished.len() + forsaken.len() + runs) as u64
     }
 }

@@ -9,10 +9,11 @@ use std::{
 use uuid::Uuid;
 
 use crate::{
-    Code, Envelope, Outgoing, Tenant, Timestamp,
+    Code, Envelope, Kind, Outgoing, Tenant, Timestamp,
+    memory::history::History,
     ports::{
-        Burial, Claim, DeadLetter, Ending, Lease, Outcome, Receipt, Round, SagaId, SagaRow, StoredSchedule, TimerArm,
-        Turns,
+        Burial, Claim, DeadLetter, Ending, Lease, Outcome, Receipt, Report, Round, RunEnd, RunStatus, SagaId, SagaRow,
+        StoredSchedule, TimerArm, Turns,
     },
 };
 
@@ -30,6 +31,7 @@ pub(super) struct State {
     /// When instances finished, first.
     pub(super) finished: BTreeMap<SagaId, Timestamp>,
     pub(super) values: BTreeMap<String, String>,
+    pub(super) history: History,
     pub(super) next_id: i64,
 }
 
@@ -136,13 +138,21 @@ impl State {
         self.deliveries.insert(self.next_id, row);
     }
 
-    /// Gives to the dead letters what waits and is meant, the first `max` of it. Returns how many.
+    /// Gives to the dead letters what waits and is meant, the first `max` of it; of a job, to its history. Returns how many.
     pub(super) fn give_up(&mut self, code: Code, max: usize, now: Timestamp, is_meant: impl Fn(&Row) -> bool) -> u64 {
         let waiting = self.deliveries.iter().filter(|(_, row)| row.waits(now) && is_meant(row));
         let waiting: Vec<_> = waiting.take(max).map(|(id, row)| (*id, row.epoch, row.envelope.attempt)).collect();
         for (id, epoch, attempt) in &waiting {
             let given_up = Outcome::DeadLetter { code, reason: code.meaning.to_owned(), attempt: *attempt };
-            self.settle(Lease { id: *id, epoch: *epoch }, &given_up, now);
+            let lease = Lease { id: *id, epoch: *epoch };
+            let is_job = self.deliveries.get(id).is_some_and(|row| row.envelope.kind == Kind::Job);
+            if is_job {
+                let end = RunEnd::unwell(RunStatus::Cancelled, *attempt, code, code.meaning.to_owned());
+                self.report(lease, &Report { end: Some(end), ..Report::default() }, now);
+                self.settle(lease, &Outcome::Done, now);
+                continue;
+            }
+            self.settle(lease, &given_up, now);
         }
         waiting.len() as u64
     }
@@ -295,6 +305,7 @@ impl State {
     pub(super) fn redrive(&mut self, id: i64, now: Timestamp) -> Option<Arc<str>> {
         let Dead { letter, redrive_to: endpoint, place, turn } = self.dead.remove(&id)?;
         let mut envelope = letter.envelope;
+        self.history.runs.remove(&(envelope.tenant.clone(), envelope.id));
         self.reopen(&(envelope.tenant.clone(), Arc::from(letter.endpoint), envelope.id));
         (envelope.attempt, envelope.crashes, envelope.expires_at) = (0, 0, None);
         envelope.redrives += 1;

@@ -12,9 +12,9 @@ use super::{
 use crate::{
     Clock, Code, Error, Outgoing, Tenant, Timestamp,
     ports::{
-        Burial, Cancellation, DeadLetter, DeadLetterFilter, Declaration, Declared, Ending, Fired, Lease, Outcome,
-        Receipt, Retention, Round, SagaId, SagaRow, Signals, Store, StoredSchedule, StoredSubscription, Subscription,
-        Ticked, TimerArm, TimerFiring, Transaction, Wakeups,
+        Burial, Cancellation, DeadLetter, DeadLetterFilter, Declaration, Declared, Ending, Fired, History, Lease,
+        Outcome, Receipt, Report, Retention, Round, SagaId, SagaRow, Signals, Store, StoredSchedule,
+        StoredSubscription, Subscription, Ticked, TimerArm, TimerFiring, Transaction, Wakeups,
     },
 };
 
@@ -28,6 +28,7 @@ pub struct MemoryTransaction {
     timers: Vec<((SagaId, String), Option<TimerArm>)>,
     receipts: Vec<Receipt>,
     burials: Vec<Burial>,
+    reports: Vec<Report>,
 }
 
 impl MemoryTransaction {
@@ -125,12 +126,19 @@ impl Transaction for MemoryTransaction {
         Ok(())
     }
 
+    async fn report(&mut self, _lease: Lease, report: &Report) -> Result<(), Error> {
+        self.reports.push(report.clone());
+        Ok(())
+    }
+
     async fn settle(mut self: Box<Self>, lease: Lease, outgoing: &[Outgoing]) -> Result<bool, Error> {
         if !self.state.holds(lease) {
             return Ok(false);
         }
         self.apply(outgoing);
         let now = self.memory.shared.clock.now();
+        let reports = std::mem::take(&mut self.reports);
+        reports.iter().for_each(|report| self.state.report(lease, report, now));
         self.state.settle(lease, &Outcome::Done, now);
         Ok(true)
     }
@@ -162,6 +170,7 @@ impl Store for Memory {
             timers: Vec::new(),
             receipts: Vec::new(),
             burials: Vec::new(),
+            reports: Vec::new(),
         }))
     }
 
@@ -290,6 +299,10 @@ impl Store for Memory {
         Arc::clone(&self.shared.signals) as Arc<dyn Signals>
     }
 
+    fn history(&self) -> Arc<dyn History> {
+        Arc::new(self.clone())
+    }
+
     fn clock(&self) -> Arc<dyn Clock> {
         Arc::clone(&self.shared.clock)
     }
@@ -302,6 +315,7 @@ fn matches(filter: &DeadLetterFilter, letter: &DeadLetter) -> bool {
         && same(&filter.endpoint, &letter.endpoint)
         && same(&filter.name, &letter.envelope.name)
         && same(&filter.code, &letter.code)
+        && filter.message.is_none_or(|message| message == letter.envelope.id)
 }
 
 impl std::fmt::Debug for MemoryTransaction {

@@ -41,6 +41,7 @@ impl Transport for Memory {
         for settlement in batch {
             let held = state.holds(settlement.lease);
             if held {
+                settlement.report.iter().for_each(|report| state.report(settlement.lease, report, now));
                 state.settle(settlement.lease, &settlement.outcome, now);
                 state.send(&settlement.outgoing, now);
                 self.wake(&settlement.outgoing);

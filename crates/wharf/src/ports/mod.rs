@@ -1,6 +1,7 @@
 //! What wharf asks of an engine. Handlers never see these; engines implement them.
 
 mod claim;
+mod history;
 mod in_process;
 mod inbox;
 mod left_off;
@@ -13,6 +14,7 @@ mod transport;
 mod wakeups;
 
 pub use claim::{Claim, Claimed, Delivery, Lease, Turns};
+pub use history::{History, LogLevel, LogLine, Progress, Report, RunEnd, RunFilter, RunRecord, RunStatus};
 pub use in_process::InProcess;
 pub use inbox::{Burial, Ending, Outbox, Receipt, Round};
 pub use left_off::LeftOff;

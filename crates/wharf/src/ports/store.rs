@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use uuid::Uuid;
 
 use super::{
-    Burial, Cancellation, Declaration, Declared, Ending, Lease, Receipt, Retention, Round, Signals, StoredSchedule,
-    StoredSubscription, Subscription, Ticked,
+    Burial, Cancellation, Declaration, Declared, Ending, History, Lease, Receipt, Report, Retention, Round, Signals,
+    StoredSchedule, StoredSubscription, Subscription, Ticked,
 };
 use crate::{Clock, Code, Envelope, Error, Key, Kind, Outgoing, Priority, Tenant, Timestamp, Trail};
 
@@ -114,6 +114,9 @@ pub trait Store: Any + fmt::Debug + Send + Sync {
     /// What carries heartbeats and cancellations between the processes that this store is for.
     fn signals(&self) -> Arc<dyn Signals>;
 
+    /// What keeps the history of jobs.
+    fn history(&self) -> Arc<dyn History>;
+
     /// The clock this store lives by.
     fn clock(&self) -> Arc<dyn Clock>;
 
@@ -162,6 +165,10 @@ pub trait Transaction: Send + 'static {
 
     /// Adds messages to the dead letters.
     async fn bury(&mut self, burials: &[Burial]) -> Result<(), Error>;
+
+    /// Writes down what the run of a job has to tell, as [`Settlement::report`](super::Settlement::report) does: it stands
+    /// once this commits.
+    async fn report(&mut self, lease: Lease, report: &Report) -> Result<(), Error>;
 
     /// Sends, then settles the delivery as its last statement, then commits. `false`, and nothing of it happened, when
     /// the lease was no longer ours. `W0049` when it shared its commit and that was lost.
@@ -319,6 +326,8 @@ pub struct DeadLetterFilter {
     pub name: Option<String>,
     /// Only with this code, such as `W0005`.
     pub code: Option<String>,
+    /// Only of this message.
+    pub message: Option<Uuid>,
     /// At most this many; `None` is [`DeadLetterFilter::LIMIT_MAX_ROWS`].
     pub limit: Option<u32>,
 }

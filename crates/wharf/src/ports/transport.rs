@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, fmt, time::Duration};
 
 use async_trait::async_trait;
 
-use super::{Claim, Claimed, Lease, Subscription, Wakeups};
+use super::{Claim, Claimed, Lease, Report, Subscription, Wakeups};
 use crate::{Code, Error, Outgoing};
 
 /// Carries messages to endpoints and hands each to one holder at a time.
@@ -86,6 +86,7 @@ pub struct Condition {
 
 /// How one delivery ends.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct Settlement {
     /// Which one.
     pub lease: Lease,
@@ -93,6 +94,29 @@ pub struct Settlement {
     pub outcome: Outcome,
     /// Sent in the same commit, if the lease still held. Empty unless the outcome is [`Outcome::Done`].
     pub outgoing: Vec<Outgoing>,
+    /// What the run of a job has to tell, written in the same commit, if the lease still held.
+    pub report: Option<Box<Report>>,
+}
+
+impl Settlement {
+    /// One that sends nothing.
+    pub fn new(lease: Lease, outcome: Outcome) -> Self {
+        Self { lease, outcome, outgoing: Vec::new(), report: None }
+    }
+
+    /// The same, sending this.
+    #[must_use]
+    pub fn sending(mut self, outgoing: Vec<Outgoing>) -> Self {
+        self.outgoing = outgoing;
+        self
+    }
+
+    /// The same, telling this of a job's run.
+    #[must_use]
+    pub fn reporting(mut self, report: Report) -> Self {
+        self.report = Some(Box::new(report));
+        self
+    }
 }
 
 /// What happens with a delivery's row.

@@ -10,9 +10,13 @@ use std::{
 
 use futures_util::FutureExt;
 
-use super::{Runtime, inbox::done};
+use super::{
+    Runtime,
+    inbox::done,
+    reporting::{close, note_failure},
+};
 use crate::{
-    Arrival, Bus, Cancel, CancelReason, Code, Delivery, Error, Outgoing,
+    Arrival, Bus, Cancel, CancelReason, Code, Delivery, Error, Outgoing, Run,
     context::Context,
     endpoint::EndpointDefinition,
     failure::{Failure, Result, Verdict},
@@ -50,26 +54,49 @@ pub(crate) async fn deliver(
     delivery: Arc<Delivery>,
     cancel: Cancel,
 ) -> Delivered {
+    let Some(run) = runtime.run_of(endpoint, &delivery, &cancel) else {
+        return handle(runtime, endpoint, &delivery, &cancel, None).await;
+    };
+    match handle(runtime, endpoint, &delivery, &cancel, Some(&run)).await {
+        Delivered::Unsettled(settlement) if settlement.outcome != Outcome::Done => {
+            Delivered::Unsettled(close(&run, settlement))
+        }
+        Delivered::Failed(settlement, failure) => Delivered::Failed(close(&run, settlement), failure),
+        told => told,
+    }
+}
+
+/// The same, without what becomes of it where it is the run of a job.
+async fn handle(
+    runtime: &Runtime,
+    endpoint: &EndpointDefinition,
+    delivery: &Arc<Delivery>,
+    cancel: &Cancel,
+    run: Option<&Run>,
+) -> Delivered {
     if delivery.is_expired {
-        return Delivered::Unsettled(expired(endpoint, &delivery));
+        return Delivered::Unsettled(expired(endpoint, delivery));
     }
     if delivery.envelope.crashes >= runtime.limits.crashes_max {
-        return Delivered::Unsettled(quarantined(endpoint, &delivery));
+        return Delivered::Unsettled(quarantined(endpoint, delivery));
     }
-    if let Some(outcome) = runtime.too_old(&delivery) {
+    if let Some(outcome) = runtime.too_old(delivery) {
         tracing::error!(endpoint = &*endpoint.name, id = %delivery.envelope.id, ?outcome, "message is too old");
-        return Delivered::Unsettled(Settlement { lease: delivery.lease, outcome, outgoing: Vec::new() });
+        return Delivered::Unsettled(Settlement::new(delivery.lease, outcome));
     }
     if cancel.reason() == Some(CancelReason::User) {
-        return Delivered::Unsettled(cancelled_unrun(endpoint, &delivery));
+        return Delivered::Unsettled(cancelled_unrun(endpoint, delivery));
     }
     let Some(consumer) = endpoint.consumers.iter().find(|consumer| consumer.accepts(&delivery.envelope)) else {
-        return Delivered::Unsettled(unknown(runtime, &delivery));
+        return Delivered::Unsettled(unknown(runtime, delivery));
     };
     let mut failed_attempts = delivery.envelope.attempt;
     let mut alone = false;
     loop {
-        let failure = match attempt(runtime, endpoint, consumer, &delivery, &cancel, failed_attempts, alone).await {
+        let run = run.map(|run| run.in_attempt(failed_attempts + 1));
+        let failed_before = failed_attempts;
+        let attempted = attempt(runtime, endpoint, consumer, delivery, cancel, failed_attempts, run.clone(), alone);
+        let failure = match attempted.await {
             Ok(delivered) => return delivered,
             Err(failure) => failure,
         };
@@ -87,23 +114,22 @@ pub(crate) async fn deliver(
             Verdict::Snooze(delay) => Outcome::Return { delay },
             Verdict::DeadLetter => dead_letter(&failure, failed_attempts + 1),
             Verdict::Retry if cancel.reason().is_some() => Outcome::Return { delay: Duration::ZERO },
-            Verdict::Retry if let Some(delay) = deploy_pause(runtime, &delivery, &failure) => {
-                Outcome::Unknown { delay }
-            }
+            Verdict::Retry if let Some(delay) = deploy_pause(runtime, delivery, &failure) => Outcome::Unknown { delay },
             Verdict::Retry => {
                 failed_attempts += 1;
                 match endpoint.retry.after(failed_attempts, delivery.envelope.id) {
                     Next::Now => continue,
                     Next::After(delay) => Outcome::Retry { delay, attempt: failed_attempts },
-                    Next::GiveUp => match pause_before_start(runtime, &delivery, &failure) {
+                    Next::GiveUp => match pause_before_start(runtime, delivery, &failure) {
                         Some(delay) => Outcome::Unknown { delay },
                         None => dead_letter(&failure, failed_attempts),
                     },
                 }
             }
         };
-        log_failure(endpoint, &consumer.id, &delivery, &failure, &outcome);
-        let settlement = Settlement { lease: delivery.lease, outcome, outgoing: Vec::new() };
+        log_failure(endpoint, &consumer.id, delivery, &failure, &outcome);
+        run.inspect(|run| note_failure(run, failed_before + 1, &failure, &outcome));
+        let settlement = Settlement::new(delivery.lease, outcome);
         return Delivered::Failed(settlement, failure);
     }
 }
@@ -116,6 +142,7 @@ async fn attempt(
     delivery: &Arc<Delivery>,
     cancel: &Cancel,
     failed_attempts: u32,
+    run: Option<Run>,
     alone: bool,
 ) -> Result<Delivered> {
     let envelope = &delivery.envelope;
@@ -128,22 +155,36 @@ async fn attempt(
         takes_turns: endpoint.turns != Turns::Free,
         slot: slot(Arc::clone(&runtime.engine), envelope.tenant.clone(), Arc::clone(&tx_open)),
         bus: Bus::new(Arc::clone(&runtime.post), envelope.tenant.clone(), trail),
-        cancel: cancel.clone(),
+        cancel: if run.is_some() { cancel.of_attempt() } else { cancel.clone() },
         guard: endpoint.guard.clone(),
+        run,
     };
-    let answer = run(runtime, endpoint, consumer, &context, tx_open).await;
+    let answer = match &context.run {
+        None => call(runtime, endpoint, consumer, &context, tx_open).await,
+        Some(run) => {
+            run.begin();
+            runtime.reporting(delivery.lease, run, call(runtime, endpoint, consumer, &context, tx_open)).await
+        }
+    };
     let transaction = context.slot.take_back();
     let outgoing = answer.and_then(|()| context.bus.take());
+    let success = context.run.as_ref().filter(|_| outgoing.is_ok()).map(Run::success);
     match (outgoing, transaction?) {
         (Ok(outgoing), Some(transaction)) if runtime.via.is_some() => {
             note(&endpoint.name, delivery, transaction, outgoing).await
         }
-        (Ok(outgoing), Some(transaction)) => match transaction.settle(delivery.lease, &outgoing).await? {
-            true => Ok(Delivered::Committed(outgoing)),
-            false => Ok(Delivered::Stale),
-        },
+        (Ok(outgoing), Some(mut transaction)) => {
+            if let Some(success) = success {
+                transaction.report(delivery.lease, &success).await?;
+            }
+            match transaction.settle(delivery.lease, &outgoing).await? {
+                true => Ok(Delivered::Committed(outgoing)),
+                false => Ok(Delivered::Stale),
+            }
+        }
         (Ok(outgoing), None) => {
-            let settlement = Settlement { lease: delivery.lease, outcome: Outcome::Done, outgoing };
+            let mut settlement = Settlement::new(delivery.lease, Outcome::Done).sending(outgoing);
+            settlement.report = success.map(Box::new);
             Ok(Delivered::Unsettled(settlement))
         }
         (Err(failure), transaction) => {
@@ -176,7 +217,7 @@ async fn note(
 }
 
 /// Runs the handler until it answers, panics, takes too long, or is no longer wanted.
-async fn run(
+async fn call(
     runtime: &Runtime,
     endpoint: &EndpointDefinition,
     consumer: &Consumer,
@@ -184,7 +225,7 @@ async fn run(
     tx_open: Arc<AtomicBool>,
 ) -> Result {
     if let Some(layers) = &endpoint.layers {
-        return run_layered(runtime, endpoint, consumer, context, tx_open, layers).await;
+        return call_layered(runtime, endpoint, consumer, context, tx_open, layers).await;
     }
     let clock = &runtime.post.clock;
     let too_late = clock.sleep_until(clock.now() + endpoint.timeout);
@@ -193,7 +234,12 @@ async fn run(
     tokio::select! {
         biased;
         answer = handler => answer.unwrap_or_else(|panic| Err(panicked(consumer, &*panic))),
-        () = too_late => Err(timed_out(endpoint, consumer)),
+        () = too_late => {
+            if context.run.is_some() {
+                context.cancel.cancel(CancelReason::Timeout);
+            }
+            Err(timed_out(endpoint, consumer))
+        }
         reason = context.cancel.cancelled() => Err(cancelled(reason)),
     }
 }
@@ -210,7 +256,7 @@ fn expired(endpoint: &EndpointDefinition, delivery: &Delivery) -> Settlement {
         "delivery expired"
     );
     let outcome = Outcome::DeadLetter { code: Code::EXPIRED, reason, attempt: envelope.attempt };
-    Settlement { lease: delivery.lease, outcome, outgoing: Vec::new() }
+    Settlement::new(delivery.lease, outcome)
 }
 
 /// A delivery that was lost too often while it was claimed alone. Running it once more might take others with it.
@@ -226,11 +272,11 @@ fn quarantined(endpoint: &EndpointDefinition, delivery: &Delivery) -> Settlement
         "delivery quarantined"
     );
     let outcome = Outcome::DeadLetter { code: Code::QUARANTINED, reason, attempt: envelope.attempt };
-    Settlement { lease: delivery.lease, outcome, outgoing: Vec::new() }
+    Settlement::new(delivery.lease, outcome)
 }
 
 /// The same within the endpoint's layers. The handler's time counts from its beginning; until then the layers' does.
-async fn run_layered(
+async fn call_layered(
     runtime: &Runtime,
     endpoint: &EndpointDefinition,
     consumer: &Consumer,
@@ -279,7 +325,7 @@ fn cancelled_unrun(endpoint: &EndpointDefinition, delivery: &Delivery) -> Settle
     tracing::info!(endpoint = &*endpoint.name, name = &*envelope.name, id = %envelope.id, "delivery cancelled unrun");
     let reason = Code::CANCELLED.meaning.to_owned();
     let outcome = Outcome::DeadLetter { code: Code::CANCELLED, reason, attempt: envelope.attempt };
-    Settlement { lease: delivery.lease, outcome, outgoing: Vec::new() }
+    Settlement::new(delivery.lease, outcome)
 }
 
 /// A message no handler here accepts: tried again for a while, as a rolling deploy may bring the handler.
@@ -300,7 +346,7 @@ fn unknown(runtime: &Runtime, delivery: &Delivery) -> Settlement {
         ?outcome,
         "message of an unknown name or version"
     );
-    Settlement { lease: delivery.lease, outcome, outgoing: Vec::new() }
+    Settlement::new(delivery.lease, outcome)
 }
 
 /// An event of a saga instance that this code cannot read, as it was stored by newer code, or by older code that nobody

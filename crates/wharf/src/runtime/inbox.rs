@@ -243,7 +243,7 @@ fn acknowledgement(settlement: &Settlement) -> Settlement {
         | Outcome::Unknown { .. }
         | Outcome::DeadLetter { .. } => Outcome::Done,
     };
-    Settlement { lease: settlement.lease, outcome, outgoing: Vec::new() }
+    Settlement::new(settlement.lease, outcome)
 }
 
 /// How often the inbox is looked through for what it may forget.
@@ -263,10 +263,10 @@ pub(crate) async fn prune_inbox(runtime: Runtime) -> Result<(), Error> {
 
 /// Back to the queue, costing nothing.
 pub(crate) fn returned(lease: Lease) -> Settlement {
-    Settlement { lease, outcome: Outcome::Return { delay: Duration::ZERO }, outgoing: Vec::new() }
+    Settlement::new(lease, Outcome::Return { delay: Duration::ZERO })
 }
 
 /// A settlement that only acknowledges.
 pub(crate) fn done(lease: Lease) -> Settlement {
-    Settlement { lease, outcome: Outcome::Done, outgoing: Vec::new() }
+    Settlement::new(lease, Outcome::Done)
 }

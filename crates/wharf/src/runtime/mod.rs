@@ -8,6 +8,7 @@ mod prune;
 mod pump;
 mod refresh;
 mod relay;
+mod reporting;
 mod schedule;
 mod supervise;
 mod survivors;
@@ -37,6 +38,7 @@ use std::sync::Arc;
 use crate::{
     Limits,
     bus::PostOffice,
+    endpoint::EndpointDefinition,
     ports::{Engine, Signals, Transport},
 };
 
@@ -68,6 +70,12 @@ impl Runtime {
     /// What carries signals between processes.
     pub(crate) fn signals(&self) -> Arc<dyn Signals> {
         self.signals.as_ref().map_or_else(|| self.engine.signals(), Arc::clone)
+    }
+
+    /// The same for the deliveries of an endpoint. Jobs wait in the store, whatever carries messages.
+    pub(crate) fn serving(&self, endpoint: &EndpointDefinition) -> Self {
+        let via = if endpoint.job.is_some() { None } else { self.via.clone() };
+        Self { via, ..self.clone() }
     }
 
     /// The same for what is carried by the store itself: the outbox. What is relayed is not being handled, and cannot be

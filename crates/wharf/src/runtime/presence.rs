@@ -34,6 +34,8 @@ const LEAVE_MAX: Duration = Duration::from_secs(1);
 /// What a worker's pumps share with what speaks to other workers.
 #[derive(Debug)]
 pub(crate) struct Presence {
+    /// Which worker this is.
+    pub(crate) worker: Uuid,
     handling: AtomicU64,
     cancellations: broadcast::Sender<Cancellation>,
 }
@@ -44,7 +46,7 @@ pub(crate) struct Handling(Arc<Presence>);
 
 impl Default for Presence {
     fn default() -> Self {
-        Self { handling: AtomicU64::new(0), cancellations: broadcast::Sender::new(BEHIND_MAX) }
+        Self { worker: Uuid::now_v7(), handling: AtomicU64::new(0), cancellations: broadcast::Sender::new(BEHIND_MAX) }
     }
 }
 
@@ -72,9 +74,14 @@ impl Drop for Handling {
 }
 
 /// Who a worker is, as its heartbeats tell.
-pub(crate) fn introduce(version: Option<String>, endpoints: Vec<String>, started_at: Timestamp) -> Heartbeat {
+pub(crate) fn introduce(
+    presence: &Presence,
+    version: Option<String>,
+    endpoints: Vec<String>,
+    started_at: Timestamp,
+) -> Heartbeat {
     Heartbeat {
-        worker: Uuid::now_v7(),
+        worker: presence.worker,
         host: host(),
         pid: process::id(),
         version,

@@ -32,6 +32,7 @@ use tokio::{
 use super::{
     Delivered, Ended, Lookout, Runtime, deliver,
     inbox::{Batch, Taken, done, returned},
+    reporting::refused,
     survivors::Permit,
 };
 use crate::{
@@ -401,7 +402,7 @@ impl Pump {
             // It was no message's fault.
             self.settle_at = self.runtime.post.clock.now() + TROUBLE_PAUSE;
         }
-        let lease = settlement.lease;
+        let (lease, report) = (settlement.lease, settlement.report.as_ref());
         let Some(held) = self.held.get_mut(&lease) else { return returned(lease) };
         held.attempt += 1;
         let attempt = held.attempt;
@@ -410,7 +411,8 @@ impl Pump {
             Next::After(delay) => Outcome::Retry { delay, attempt },
             Next::GiveUp => Outcome::DeadLetter { code: error.code(), reason: error.chain(), attempt },
         };
-        Settlement { lease, outcome, outgoing: Vec::new() }
+        let report = report.map(|report| Box::new(refused(report, &outcome)));
+        Settlement { report, ..Settlement::new(lease, outcome) }
     }
 
     /// A settled delivery is ours no more; one that comes back is looked for when it is due.

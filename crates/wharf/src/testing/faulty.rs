@@ -17,9 +17,9 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use crate::{
     Clock, Code, DeadLetter, DeadLetterFilter, Depth, Error, Outgoing, SagaId, SagaRow, Tenant, Timestamp,
     ports::{
-        Burial, Cancellation, Claim, Claimed, Declaration, Declared, Ending, Fired, Lease, Receipt, Retention, Round,
-        Settlement, Signals, Store, StoredSchedule, StoredSubscription, Subscription, Ticked, TimerArm, Transaction,
-        Transactions, Transport, Wakeups,
+        Burial, Cancellation, Claim, Claimed, Declaration, Declared, Ending, Fired, History, Lease, Receipt, Report,
+        Retention, Round, Settlement, Signals, Store, StoredSchedule, StoredSubscription, Subscription, Ticked,
+        TimerArm, Transaction, Transactions, Transport, Wakeups,
     },
 };
 
@@ -334,6 +334,10 @@ impl<E: Store> Store for Faulty<E> {
         self.inner.signals()
     }
 
+    fn history(&self) -> Arc<dyn History> {
+        self.inner.history()
+    }
+
     fn clock(&self) -> Arc<dyn Clock> {
         self.inner.clock()
     }
@@ -377,6 +381,10 @@ impl Transaction for FaultyTransaction {
 
     async fn bury(&mut self, burials: &[Burial]) -> Result<(), Error> {
         self.source.call("transaction.bury", self.inner.bury(burials)).await
+    }
+
+    async fn report(&mut self, lease: Lease, report: &Report) -> Result<(), Error> {
+        self.source.call("transaction.report", self.inner.report(lease, report)).await
     }
 
     async fn settle(self: Box<Self>, lease: Lease, outgoing: &[Outgoing]) -> Result<bool, Error> {

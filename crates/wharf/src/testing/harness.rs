@@ -3,10 +3,12 @@
 
 use std::{fmt, iter, sync::Arc, time::Duration};
 
+use uuid::Uuid;
+
 use super::{ManualClock, transcript::Transcript};
 use crate::{
-    Cancel, Client, Clock, DeadLetter, DeadLetterFilter, Draft, Error, Key, Message, Saga, SagaId, Tenant, Timestamp,
-    Worker,
+    Cancel, Client, Clock, DeadLetter, DeadLetterFilter, Draft, Error, Job, Key, Message, RunRecord, Saga, SagaId,
+    Tenant, Timestamp, Worker,
     endpoint::EndpointDefinition,
     ports::{Claim, Engine},
     runtime::{Batch, Delivered, Ended, Runtime, Taken, deliver, done, fire_schedule},
@@ -90,6 +92,28 @@ impl Harness {
         self.transcript.sent(&Draft::of(&command));
         expect(self.client.send(&self.tenant, command).await);
         self.look().await;
+    }
+
+    /// Enqueues a job, as the world outside would. Returns the id of its run.
+    pub async fn enqueue<J: Job>(&mut self, job: J) -> Uuid {
+        self.transcript.sent(&Draft::of(&job));
+        let id = expect(self.client.enqueue(&self.tenant, job).await);
+        self.look().await;
+        id
+    }
+
+    /// What became of a run, as far as it has come.
+    ///
+    /// # Panics
+    /// When there is none of this id.
+    pub async fn run(&self, id: Uuid) -> RunRecord {
+        expect(self.client.run(&self.tenant, id).await).unwrap_or_else(|| panic!("there is no run {id}"))
+    }
+
+    /// What a run logged, one line for each.
+    pub async fn run_log(&self, id: Uuid) -> Vec<String> {
+        let lines = expect(self.client.run_log(&self.tenant, id, None).await);
+        lines.into_iter().map(|line| format!("{} {}", line.level, line.text)).collect()
     }
 
     /// Delivers until nothing is due. Time stands still.
@@ -183,7 +207,8 @@ impl Harness {
             let mut next_due = timers.next_due;
             let (of_the_store, carried) = (self.worker.runtime.of_the_store(), self.worker.runtime.clone());
             let outboxes = self.worker.outboxes.clone().into_iter().map(|outbox| (of_the_store.clone(), outbox));
-            let endpoints = self.worker.endpoints.clone().into_iter().map(|endpoint| (carried.clone(), endpoint));
+            let endpoints =
+                self.worker.endpoints.clone().into_iter().map(|endpoint| (carried.serving(&endpoint), endpoint));
             for (runtime, endpoint) in outboxes.chain(endpoints) {
                 match self.deliver_one(&runtime, &endpoint).await {
                     Next::Delivered => moved = true,

@@ -126,7 +126,7 @@ impl<T: Transport> Unruly<T> {
         let held: Vec<_> = self.held().drain().collect();
         let back = |lease| {
             let outcome = Outcome::Return { delay: Duration::ZERO };
-            Settlement { lease, outcome, outgoing: Vec::new() }
+            Settlement::new(lease, outcome)
         };
         self.inner.settle(&held.into_iter().map(back).collect::<Vec<_>>()).await.map(drop)
     }

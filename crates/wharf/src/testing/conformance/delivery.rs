@@ -182,7 +182,7 @@ pub async fn the_bell_rings_for_what_was_sent<S: Subject>(stage: &mut Stage<S>) 
 
     let delivery = stage.claim_one("inbox").await;
     let reply = stage.message("outbox", "reply");
-    let settlement = Settlement { lease: delivery.lease, outcome: Outcome::Done, outgoing: vec![reply] };
+    let settlement = Settlement::new(delivery.lease, Outcome::Done).sending(vec![reply]);
     assert_eq!(engine.settle(&[settlement]).await.unwrap(), [true]);
     outbox.notified().await;
 

@@ -5,7 +5,7 @@
 //! impl Subject for OnMyEngine { .. }
 //! wharf::conformance!(OnMyEngine);
 //! ```
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a suite of tests fails by panicking")]
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a suite of tests fails by panicking")]
 
 pub mod apart;
 #[doc(hidden)]
@@ -22,6 +22,8 @@ pub mod delivery;
 pub mod flow;
 #[doc(hidden)]
 pub mod foreign;
+#[doc(hidden)]
+pub mod history;
 #[doc(hidden)]
 pub mod inbox;
 #[doc(hidden)]
@@ -219,6 +221,18 @@ macro_rules! conformance {
                 what_waits_of_a_message_becomes_dead_letters,
                 what_is_held_is_left_to_its_holder_until_its_lease_ends,
                 a_cancelled_message_may_be_redriven,
+            }
+            history {
+                a_run_goes_from_its_queue_into_the_history,
+                what_a_run_logs_is_kept_in_its_order_and_once,
+                a_run_that_goes_on_tells_how_far_it_has_come,
+                w05_who_lost_a_run_can_no_longer_tell_of_it,
+                a_run_ends_in_the_commit_of_its_own_writes,
+                a_run_that_failed_may_be_redriven_and_is_then_in_its_queue_alone,
+                a_job_cancelled_in_its_queue_leaves_no_dead_letter,
+                runs_are_found_by_each_field_and_page_by_page,
+                each_status_is_kept_for_its_own_time,
+                w19_no_more_runs_go_at_once_than_asked,
             }
             leases {
                 what_is_held_is_nobody_elses_until_the_lease_ends,

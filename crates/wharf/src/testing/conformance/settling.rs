@@ -67,7 +67,7 @@ pub async fn a_batch_says_of_each_delivery_whether_it_was_ours<S: Subject>(stage
         (lease(3), dead),
         (lease(4), done),
     ]
-    .map(|(lease, outcome)| Settlement { lease, outcome, outgoing: Vec::new() });
+    .map(|(lease, outcome)| Settlement::new(lease, outcome));
     let ours = stage.engine().settle(&batch).await.unwrap();
 
     assert_eq!(ours, [false, true, true, true, false, true, true]);
@@ -86,7 +86,7 @@ pub async fn only_what_was_still_ours_sends<S: Subject>(stage: &mut Stage<S>) {
     let new = stage.claim("inbox", 1).await;
     let settle = |lease, replies: &[&str]| {
         let outgoing = replies.iter().map(|name| stage.message("next", name)).collect();
-        Settlement { lease, outcome: Outcome::Done, outgoing }
+        Settlement::new(lease, Outcome::Done).sending(outgoing)
     };
     let lost = old.iter().find(|delivery| delivery.lease.id == new[0].lease.id).unwrap();
     let batch = [settle(lost.lease, &["of the lost"]), settle(new[0].lease, &["one", "two", "three"])];

@@ -132,7 +132,7 @@ impl<S: Subject> Stage<S> {
 
     /// Settles one delivery without a transaction of its own.
     pub(super) async fn settle(&self, lease: Lease, outcome: Outcome) -> bool {
-        let ours = self.engine().settle(&[Settlement { lease, outcome, outgoing: Vec::new() }]).await.unwrap();
+        let ours = self.engine().settle(&[Settlement::new(lease, outcome)]).await.unwrap();
         assert_eq!(ours.len(), 1, "an answer for each settlement");
         ours[0]
     }
@@ -175,7 +175,13 @@ impl<S: Subject> Stage<S> {
 
 /// Everything is kept for so long.
 pub(super) fn forgettable(after: Duration) -> Retention {
-    Retention { finished_sagas: after, forsaken_schedules: after }
+    Retention {
+        finished_sagas: after,
+        forsaken_schedules: after,
+        succeeded_runs: after,
+        cancelled_runs: after,
+        failed_runs: after,
+    }
 }
 
 /// A trail that uses every field.

@@ -100,7 +100,7 @@ async fn many_workers<S: Subject>(stage: &Stage<S>, turns: Turns) -> BTreeMap<St
                         handled.lock().unwrap().entry(key.clone()).or_default().push(n);
                         held.lock().unwrap().remove(&key);
                         let (lease, outcome) = (delivery.lease, Outcome::Done);
-                        let settled = engine.settle(&[Settlement { lease, outcome, outgoing: Vec::new() }]).await;
+                        let settled = engine.settle(&[Settlement::new(lease, outcome)]).await;
                         assert_eq!(settled.unwrap(), [true]);
                     }
                 }

@@ -15,9 +15,9 @@ use wharf::{
     Clock, Code, DeadLetter, DeadLetterFilter, Delivery, Depth, Error, Memory, MemoryTx, Outgoing, Priority, Result,
     SagaId, SagaRow, Tenant, Tx,
     ports::{
-        Burial, Cancellation, Claim, Claimed, Declaration, Declared, Ending, Fired, Lease, Outbox, Outcome, Receipt,
-        Retention, Round, Settlement, Signals, Store, StoredSchedule, StoredSubscription, Subscription, Ticked,
-        TimerArm, Transaction, Transport, Turns, Wakeups,
+        Burial, Cancellation, Claim, Claimed, Declaration, Declared, Ending, Fired, History, Lease, Outbox, Outcome,
+        Receipt, Report, Retention, Round, Settlement, Signals, Store, StoredSchedule, StoredSubscription,
+        Subscription, Ticked, TimerArm, Transaction, Transport, Turns, Wakeups,
     },
     testing::{
         ManualClock,
@@ -112,7 +112,7 @@ impl Broken {
     async fn forget(&self, deliveries: &[Delivery]) -> Result<(), Error> {
         let done = |delivery: &Delivery| {
             let (lease, outgoing) = (delivery.lease, Vec::new());
-            Settlement { lease, outcome: Outcome::Done, outgoing }
+            Settlement::new(lease, Outcome::Done).sending(outgoing)
         };
         self.memory.settle(&deliveries.iter().map(done).collect::<Vec<_>>()).await.map(drop)
     }
@@ -124,7 +124,7 @@ impl Broken {
             page.drain(..).partition(|one| keys.insert(one.envelope.key.as_str().to_owned()));
         *page = first;
         let outcome = Outcome::Return { delay: Duration::ZERO };
-        let put_back = |one: &Delivery| Settlement { lease: one.lease, outcome: outcome.clone(), outgoing: Vec::new() };
+        let put_back = |one: &Delivery| Settlement::new(one.lease, outcome.clone());
         self.memory.settle(&others.iter().map(put_back).collect::<Vec<_>>()).await.map(drop)
     }
 
@@ -264,7 +264,7 @@ impl Store for Broken {
             let again: Vec<_> = self.memory.claim(&Claim::new("saga", 1, Duration::ZERO)).await?.deliveries;
             for one in &again {
                 let outcome = Outcome::Return { delay: Duration::ZERO };
-                self.memory.settle(&[Settlement { lease: one.lease, outcome, outgoing: Vec::new() }]).await?;
+                self.memory.settle(&[Settlement::new(one.lease, outcome)]).await?;
             }
             let copies: Vec<_> =
                 again.into_iter().map(|one| Outgoing::new(Arc::from("saga"), one.envelope, one.body)).collect();
@@ -421,6 +421,10 @@ impl Store for Broken {
         self.memory.signals()
     }
 
+    fn history(&self) -> Arc<dyn History> {
+        self.memory.history()
+    }
+
     fn clock(&self) -> Arc<dyn Clock> {
         self.memory.clock()
     }
@@ -470,9 +474,13 @@ impl Transaction for BrokenTransaction {
         self.inner.bury(burials).await
     }
 
+    async fn report(&mut self, lease: Lease, report: &Report) -> Result<(), Error> {
+        self.inner.report(lease, report).await
+    }
+
     async fn settle(self: Box<Self>, lease: Lease, outgoing: &[Outgoing]) -> Result<bool, Error> {
         let Self { inner, engine } = *self;
-        let done = |lease| [Settlement { lease, outcome: Outcome::Done, outgoing: Vec::new() }];
+        let done = |lease| [Settlement::new(lease, Outcome::Done)];
         if engine.has(Flaw::CommitsWithoutSettling) {
             inner.commit(outgoing).await?;
             return Ok(true);

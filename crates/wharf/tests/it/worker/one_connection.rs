@@ -8,8 +8,9 @@ use wharf::{
     Clock, DeadLetter, DeadLetterFilter, Depth, Error, Memory, Module, Msg, Outgoing, Result, SagaId, SagaRow, State,
     Tenant,
     ports::{
-        Cancellation, Claim, Claimed, Declaration, Declared, Ending, Fired, Lease, Retention, Round, Settlement,
-        Signals, Store, StoredSchedule, StoredSubscription, Subscription, Ticked, Transaction, Transport, Wakeups,
+        Cancellation, Claim, Claimed, Declaration, Declared, Ending, Fired, History, Lease, Retention, Round,
+        Settlement, Signals, Store, StoredSchedule, StoredSubscription, Subscription, Ticked, Transaction, Transport,
+        Wakeups,
     },
     testing::ManualClock,
 };
@@ -177,6 +178,10 @@ impl Store for OneConnection {
 
     fn signals(&self) -> Arc<dyn Signals> {
         self.memory.signals()
+    }
+
+    fn history(&self) -> Arc<dyn History> {
+        self.memory.history()
     }
 
     fn clock(&self) -> Arc<dyn Clock> {

@@ -135,7 +135,7 @@ impl<S: Subject, C: Carrier> Apart<S, C> {
         let copies = transport.claim(&claim).await.unwrap().deliveries;
         let taken = copies.iter().map(|copy| {
             let (lease, outcome) = (copy.lease, Outcome::Done);
-            Settlement { lease, outcome, outgoing: Vec::new() }
+            Settlement::new(lease, outcome)
         });
         transport.settle(&taken.collect::<Vec<_>>()).await.unwrap();
         copies

@@ -1,0 +1,272 @@
+//! The history of jobs.
+
+use std::{sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use serde::Deserialize;
+use uuid::Uuid;
+use wharf::{
+    Error, Key, LogLevel, LogLine, Progress, RunFilter, RunRecord, RunStatus, Tenant, Timestamp, micros,
+    ports::{History, Lease, Report, Settlement},
+};
+
+use crate::{
+    deliveries::{Stored, document, json, read_trail, rows, stored},
+    engine::Sqlite,
+    error::failed,
+    script::Script,
+    turn,
+};
+
+/// Adds the statements that write how the runs of these settlements ended and what they logged, provided that each is
+/// still held under its lease. They come before those that delete the deliveries.
+pub(crate) fn tell<'a>(
+    mut script: Script,
+    reports: impl Iterator<Item = (Lease, &'a Report)>,
+    now: Timestamp,
+) -> Result<Script, Error> {
+    let (mut ends, mut runs, mut lines) = (Vec::new(), Vec::new(), Vec::new());
+    for (lease, report) in reports {
+        if let Some(end) = &report.end {
+            let error = end.error.as_ref().map(|(code, reason)| (code.to_string(), reason));
+            let (code, reason) = error.unzip();
+            let progress = report.progress.map(|progress| json(&progress)).transpose()?;
+            let took = report.took.map(micros);
+            ends.push((
+                (lease.id, lease.epoch, took, report.worker, end.attempts, end.status, progress, end.result.as_deref()),
+                (code, reason),
+            ));
+            runs.push((report.tenant.as_str(), report.run));
+        }
+        for line in &report.lines {
+            let fields = json(&line.fields)?;
+            let whose = (report.tenant.as_str(), report.run, line.id);
+            lines.push((whose, line.at, line.attempt, line.level, line.text.as_str(), fields));
+        }
+    }
+    if !ends.is_empty() {
+        script = script.write_exactly(ends.len(), END).bind(now.as_micros()).bind(json(&ends)?);
+        script = script.write(FORGET_NEWS).bind(json(&runs)?);
+    }
+    if !lines.is_empty() {
+        script = script.write(WRITE_LINES).bind(json(&lines)?);
+    }
+    Ok(script)
+}
+
+/// What settlements have to tell of runs.
+pub(crate) fn reports<'a>(batch: &[&'a Settlement]) -> impl Iterator<Item = (Lease, &'a Report)> {
+    batch.iter().filter_map(|one| Some((one.lease, one.report.as_deref()?)))
+}
+
+/// Arrays of two: id, epoch, took, worker, attempts, status, progress, result; and code, reason. The deliveries are deleted
+/// by another statement.
+const END: &str = "
+INSERT OR REPLACE INTO wharf_runs (ended_at, tenant, id, took, sent_at, worker, attempts, crashes, redrives, version, job,
+                                   status, key, trail, args, progress, result, code, reason)
+SELECT ?, d.tenant, d.message_id, s.value ->> '$[0][2]', d.sent_at, s.value ->> '$[0][3]', s.value ->> '$[0][4]',
+       d.crashes, d.redrives, d.version, d.name, s.value ->> '$[0][5]', d.key, d.trail, d.body, s.value ->> '$[0][6]',
+       s.value ->> '$[0][7]', s.value ->> '$[1][0]', s.value ->> '$[1][1]'
+FROM json_each(?) AS s CROSS JOIN wharf_deliveries AS d
+WHERE d.id = s.value ->> '$[0][0]' AND d.epoch = s.value ->> '$[0][1]' AND d.held = 1";
+
+const FORGET_NEWS: &str = "
+DELETE FROM wharf_run_news WHERE (tenant, run) IN (SELECT value ->> 0, value ->> 1 FROM json_each(?))";
+
+/// One that is told again is known by its id.
+const WRITE_LINES: &str = "
+INSERT OR IGNORE INTO wharf_run_lines (tenant, run, id, at, attempt, level, text, fields)
+SELECT value ->> '$[0][0]', value ->> '$[0][1]', value ->> '$[0][2]', value ->> 1, value ->> 2, value ->> 3, value ->> 4,
+       value ->> 5
+FROM json_each(?)";
+
+/// Not when the delivery is no longer held under this lease: then the turn is undone, the lines with it.
+const TELL_NEWS: &str = "
+INSERT OR REPLACE INTO wharf_run_news (told_at, took, worker, progress, tenant, run, epoch)
+SELECT ?, ?, ?, ?, tenant, message_id, epoch FROM wharf_deliveries WHERE id = ? AND epoch = ? AND held = 1";
+
+/// Adds the statements that end the jobs that wait of a message; `meant` is a subquery of their ids.
+macro_rules! end_cancelled {
+    ($meant:expr) => {
+        concat!(
+            "INSERT OR REPLACE INTO wharf_runs (code, reason, ended_at, tenant, id, sent_at, attempts, crashes, redrives,
+                                                version, job, status, key, trail, args)
+             SELECT ?, ?, ?, tenant, message_id, sent_at, attempt, crashes, redrives, version, name, 'cancelled', key,
+                    trail, body
+             FROM wharf_deliveries WHERE kind = 'job' AND id IN ",
+            $meant
+        )
+    };
+}
+pub(crate) use end_cancelled;
+
+const ACTIVE: &str = concat!(
+    "SELECT json_group_array(json_array(held, not_before, told, worker, progress, ",
+    stored!(),
+    "))
+     FROM (SELECT d.*, n.told_at - n.took AS told, n.worker, n.progress
+           FROM wharf_deliveries AS d
+           LEFT JOIN wharf_run_news AS n
+               ON n.tenant = d.tenant AND n.run = d.message_id AND n.epoch = d.epoch AND d.held = 1
+           WHERE d.kind = 'job' AND ($1 IS NULL OR d.message_id = $1) AND ($2 IS NULL OR d.tenant = $2)
+             AND ($3 IS NULL OR d.endpoint = 'job:' || $3)
+             AND ($4 IS NULL
+                  OR $4 = CASE WHEN d.held = 1 THEN 'running' WHEN d.attempt > 0 THEN 'retrying' ELSE 'queued' END)
+           ORDER BY d.id LIMIT $5)"
+);
+
+const ENDED: &str = "
+SELECT json_group_array(json_array(tenant, id, job, version, key, args, status, attempts, crashes, redrives, sent_at, took,
+                                   ended_at, worker, progress, result, code, reason, trail))
+FROM (SELECT * FROM wharf_runs
+      WHERE ($1 IS NULL OR id = $1) AND ($2 IS NULL OR tenant = $2) AND ($3 IS NULL OR job = $3)
+        AND ($4 IS NULL OR status = $4) AND ($5 IS NULL OR ended_at < $5)
+      ORDER BY ended_at DESC, id DESC LIMIT $6)";
+
+const LINES: &str = "
+SELECT json_group_array(json_array(id, at, attempt, level, text, fields))
+FROM (SELECT * FROM wharf_run_lines WHERE tenant = $1 AND run = $2 AND ($3 IS NULL OR id > $3) ORDER BY id LIMIT $4)";
+
+#[async_trait]
+impl History for Sqlite {
+    async fn report(&self, lease: Lease, report: &Report) -> Result<bool, Error> {
+        let progress = report.progress.map(|progress| json(&progress)).transpose()?;
+        let script = Script::new().write_exactly(1, TELL_NEWS).bind(self.now().as_micros());
+        let script = script.bind(report.took.map(micros)).bind(report.worker.to_string()).bind(progress);
+        let script = script.bind(lease.id).bind(lease.epoch);
+        let script = tell(script, std::iter::once((lease, report)), self.now())?;
+        let told = self.writer().run("report a run", script, Vec::new()).await?;
+        Ok(matches!(told, turn::Ended::Committed(_)))
+    }
+
+    async fn active(&self, filter: &RunFilter) -> Result<Vec<RunRecord>, Error> {
+        let script = bind(Script::new().read(ACTIVE), filter).bind(filter.limit_rows());
+        let document = self.read(script, "read runs").await?;
+        Ok(rows::<Active<'_>>(&document)?.into_iter().map(Active::open).collect())
+    }
+
+    async fn ended(&self, filter: &RunFilter) -> Result<Vec<RunRecord>, Error> {
+        let before = filter.ended_before.map(Timestamp::as_micros);
+        let script = bind(Script::new().read(ENDED), filter).bind(before).bind(filter.limit_rows());
+        let document = self.read(script, "read runs").await?;
+        Ok(rows::<Ended>(&document)?.into_iter().map(Ended::open).collect())
+    }
+
+    async fn lines(&self, tenant: &Tenant, run: Uuid, after: Option<Uuid>, max: u32) -> Result<Vec<LogLine>, Error> {
+        let script = Script::new().read(LINES).bind(tenant.as_str()).bind(run.to_string());
+        let script = script.bind(after.map(|after| after.to_string())).bind(max);
+        let document = self.read(script, "read a run's log").await?;
+        Ok(rows::<Line>(&document)?.into_iter().map(Line::open).collect())
+    }
+}
+
+impl Sqlite {
+    /// The one document that a script reads.
+    async fn read(&self, script: Script, doing: &'static str) -> Result<String, Error> {
+        let mut reader = self.read_pool().acquire().await.map_err(|error| failed(doing, error))?;
+        let ran = script.run(&mut reader).await.map_err(|error| failed(doing, error))?;
+        Ok(document(ran.first())?.into_owned())
+    }
+}
+
+/// Binds `$1` to `$4`: which run, whose, of which job, and where it stands.
+fn bind(script: Script, filter: &RunFilter) -> Script {
+    let script = script.bind(filter.id.map(|id| id.to_string())).bind(filter.tenant.as_ref().map(|one| one.as_str()));
+    script.bind(filter.job.as_deref()).bind(filter.status.map(RunStatus::as_str))
+}
+
+/// A row that [`ACTIVE`] returned.
+#[derive(Deserialize)]
+struct Active<'a> {
+    held: i64,
+    not_before: Timestamp,
+    started_at: Option<Timestamp>,
+    worker: Option<Uuid>,
+    progress: Option<String>,
+    #[serde(borrow)]
+    message: Stored<'a>,
+}
+
+impl Active<'_> {
+    fn open(self) -> RunRecord {
+        let (envelope, body) = self.message.open();
+        let is_held = self.held != 0;
+        let mut run = RunRecord::of(&envelope, &body, RunStatus::of_active(is_held, envelope.attempt));
+        run.due_at = (!is_held).then_some(self.not_before);
+        (run.started_at, run.worker, run.progress) = (self.started_at, self.worker, progress(self.progress.as_deref()));
+        run
+    }
+}
+
+/// A row that [`ENDED`] returned.
+#[derive(Deserialize)]
+struct Ended {
+    tenant: Tenant,
+    id: Uuid,
+    job: String,
+    version: u16,
+    key: Key,
+    args: String,
+    status: RunStatus,
+    attempts: u32,
+    crashes: u32,
+    redrives: u32,
+    sent_at: Timestamp,
+    took: Option<u64>,
+    ended_at: Timestamp,
+    worker: Option<Uuid>,
+    progress: Option<String>,
+    result: Option<String>,
+    code: Option<String>,
+    reason: Option<String>,
+    trail: String,
+}
+
+impl Ended {
+    fn open(self) -> RunRecord {
+        RunRecord {
+            id: self.id,
+            tenant: self.tenant,
+            job: Arc::from(self.job),
+            version: self.version,
+            key: self.key,
+            args: Arc::from(self.args),
+            status: self.status,
+            attempts: self.attempts,
+            crashes: self.crashes,
+            redrives: self.redrives,
+            enqueued_at: self.sent_at,
+            due_at: None,
+            started_at: self.took.map(|took| self.ended_at - Duration::from_micros(took)),
+            ended_at: Some(self.ended_at),
+            worker: self.worker,
+            progress: progress(self.progress.as_deref()),
+            result: self.result.map(Arc::from),
+            code: self.code,
+            reason: self.reason,
+            trail: read_trail(&self.trail),
+        }
+    }
+}
+
+fn progress(json: Option<&str>) -> Option<Progress> {
+    serde_json::from_str(json?).ok()
+}
+
+/// A row that [`LINES`] returned.
+#[derive(Deserialize)]
+struct Line {
+    id: Uuid,
+    at: Timestamp,
+    attempt: u32,
+    level: String,
+    text: String,
+    fields: String,
+}
+
+impl Line {
+    fn open(self) -> LogLine {
+        let fields = serde_json::from_str(&self.fields).unwrap_or_default();
+        LogLine::new(self.id, self.at, self.attempt, LogLevel::from_stored(&self.level), self.text, fields)
+    }
+}

@@ -1,0 +1,101 @@
+//! Jobs: work with a history.
+
+mod answer;
+mod blocking;
+mod history;
+mod options;
+mod run;
+
+pub use answer::JobAnswer;
+pub use blocking::{Blocking, blocking};
+pub use options::JobOptions;
+pub use run::Run;
+
+use std::sync::Arc;
+
+use serde::{Serialize, de::DeserializeOwned};
+
+use crate::{Key, Kind, Message, Priority};
+
+/// A job: its arguments, as a plain serde type that says what the job is called.
+///
+/// A job is a command whose every run is kept: when it was enqueued, by which worker it ran and for how long, what it
+/// logged, how far it has come, what it returned or why it failed. It waits in the store's own queue, whatever carries
+/// messages, and one that no worker knows yet waits there until one does.
+///
+/// ```
+/// # use std::time::Duration;
+/// # use serde::{Deserialize, Serialize};
+/// # use wharf::{Client, Error, Job, JobOptions, Module, Msg, Result, Run, Tenant};
+/// #[derive(Serialize, Deserialize)]
+/// struct Resize { pictures: Vec<String>, width: u32 }
+///
+/// impl Job for Resize {
+///     const NAME: &'static str = "pictures.resize";
+/// }
+///
+/// async fn resize(Msg(job): Msg<Resize>, run: Run) -> Result<usize> {
+///     let all = job.pictures.len();
+///     for (nth, picture) in job.pictures.iter().enumerate() {
+///         // …
+///         run.info(format!("{picture} is {} wide", job.width));
+///         run.progress(nth + 1, all);
+///     }
+///     Ok(all)
+/// }
+///
+/// let slow = JobOptions::default().max_parallel(2).timeout(Duration::from_secs(3600));
+/// let module = Module::new("pictures", ()).job_with("resize-pictures", slow, resize);
+///
+/// # async fn example(client: &Client, tenant: &Tenant) -> Result<(), Error> {
+/// let id = client.enqueue(tenant, Resize { pictures: vec!["a.png".to_owned()], width: 640 }).await?;
+/// let run = client.run(tenant, id).await?;
+/// # Ok(())
+/// # }
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a job",
+    label = "not a job",
+    note = "implement `wharf::Job` for it: it gives the job its name"
+)]
+pub trait Job: Serialize + DeserializeOwned + Send + Sync + 'static {
+    /// What it is called, `context.what-to-do`. Never derived from the Rust path.
+    const NAME: &'static str;
+    /// Raised when the meaning of the arguments changes. Added fields need no new version: unknown ones are ignored.
+    const VERSION: u16 = 1;
+    /// What is taken up first where more waits than can be run.
+    const PRIORITY: Priority = Priority::Normal;
+
+    /// What it is about, for a [`Guard`](crate::Guard) and for who reads the logs.
+    fn key(&self) -> Key {
+        Key::new("job", Self::NAME)
+    }
+
+    /// Lifts arguments of this older version to the next, as [`Message::upcast`].
+    fn upcast(_version: u16, _args: serde_json::Value) -> Option<serde_json::Value> {
+        None
+    }
+}
+
+impl<J: Job> Message for J {
+    const NAME: &'static str = J::NAME;
+    const VERSION: u16 = J::VERSION;
+    const KIND: Kind = Kind::Job;
+    const PRIORITY: Priority = J::PRIORITY;
+
+    fn key(&self) -> Key {
+        Job::key(self)
+    }
+
+    fn upcast(version: u16, body: serde_json::Value) -> Option<serde_json::Value> {
+        J::upcast(version, body)
+    }
+}
+
+/// What the queues of jobs are called: this, and the name of the job.
+pub(crate) const QUEUE_PREFIX: &str = "job:";
+
+/// The queue in which the runs of a job wait.
+pub(crate) fn queue(job: &str) -> Arc<str> {
+    Arc::from(format!("{QUEUE_PREFIX}{job}"))
+}

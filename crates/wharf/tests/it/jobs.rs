@@ -1,0 +1,277 @@
+//! Jobs: work whose every run has a history.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use wharf::{
+    Bus, CancelReason, Draft, Job, JobOptions, Key, LogLevel, Memory, MemoryTx, Message, Module, Msg, Permanent,
+    Priority, Result, Run, RunFilter, RunStatus, State, Tx, Worker, blocking, snooze,
+    testing::{Harness, ManualClock},
+};
+
+/// Fails so many times, then makes thumbnails.
+#[derive(Serialize, Deserialize)]
+struct Resize {
+    pictures: usize,
+    failures: u32,
+}
+
+impl Job for Resize {
+    const NAME: &'static str = "pictures.resize";
+}
+
+#[derive(Serialize)]
+struct Made {
+    thumbnails: usize,
+}
+
+async fn resize(Msg(job): Msg<Resize>, run: Run) -> Result<Made> {
+    for nth in 0..job.pictures {
+        run.progress(nth + 1, job.pictures);
+    }
+    if run.attempt() <= job.failures {
+        return Err(wharf::Failure::retry("the disk is full"));
+    }
+    run.log(LogLevel::Info, "resized", [("pictures", job.pictures.into())]);
+    Ok(Made { thumbnails: job.pictures * 2 })
+}
+
+async fn studio(module: Module<()>) -> Harness {
+    let clock = ManualClock::new();
+    Harness::start(Worker::new(Memory::with_clock(clock.clone())).module(module), clock).await
+}
+
+fn pictures() -> Module<()> {
+    Module::new("pictures", ()).job("resize-pictures", resize)
+}
+
+fn once() -> Resize {
+    Resize { pictures: 2, failures: 0 }
+}
+
+#[tokio::test]
+async fn a_run_keeps_its_result_its_progress_and_its_log() {
+    let mut app = studio(pictures()).await;
+    let id = app.enqueue(once()).await;
+    assert_eq!(app.run(id).await.status, RunStatus::Queued);
+    app.settle().await;
+
+    let run = app.run(id).await;
+    assert_eq!((run.status, run.attempts), (RunStatus::Succeeded, 1));
+    assert_eq!(run.result.as_deref(), Some(r#"{"thumbnails":4}"#));
+    assert_eq!(run.progress.map(|progress| (progress.done, progress.of)), Some((2, 2)));
+    let log = app.client().run_log(&run.tenant, id, None).await.unwrap();
+    assert_eq!(
+        (log[0].text.as_str(), log[0].level, log[0].fields["pictures"].as_u64()),
+        ("resized", LogLevel::Info, Some(2))
+    );
+    assert!(run.worker.is_some() && run.started_at.is_some());
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn s004_12_a_run_that_fails_is_tried_again_after_10_20_and_40_s_and_then_given_up() {
+    let mut app = studio(pictures()).await;
+    let id = app.enqueue(Resize { pictures: 1, failures: 4 }).await;
+    app.settle().await;
+    for (failed, delay) in [10, 20, 40].into_iter().enumerate() {
+        let run = app.run(id).await;
+        assert_eq!((run.status, run.attempts as usize), (RunStatus::Retrying, failed + 1));
+        assert_eq!(run.due_at.map(|due| due.since(app.now())), Some(Duration::from_secs(delay)));
+        app.wind(Duration::from_secs(delay)).await;
+    }
+    let run = app.run(id).await;
+    assert_eq!((run.status, run.attempts, run.code.as_deref()), (RunStatus::Failed, 4, Some("W0001")));
+    assert_eq!(
+        app.run_log(id).await,
+        [
+            "warn attempt 1 failed, again in 10s: the disk is full",
+            "warn attempt 2 failed, again in 20s: the disk is full",
+            "warn attempt 3 failed, again in 40s: the disk is full",
+            "error attempt 4 failed for good: the disk is full",
+        ]
+    );
+
+    // Once more, under its own id: it begins anew, with the first attempt.
+    assert_eq!(app.client().rerun(&run.tenant, id).await.unwrap(), id);
+    assert_eq!(app.run(id).await.status, RunStatus::Queued);
+    assert_eq!(app.dead_letters().await.len(), 0);
+    app.settle().await;
+    app.leaving_behind();
+}
+
+#[tokio::test]
+async fn s004_11_a_permanent_failure_is_given_up_at_once_and_a_snooze_costs_nothing() {
+    async fn judge(Msg(job): Msg<Resize>, run: Run) -> Result {
+        match job.failures {
+            0 if run.attempt() == 1 && job.pictures == 0 => "x".parse::<u8>().map(drop).permanent(),
+            _ => Err(snooze(Duration::from_secs(60))),
+        }
+    }
+    let mut app = studio(Module::new("pictures", ()).job("judge", judge)).await;
+    let (broken, early) = (app.enqueue(Resize { pictures: 0, failures: 0 }).await, app.enqueue(once()).await);
+    app.settle().await;
+    let run = app.run(broken).await;
+    assert_eq!((run.status, run.attempts, run.code.as_deref()), (RunStatus::Failed, 1, Some("W0004")));
+    let run = app.run(early).await;
+    assert_eq!((run.status, run.attempts), (RunStatus::Queued, 0));
+    assert_eq!(app.run_log(early).await, ["info put off for 60s: snoozed"]);
+    app.leaving_behind();
+}
+
+#[tokio::test]
+async fn what_has_ended_well_is_run_again_as_a_run_of_its_own() {
+    let mut app = studio(pictures()).await;
+    let id = app.enqueue(once()).await;
+    let tenant = app.run(id).await.tenant;
+    assert_eq!(app.client().rerun(&tenant, id).await.unwrap_err().code().to_string(), "W0102");
+    app.settle().await;
+    let again = app.client().rerun(&tenant, id).await.unwrap();
+    assert_ne!(again, id);
+    app.settle().await;
+    let (first, second) = (app.run(id).await, app.run(again).await);
+    assert_eq!((second.status, &second.args), (RunStatus::Succeeded, &first.args));
+    assert_eq!(second.trail.causation, Some(id));
+    let nobody = app.client().rerun(&tenant, uuid::Uuid::now_v7()).await.unwrap_err();
+    assert_eq!(nobody.code().to_string(), "W0103");
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn a_job_waits_in_its_queue_until_a_worker_knows_it_and_by_its_priority_and_time() {
+    let clock = ManualClock::new();
+    let memory = Memory::with_clock(clock.clone());
+    let mut before = Harness::start(Worker::new(memory.clone()), clock.clone()).await;
+    before.enqueue(Resize { pictures: 1, failures: 0 }).await;
+    let tenant = wharf::Tenant::default();
+    let urgent = Draft::of(&Resize { pictures: 2, failures: 0 }).priority(Priority::High);
+    before.client().post(&tenant, &urgent).await.unwrap();
+    let later = Draft::of(&Resize { pictures: 3, failures: 0 }).at(before.now() + Duration::from_secs(60));
+    before.client().post(&tenant, &later).await.unwrap();
+    before.wind(Duration::from_secs(30)).await;
+    before.leaving_behind();
+
+    let mut app = Harness::start(Worker::new(memory).module(pictures()), clock).await;
+    let made = async |app: &Harness| {
+        let ended = RunFilter::default().status(RunStatus::Succeeded);
+        let mut made = Vec::new();
+        for run in app.client().runs(&ended).await.unwrap() {
+            let log = app.client().run_log(&run.tenant, run.id, None).await.unwrap();
+            made.push((log[0].id, run.result.unwrap().to_string()));
+        }
+        made.sort();
+        made.into_iter().map(|(_, result)| result).collect::<Vec<_>>()
+    };
+    app.settle().await;
+    assert_eq!(
+        made(&app).await,
+        [r#"{"thumbnails":4}"#, r#"{"thumbnails":2}"#],
+        "the urgent one first, the third not yet"
+    );
+    app.wind(Duration::from_secs(30)).await;
+    assert_eq!(made(&app).await.len(), 3);
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn what_a_job_writes_and_sends_and_its_end_are_one_commit() {
+    async fn book(Msg(_): Msg<Resize>, mut tx: Tx, bus: Bus, run: Run) -> Result<u32> {
+        tx.memory().await?.put("booked", "yes");
+        bus.enqueue(Noted);
+        run.info("booked");
+        Ok(7)
+    }
+    async fn note(Msg(_): Msg<Noted>) -> Result {
+        Ok(())
+    }
+    let mut app = studio(Module::new("books", ()).job("book", book).job("note", note)).await;
+    let id = app.enqueue(once()).await;
+    app.settle().await;
+    assert_eq!(app.run(id).await.result.as_deref(), Some("7"));
+    assert_eq!(app.run_log(id).await, ["info booked"]);
+    let runs = app.client().runs(&RunFilter::default()).await.unwrap();
+    let noted = runs.iter().find(|run| &*run.job == "books.noted").unwrap();
+    assert_eq!((noted.status, &noted.result), (RunStatus::Succeeded, &None), "it returns nothing");
+    assert_eq!(noted.trail.causation, Some(id));
+    app.finish().await;
+}
+
+#[derive(Serialize, Deserialize)]
+struct Noted;
+
+impl Job for Noted {
+    const NAME: &'static str = "books.noted";
+}
+
+#[tokio::test]
+async fn a_job_that_takes_too_long_times_out_and_one_that_blocks_is_told() {
+    fn spin(
+        Msg(_): Msg<Resize>,
+        State(told): State<std::sync::mpsc::Sender<CancelReason>>,
+        cancel: wharf::Cancel,
+    ) -> Result {
+        while cancel.reason().is_none() {
+            std::thread::yield_now();
+        }
+        let _ = told.send(cancel.reason().unwrap());
+        Ok(())
+    }
+    let clock = ManualClock::new();
+    let (told, hears) = std::sync::mpsc::channel();
+    let options = JobOptions::default().timeout(Duration::from_secs(5)).retries(0, Duration::from_secs(1));
+    let module = Module::new("pictures", told).job_with("spin", options, blocking(spin));
+    let ready = Worker::new(Memory::with_clock(clock.clone())).module(module).ready().await.unwrap();
+    let client = ready.client("test");
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let worker = tokio::spawn(ready.run_until(async { drop(stopped.await) }));
+    let tenant = wharf::Tenant::default();
+    let id = client.enqueue(&tenant, once()).await.unwrap();
+    let status = async || client.run(&tenant, id).await.unwrap().unwrap().status;
+    while status().await != RunStatus::TimedOut {
+        clock.wind(Duration::from_millis(100));
+        tokio::task::yield_now().await;
+    }
+    let reason = tokio::task::spawn_blocking(move || hears.recv()).await.unwrap();
+    assert_eq!(reason, Ok(CancelReason::Timeout));
+    assert_eq!(client.run(&tenant, id).await.unwrap().unwrap().code.as_deref(), Some("W0003"));
+    drop(stop);
+    worker.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_panic_in_a_blocking_job_is_its_own_failure() {
+    fn burst(Msg(_): Msg<Resize>) -> Result {
+        panic!("burst")
+    }
+    let options = JobOptions::default().retries(0, Duration::from_secs(1));
+    let mut app = studio(Module::new("pictures", ()).job_with("burst", options, blocking(burst))).await;
+    let id = app.enqueue(once()).await;
+    app.settle().await;
+    let run = app.run(id).await;
+    assert_eq!(run.status, RunStatus::Failed);
+    assert!(run.reason.as_deref().is_some_and(|reason| reason.contains("burst")), "{run:?}");
+    app.leaving_behind();
+}
+
+#[tokio::test]
+async fn what_is_misplaced_is_refused_when_the_worker_starts() {
+    #[derive(Serialize, Deserialize)]
+    struct Rang;
+    impl Message for Rang {
+        const NAME: &'static str = "test.rang";
+        fn key(&self) -> Key {
+            Key::new("bell", 1)
+        }
+    }
+    async fn no_job(Msg(_): Msg<Rang>, _: Run) -> Result {
+        Ok(())
+    }
+    async fn job(Msg(_): Msg<Resize>) -> Result {
+        Ok(())
+    }
+    let module = Module::new("m", ()).consume("no-job", no_job).consume("job", job);
+    let module = module.endpoint("job:mine", |endpoint| endpoint);
+    let refused = Worker::new(Memory::new()).module(module).ready().await.unwrap_err();
+    let codes: Vec<_> = refused.0.iter().map(|problem| problem.code().to_string()).collect();
+    assert_eq!(codes, ["W0100", "W0100", "W0041"]);
+}
