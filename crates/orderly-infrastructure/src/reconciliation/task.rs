@@ -7,7 +7,7 @@ use std::{
 };
 
 use serde::{Deserialize, Serialize};
-use wharf::{Key, Kind, Message, Module, Msg, Result, State, outside};
+use wharf::{Job, Key, Module, Msg, Result, Run, State, outside};
 
 use super::{Reconciliation, reconcile};
 use crate::Settings;
@@ -16,9 +16,8 @@ use crate::Settings;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReconcileRecords {}
 
-impl Message for ReconcileRecords {
+impl Job for ReconcileRecords {
     const NAME: &'static str = "reconciliation.run";
-    const KIND: Kind = Kind::Command;
 
     fn key(&self) -> Key {
         Key::new("sweep", "reconciliation")
@@ -35,17 +34,28 @@ pub struct Reconciler {
 /// The module, as a worker runs it.
 pub fn module(reconciler: Reconciler, period: Duration) -> Module<Reconciler> {
     Module::new("reconciliation", reconciler)
-        .consume("reconciliation", reconcile_records)
+        .job("reconciliation", reconcile_records)
         .every(period, ReconcileRecords {})
 }
 
 async fn reconcile_records(
     Msg(ReconcileRecords {}): Msg<ReconcileRecords>,
     State(reconciler): State<Reconciler>,
-) -> Result {
+    run: Run,
+) -> Result<Compared> {
     let report = outside(reconcile(&reconciler.settings)).await??;
+    for difference in &report.differences {
+        run.error(format!("{}: {}", difference.code, difference.subject));
+    }
+    let differences = report.differences.len();
     reconciler.tell(report);
-    Ok(())
+    Ok(Compared { differences })
+}
+
+/// What a comparison found.
+#[derive(Debug, Serialize)]
+struct Compared {
+    differences: usize,
 }
 
 impl Reconciler {

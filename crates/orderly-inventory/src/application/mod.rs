@@ -34,10 +34,7 @@ pub fn module(ports: Ports) -> Module<Ports> {
                 // Two orders that met on a hot product are worth trying again at once.
                 .retry(Retry::fixed("inventory", [1, 3, 7].map(Duration::from_secs)).at_once(2))
         })
-        .endpoint("inventory-monitoring", |endpoint| {
-            endpoint
-                .consume("monitor-stock", monitor_stock::monitor_stock)
-                .consume("note-low-stock", run_low::note_low_stock)
-        })
+        .endpoint("inventory-monitoring", |endpoint| endpoint.consume("note-low-stock", run_low::note_low_stock))
+        .job("monitor-stock", monitor_stock::monitor_stock)
         .every(monitoring_period, MonitorStock {})
 }

@@ -1,7 +1,7 @@
 //! `inventory-monitoring`: every five minutes, what is at or below its reorder level is brought to mind again.
 
 use serde::{Deserialize, Serialize};
-use wharf::{Key, Kind, Message, Msg, Result, State, Tx};
+use wharf::{Job, Key, Msg, Result, Run, State, Tx};
 
 use super::{Ports, StockView};
 
@@ -12,29 +12,36 @@ const NAMED_MAX_PRODUCTS: u32 = 20;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MonitorStock {}
 
-impl Message for MonitorStock {
+impl Job for MonitorStock {
     const NAME: &'static str = "inventory.monitor";
-    const KIND: Kind = Kind::Command;
 
     fn key(&self) -> Key {
         Key::new("sweep", "inventory")
     }
 }
 
+/// What a look found.
+#[derive(Debug, Serialize)]
+pub(super) struct Low {
+    products: u64,
+}
+
 pub(super) async fn monitor_stock(
     Msg(MonitorStock {}): Msg<MonitorStock>,
     State(ports): State<Ports>,
     tx: Tx,
-) -> Result {
+    run: Run,
+) -> Result<Low> {
     let tenant = tx.tenant();
     let products = ports.warehouse.count_low(&tenant).await?;
     if products == 0 {
-        return Ok(());
+        return Ok(Low { products });
     }
     let first = ports.warehouse.low(&tenant, None, NAMED_MAX_PRODUCTS).await?;
     let first = first.iter().map(told).collect::<Vec<_>>().join(", ");
     tracing::warn!(products, first, "stock is low");
-    Ok(())
+    run.warn(format!("low: {first}"));
+    Ok(Low { products })
 }
 
 /// As `7 (4 left, level 5)`.

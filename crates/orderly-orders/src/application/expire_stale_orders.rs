@@ -2,7 +2,7 @@
 
 use orderly_contracts::orders::OrderTimeoutEvent;
 use serde::{Deserialize, Serialize};
-use wharf::{Bus, Key, Kind, Message, Msg, Result, State, Tx};
+use wharf::{Bus, Job, Key, Msg, Result, Run, State, Tx};
 
 use super::Ports;
 
@@ -10,13 +10,18 @@ use super::Ports;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ExpireStaleOrders {}
 
-impl Message for ExpireStaleOrders {
+impl Job for ExpireStaleOrders {
     const NAME: &'static str = "orders.expire-stale";
-    const KIND: Kind = Kind::Command;
 
     fn key(&self) -> Key {
         Key::new("sweep", "orders")
     }
+}
+
+/// What a sweep found.
+#[derive(Debug, Serialize)]
+pub(super) struct Expired {
+    orders: usize,
 }
 
 /// Tells the saga of each stale order, of so many at most: when a clock has jumped, or much stood still, they are not all
@@ -27,7 +32,8 @@ pub(super) async fn expire_stale_orders(
     State(ports): State<Ports>,
     mut tx: Tx,
     bus: Bus,
-) -> Result {
+    run: Run,
+) -> Result<Expired> {
     let (age, batch_max) = (ports.settings.stale_after, ports.settings.expiry_batch_max_orders);
     let stale = ports.book.stale(&mut tx, age, batch_max).await?;
     if stale.len() == batch_max as usize {
@@ -35,10 +41,12 @@ pub(super) async fn expire_stale_orders(
         if all > u64::from(batch_max) {
             let (expired, left) = (stale.len(), all - u64::from(batch_max));
             tracing::error!(expired, left, "more orders are stale than one sweep expires; has the clock jumped?");
+            run.error(format!("{left} more orders are stale than one sweep expires; has the clock jumped?"));
         }
     }
+    let orders = stale.len();
     for order_id in stale {
         bus.publish(OrderTimeoutEvent { order_id });
     }
-    Ok(())
+    Ok(Expired { orders })
 }

@@ -54,6 +54,6 @@ pub fn module(ports: Ports) -> Module<Ports> {
             let (first, max) = (Duration::from_millis(50), Duration::from_secs(30));
             endpoint.saga(fulfilment).retry(Retry::exponential("saga", first, max, 12))
         })
-        .consume("order-expiry", expire_stale_orders::expire_stale_orders)
+        .job("order-expiry", expire_stale_orders::expire_stale_orders)
         .every_after(expiry_start_delay, expiry_sweep_period, ExpireStaleOrders {})
 }

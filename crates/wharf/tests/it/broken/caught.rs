@@ -84,6 +84,12 @@ caught! {
     an_engine_that_forgets_schedules_early: PrunesEarly by schedules::a_forsaken_schedule_is_forgotten_in_the_end;
     an_engine_that_counts_every_delivery: CountsToTheEnd by delivery::w19_depth_is_counted_only_so_far;
     an_engine_that_counts_every_dead_letter: CountsToTheEnd by dead_letters::dead_letters_are_counted_no_further_than_asked;
+    an_engine_that_forgets_how_runs_ended: ForgetsHowRunsEnded by history::a_run_goes_from_its_queue_into_the_history;
+    an_engine_that_ends_runs_for_whoever_lost_them: IgnoresTheEpoch by history::w05_who_lost_a_run_can_no_longer_tell_of_it;
+    an_engine_that_lets_anyone_tell_of_a_run: LetsAnyoneTellOfARun by history::w05_who_lost_a_run_can_no_longer_tell_of_it;
+    an_engine_that_numbers_lines_anew: NumbersLinesAnew by history::what_a_run_logs_is_kept_in_its_order_and_once;
+    an_engine_that_prunes_runs_early: PrunesEarly by history::each_status_is_kept_for_its_own_time;
+    an_engine_that_prunes_runs_at_will: PrunesAtWill by history::w19_no_more_runs_go_at_once_than_asked;
     an_engine_that_prunes_early: PrunesEarly by pruning::a_finished_saga_goes_after_its_retention_and_not_before;
     an_engine_that_prunes_the_unfinished: PrunesTheUnfinished by pruning::a_finished_saga_goes_after_its_retention_and_not_before;
     an_engine_that_prunes_at_will: PrunesAtWill by pruning::w19_no_more_goes_at_once_than_asked;

@@ -11,9 +11,10 @@ use std::{
 };
 
 use async_trait::async_trait;
+use uuid::Uuid;
 use wharf::{
-    Clock, Code, DeadLetter, DeadLetterFilter, Delivery, Depth, Error, Memory, MemoryTx, Outgoing, Priority, Result,
-    SagaId, SagaRow, Tenant, Tx,
+    Clock, Code, DeadLetter, DeadLetterFilter, Delivery, Depth, Error, LogLine, Memory, MemoryTx, Outgoing, Priority,
+    Result, RunFilter, RunRecord, SagaId, SagaRow, Tenant, Tx,
     ports::{
         Burial, Cancellation, Claim, Claimed, Declaration, Declared, Ending, Fired, History, Lease, Outbox, Outcome,
         Receipt, Report, Retention, Round, Settlement, Signals, Store, StoredSchedule, StoredSubscription,
@@ -93,6 +94,9 @@ flaws! {
     PrunesTheUnfinished,
     PrunesAtWill,
     CountsToTheEnd,
+    ForgetsHowRunsEnded,
+    NumbersLinesAnew,
+    LetsAnyoneTellOfARun,
 }
 
 /// The memory engine with one flaw.
@@ -199,6 +203,9 @@ impl Transport for Broken {
         for settlement in &mut batch {
             if self.has(Flaw::IgnoresTheEpoch) {
                 settlement.lease = self.newest(settlement.lease);
+            }
+            if self.has(Flaw::ForgetsHowRunsEnded) {
+                settlement.report = None;
             }
             match &mut settlement.outcome {
                 Outcome::Retry { delay, .. } if self.has(Flaw::ForgetsDelays) => *delay = Duration::ZERO,
@@ -408,6 +415,7 @@ impl Store for Broken {
         if self.has(Flaw::PrunesEarly) {
             retention.finished_sagas /= 2;
             retention.forsaken_schedules /= 2;
+            retention.succeeded_runs /= 2;
         }
         let max = if self.has(Flaw::PrunesAtWill) { usize::MAX } else { max };
         Store::prune(&self.memory, &retention, max).await
@@ -422,11 +430,35 @@ impl Store for Broken {
     }
 
     fn history(&self) -> Arc<dyn History> {
-        self.memory.history()
+        Arc::new(self.clone())
     }
 
     fn clock(&self) -> Arc<dyn Clock> {
         self.memory.clock()
+    }
+}
+
+#[async_trait]
+impl History for Broken {
+    async fn report(&self, lease: Lease, report: &Report) -> Result<bool, Error> {
+        let mut report = report.clone();
+        if self.has(Flaw::NumbersLinesAnew) {
+            report.lines.iter_mut().for_each(|line| line.id = Uuid::now_v7());
+        }
+        let lease = if self.has(Flaw::LetsAnyoneTellOfARun) { self.newest(lease) } else { lease };
+        self.memory.history().report(lease, &report).await
+    }
+
+    async fn active(&self, filter: &RunFilter) -> Result<Vec<RunRecord>, Error> {
+        self.memory.history().active(filter).await
+    }
+
+    async fn ended(&self, filter: &RunFilter) -> Result<Vec<RunRecord>, Error> {
+        self.memory.history().ended(filter).await
+    }
+
+    async fn lines(&self, tenant: &Tenant, run: Uuid, after: Option<Uuid>, max: u32) -> Result<Vec<LogLine>, Error> {
+        self.memory.history().lines(tenant, run, after, max).await
     }
 }
 
