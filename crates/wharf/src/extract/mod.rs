@@ -15,7 +15,7 @@ use crate::{Bus, Cancel, Envelope, Tx, context::Context, failure::Failure};
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be a handler's parameter",
     label = "one of its parameters is not in a delivery",
-    note = "parameters after the first are `State<{S}>` (the state of this module), `Tx`, `Bus`, `Attempt`, `Cancel` or `Envelope`",
+    note = "parameters after the first are `State<{S}>` (the state of this module), `Tx`, `Bus`, `Attempt`, `Cancel`, `Envelope` or, of a job, `Run`",
     note = "a handler consumes one message, its first parameter; a second message needs a handler of its own"
 )]
 pub trait FromDelivery<S>: Sized + Send + 'static {

@@ -53,10 +53,13 @@ use crate::{Key, Kind, Message, Priority};
 /// # Ok(())
 /// # }
 /// ```
+// Every job is a message, so whoever is neither is told so here.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is not a job",
-    label = "not a job",
-    note = "implement `wharf::Job` for it: it gives the job its name"
+    message = "`{Self}` is neither a message nor a job",
+    label = "not a message, and not a job",
+    note = "implement `wharf::Message` for it: the name it travels under, and the key it is about",
+    note = "or `wharf::Job`, if every run of it is to have a history",
+    note = "a handler returns `wharf::Result` of `()`, a message, or an `Option`, `Vec` or tuple of messages"
 )]
 pub trait Job: Serialize + DeserializeOwned + Send + Sync + 'static {
     /// What it is called, `context.what-to-do`. Never derived from the Rust path.

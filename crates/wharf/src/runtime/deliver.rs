@@ -28,6 +28,9 @@ use crate::{
     tx::SlotOwner,
 };
 
+/// For how long a delivery waits whose handler found the engine away.
+const ENGINE_PAUSE: Duration = Duration::from_secs(1);
+
 /// How a delivery ended.
 #[derive(Debug)]
 pub(crate) enum Delivered {
@@ -114,6 +117,8 @@ async fn handle(
             Verdict::Snooze(delay) => Outcome::Return { delay },
             Verdict::DeadLetter => dead_letter(&failure, failed_attempts + 1),
             Verdict::Retry if cancel.reason().is_some() => Outcome::Return { delay: Duration::ZERO },
+            // No fault of the delivery's: it comes back, as often as it takes, until the engine answers.
+            Verdict::Retry if failure.code() == Code::ENGINE_UNREACHABLE => Outcome::Return { delay: ENGINE_PAUSE },
             Verdict::Retry if let Some(delay) = deploy_pause(runtime, delivery, &failure) => Outcome::Unknown { delay },
             Verdict::Retry => {
                 failed_attempts += 1;
@@ -385,6 +390,9 @@ fn log_failure(
     match outcome {
         Outcome::Unknown { delay } => {
             tracing::warn!(endpoint, handler, name, key, %id, ?delay, error = %failure, "delivery waits until it is known here");
+        }
+        Outcome::Return { delay } if failure.code() == Code::ENGINE_UNREACHABLE => {
+            tracing::warn!(endpoint, handler, name, key, %id, ?delay, error = %failure, "delivery waits for the engine");
         }
         Outcome::Return { delay } => tracing::debug!(endpoint, handler, name, key, %id, ?delay, "delivery returned"),
         // Events overtake one another all day; only one that is never caught up with is worth a line.

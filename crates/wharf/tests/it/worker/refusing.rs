@@ -68,7 +68,7 @@ async fn what_a_transport_of_another_kind_cannot_keep_is_named() {
 
     insta::assert_snapshot!(refused, @"
     the worker cannot start:
-      W0041: endpoint `outbox:mine`: its name is that of an outbox
+      W0041: endpoint `outbox:mine`: its name is that of a queue of wharf's own
         Give the endpoint another name.
       W0042: endpoint `ledger` is ordered, but the transport is of another kind than the store
         Use `one_at_a_time`, or let the store be the transport; or drop `ordered`, and let the handler tell old from new.
