@@ -4,6 +4,10 @@
 #[expect(dead_code, reason = "its `main` is for the terminal")]
 mod hello;
 
+#[path = "../../examples/jobs.rs"]
+#[expect(dead_code, reason = "its `main` is for the terminal")]
+mod jobs;
+
 #[path = "../../examples/saga.rs"]
 #[expect(dead_code, reason = "its `main` is for the terminal")]
 mod saga;
@@ -15,6 +19,21 @@ async fn hello_counts_each_guests_visits() {
 
     lines.sort();
     assert_eq!(lines, ["Hello, Ada! (visit 1)", "Hello, Ada! (visit 2)", "Hello, Grace! (visit 1)"]);
+}
+
+#[tokio::test]
+async fn jobs_succeed_fail_run_again_and_are_cancelled() {
+    let mut lines = Vec::new();
+    jobs::run(|line| lines.push(line)).await.unwrap();
+
+    insta::assert_snapshot!(lines.join("\n"), @r#"
+    pictures.resize succeeded: {"thumbnails":2}
+      info a.png is done
+      info b.png is done
+    pictures.resize failed: broken.png is no picture
+    pictures.resize failed again, after 1 redrive
+    numbers.count cancelled
+    "#);
 }
 
 #[tokio::test]
