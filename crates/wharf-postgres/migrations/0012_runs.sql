@@ -62,5 +62,10 @@ CREATE UNLOGGED TABLE wharf.run_news (
     PRIMARY KEY (tenant, run)
 );
 
+-- Of a job that is to be the only one of its tenant, name and key for as long as it waits or runs, retries included: the row
+-- itself is what keeps others out.
+ALTER TABLE wharf.deliveries ADD COLUMN unique_key TEXT;
+CREATE UNIQUE INDEX deliveries_unique ON wharf.deliveries (tenant, name, unique_key) WHERE unique_key IS NOT NULL;
+
 -- One run that has not ended. Only jobs have a row in it: other deliveries are never looked for by their message.
 CREATE INDEX deliveries_run ON wharf.deliveries (message_id) WHERE kind = 'job';

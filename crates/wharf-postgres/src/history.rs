@@ -101,7 +101,8 @@ const ACTIVE: &str = concat!(
        AND ($3::text IS NULL OR endpoint = 'job:' || $3)
        AND ($4::text IS NULL
             OR $4 = CASE WHEN held_until > 0 THEN 'running' WHEN attempt > 0 THEN 'retrying' ELSE 'queued' END)
-     ORDER BY id LIMIT $5"
+       AND ($5::text IS NULL OR unique_key = $5)
+     ORDER BY id LIMIT $6"
 );
 
 macro_rules! run_columns {
@@ -240,12 +241,15 @@ impl History for Postgres {
     }
 
     async fn active(&self, filter: &RunFilter) -> Result<Vec<RunRecord>, Error> {
-        let query = bind(ACTIVE, filter).bind(i64::from(filter.limit_rows()));
+        let query = bind(ACTIVE, filter).bind(filter.unique.as_deref()).bind(i64::from(filter.limit_rows()));
         let rows = query.fetch_all(self.pool()).await;
         rows.and_then(|rows| rows.iter().map(read_active).collect()).map_err(|error| failed("read runs", error))
     }
 
     async fn ended(&self, filter: &RunFilter) -> Result<Vec<RunRecord>, Error> {
+        if filter.unique.is_some() {
+            return Ok(Vec::new());
+        }
         let query = bind(if filter.job.is_some() { ENDED_OF_JOB } else { ENDED }, filter);
         let query = query.bind(filter.ended_before.map(Timestamp::as_micros)).bind(i64::from(filter.limit_rows()));
         let rows = query.fetch_all(self.pool()).await;

@@ -1,6 +1,6 @@
 //! Putting messages into the table, alone or as a part of a larger statement.
 
-use sqlx::{Postgres, postgres::PgArguments, query::Query};
+use sqlx::{Acquire, PgConnection, Postgres, postgres::PgArguments, query::Query};
 use uuid::Uuid;
 use wharf::{Error, Outgoing, Timestamp, Trail, micros, ports::Ring};
 
@@ -58,6 +58,41 @@ pub(crate) const SEND: &str = insert_outgoing!(outgoing_rows!());
 /// The same for exactly one.
 const SEND_ONE: &str = insert_one!("(SELECT) AS once");
 
+/// Jobs each of which is to be the only one of its key: those that are not go nowhere. A statement of its own, as looking
+/// for another costs every row. `$16` asks for a transaction that wharf opened.
+const SEND_UNIQUE: &str = "
+    INSERT INTO wharf.deliveries
+        (tenant, endpoint, not_before, message_id, name, version, kind, key, sent_at, trail, body, rank, expires_at, turn,
+         place, unique_key)
+    SELECT $1, $2, now.now + $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, coalesce(now.now + $13, $14), $15,
+           CASE WHEN $15 IS NOT NULL THEN now.now + $3 END, $17
+    FROM (SELECT wharf.wharf_now()) AS now(now)
+    WHERE NOT $16 OR current_setting('wharf.transaction', true) = 'open'
+    ON CONFLICT (tenant, name, unique_key) WHERE unique_key IS NOT NULL DO NOTHING";
+
+/// Whether it is to be the only one of its key.
+pub(crate) fn is_unique(one: &Outgoing) -> bool {
+    one.unique.is_some()
+}
+
+/// Those of these messages.
+pub(crate) fn unique_of<'a>(outgoing: impl IntoIterator<Item = &'a Outgoing>) -> Vec<&'a Outgoing> {
+    outgoing.into_iter().filter(|one| is_unique(one)).collect()
+}
+
+/// Sends such messages within a transaction: `ours` says whether it is one that wharf opened.
+pub(crate) async fn send_unique(
+    connection: &mut PgConnection,
+    unique: &[&Outgoing],
+    ours: bool,
+) -> Result<(), sqlx::Error> {
+    for one in unique {
+        let query = bind_one(sqlx::query(SEND_UNIQUE), one).bind(ours).bind(one.unique.as_deref());
+        query.execute(&mut *connection).await?;
+    }
+    Ok(())
+}
+
 /// Outgoing messages, column by column.
 #[derive(Debug, Default)]
 pub(crate) struct Columns<'a> {
@@ -79,10 +114,10 @@ pub(crate) struct Columns<'a> {
 }
 
 impl<'a> Columns<'a> {
-    /// The columns of these messages.
+    /// The columns of these messages, but for those that [`send_unique`] sends.
     pub(crate) fn of(outgoing: impl IntoIterator<Item = &'a Outgoing>) -> Self {
         let mut columns = Self::default();
-        outgoing.into_iter().for_each(|one| columns.push(one));
+        outgoing.into_iter().filter(|one| !is_unique(one)).for_each(|one| columns.push(one));
         columns
     }
 
@@ -165,21 +200,29 @@ pub(crate) async fn send(engine: &crate::Postgres, batch: &[Outgoing]) -> Result
     if batch.is_empty() {
         return Ok(());
     }
-    let query = match batch {
-        [one] => bind_one(sqlx::query(SEND_ONE), one),
-        many => Columns::of(many).bind(sqlx::query(SEND)),
-    };
     let mut lane = engine.post().take().await?;
-    let sent = query.execute(&mut *lane).await;
-    lane.done(sent).await.map_err(|error| failed("send", error))?;
+    if batch.iter().any(is_unique) {
+        let what = |error| failed("send", error);
+        let mut transaction = lane.begin().await.map_err(what)?;
+        send_within(&mut transaction, batch).await?;
+        transaction.commit().await.map_err(what)?;
+        lane.finish().await.map_err(what)?;
+    } else {
+        let query = match batch {
+            [one] => bind_one(sqlx::query(SEND_ONE), one),
+            many => Columns::of(many).bind(sqlx::query(SEND)),
+        };
+        let sent = query.execute(&mut *lane).await;
+        lane.done(sent).await.map_err(|error| failed("send", error))?;
+    }
     engine.committed(rings(batch));
     Ok(())
 }
 
 /// Sends within an open transaction.
-pub(crate) async fn send_within(connection: &mut sqlx::PgConnection, batch: &[Outgoing]) -> Result<(), Error> {
+pub(crate) async fn send_within(connection: &mut PgConnection, batch: &[Outgoing]) -> Result<(), Error> {
     let columns = Columns::of(batch);
-    let sent = columns.bind(sqlx::query(SEND)).execute(connection).await;
+    let sent = columns.bind(sqlx::query(SEND)).execute(&mut *connection).await;
     sent.map_err(|error| failed("send", error))?;
-    Ok(())
+    send_unique(connection, &unique_of(batch), false).await.map_err(|error| failed("send", error))
 }

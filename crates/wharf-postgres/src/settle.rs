@@ -10,7 +10,9 @@ use crate::{
     Postgres,
     error::failed,
     history::{ending, settle_runs, write_lines},
-    send::{Columns, SEND, bind_one, insert_one, insert_outgoing, outgoing_rows, rings},
+    send::{
+        Columns, SEND, bind_one, insert_one, insert_outgoing, is_unique, outgoing_rows, rings, send_unique, unique_of,
+    },
     sharing::Member,
 };
 
@@ -115,7 +117,10 @@ impl Sorted<'_> {
     /// What is written apart from the settling itself: what runs logged, and what they send with their end.
     fn has_more(&self) -> bool {
         let logs = |(_, one): &Placed<'_>| one.report.as_ref().is_some_and(|report| !report.lines.is_empty());
-        self.failures.iter().chain(&self.runs).any(logs) || self.runs.iter().any(|(_, one)| !one.outgoing.is_empty())
+        let sends_unique = |(_, one): &Placed<'_>| one.outgoing.iter().any(is_unique);
+        self.failures.iter().chain(&self.runs).any(logs)
+            || self.runs.iter().any(|(_, one)| !one.outgoing.is_empty())
+            || self.done.iter().any(sends_unique)
     }
 }
 
@@ -123,7 +128,7 @@ impl Sorted<'_> {
 async fn settle_on(connection: &mut PgConnection, batch: &Sorted<'_>) -> Result<Vec<i64>, sqlx::Error> {
     let Sorted { done, failures, runs } = batch;
     match (&done[..], &failures[..], &runs[..]) {
-        (done, [], []) => return settle_done(connection, done).await,
+        (done, [], []) if !batch.has_more() => return settle_done(connection, done).await,
         ([], failures, []) if !batch.has_more() => return settle_failed(connection, failures).await,
         ([], [], runs) if !batch.has_more() => return settle_runs(connection, runs).await,
         (..) => {}
@@ -145,6 +150,8 @@ async fn settle_on(connection: &mut PgConnection, batch: &Sorted<'_>) -> Result<
         write_lines(&mut all, ours().filter_map(|one| one.report.as_deref())).await?;
         let sent = Columns::of(ours().flat_map(|one| &one.outgoing));
         sent.bind(sqlx::query(SEND)).execute(&mut *all).await?;
+        let settled = done.iter().filter(is_ours).map(|(_, one)| *one).chain(ours());
+        send_unique(&mut all, &unique_of(settled.flat_map(|one| &one.outgoing)), false).await?;
     }
     all.commit().await?;
     Ok(settled)
@@ -158,7 +165,7 @@ async fn settle_done(connection: &mut PgConnection, done: &[Placed<'_>]) -> Resu
         ids.push(settlement.lease.id);
         epochs.push(settlement.lease.epoch);
         places.push(place);
-        sent.extend(&settlement.outgoing);
+        sent.extend(settlement.outgoing.iter().filter(|one| !is_unique(one)));
         senders.resize(sent.len(), place);
     }
     let query = if sent.is_empty() {
@@ -269,6 +276,14 @@ pub(crate) async fn settle_within(
     lease: Option<Lease>,
     outgoing: &[Outgoing],
 ) -> Result<Settled, Error> {
+    send_unique(connection, &unique_of(outgoing), true).await.map_err(|error| failed("send", error))?;
+    let plain: Vec<_>;
+    let outgoing = if outgoing.iter().any(is_unique) {
+        plain = outgoing.iter().filter(|one| !is_unique(one)).cloned().collect();
+        &plain[..]
+    } else {
+        outgoing
+    };
     let query = match (lease, outgoing) {
         (Some(lease), []) => sqlx::query(SETTLE_SILENTLY).bind(lease.id).bind(lease.epoch),
         (Some(lease), [one]) => bind_one(sqlx::query(SETTLE_AND_SEND_ONE), one).bind(lease.id).bind(lease.epoch),
@@ -284,6 +299,8 @@ pub(crate) async fn settle_group(connection: &mut PgConnection, members: &[Membe
     let mut leases: Vec<_> = members.iter().filter_map(|member| member.lease).collect();
     leases.sort_unstable_by_key(|lease| lease.id);
     let (ids, epochs): (Vec<_>, Vec<_>) = leases.iter().map(|lease| (lease.id, lease.epoch)).unzip();
+    let unique = unique_of(members.iter().flat_map(|member| &member.outgoing));
+    send_unique(connection, &unique, true).await.map_err(|error| failed("send", error))?;
     let columns = Columns::of(members.iter().flat_map(|member| &member.outgoing));
     how_it_went(columns.bind(sqlx::query(SETTLE_GROUP)).bind(ids).bind(epochs), connection).await
 }

@@ -55,5 +55,10 @@ CREATE TABLE wharf_run_news (
     PRIMARY KEY (tenant, run)
 ) STRICT, WITHOUT ROWID;
 
+-- Of a job that is to be the only one of its tenant, name and key for as long as it waits or runs, retries included: the row
+-- itself is what keeps others out.
+ALTER TABLE wharf_deliveries ADD COLUMN unique_key TEXT;
+CREATE UNIQUE INDEX wharf_deliveries_unique ON wharf_deliveries (tenant, name, unique_key) WHERE unique_key IS NOT NULL;
+
 -- One run that has not ended. Only jobs have a row in it: other deliveries are never looked for by their message.
 CREATE INDEX wharf_deliveries_run ON wharf_deliveries (message_id) WHERE kind = 'job';

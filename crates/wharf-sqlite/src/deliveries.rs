@@ -26,6 +26,16 @@ SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->
        iif(value ->> 16 IS NULL, NULL, value ->> 1)
 FROM jsonb_each(?)";
 
+/// The same for jobs each of which is to be the only one of its key: those that are not go nowhere.
+const SEND_UNIQUE: &str = "
+INSERT INTO wharf_deliveries (endpoint, not_before, tenant, attempt, crashes, redrives, message_id, name, version, kind,
+                              key, sent_at, trail, body, rank, expires_at, turn, place, unique_key)
+SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7, value ->> 8,
+       value ->> 9, value ->> 10, value ->> 11, value ->> 12, value ->> 13, value ->> 14, value ->> 15, value ->> 16,
+       iif(value ->> 16 IS NULL, NULL, value ->> 1), value ->> 17
+FROM jsonb_each(?) WHERE true
+ON CONFLICT (tenant, name, unique_key) WHERE unique_key IS NOT NULL DO NOTHING";
+
 /// A message as [`SEND`] takes it apart.
 struct Sent<'a> {
     outgoing: &'a Outgoing,
@@ -36,7 +46,7 @@ impl Serialize for Sent<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let (outgoing, envelope) = (self.outgoing, &self.outgoing.envelope);
         let expires_at = outgoing.expires_in.map(|time| self.now + time).or(envelope.expires_at);
-        let mut values = serializer.serialize_tuple(17)?;
+        let mut values = serializer.serialize_tuple(18)?;
         values.serialize_element(&*outgoing.endpoint)?;
         values.serialize_element(&(self.now + outgoing.delay))?;
         values.serialize_element(&envelope.tenant)?;
@@ -54,6 +64,7 @@ impl Serialize for Sent<'_> {
         values.serialize_element(&envelope.priority.rank())?;
         values.serialize_element(&expires_at)?;
         values.serialize_element(&outgoing.turn.as_deref())?;
+        values.serialize_element(&outgoing.unique.as_deref())?;
         values.end()
     }
 }
@@ -64,11 +75,13 @@ pub(crate) fn send<'a>(
     outgoing: impl IntoIterator<Item = &'a Outgoing>,
     now: Timestamp,
 ) -> Result<Script, Error> {
-    let rows: Vec<_> = outgoing.into_iter().map(|outgoing| Sent { outgoing, now }).collect();
-    if rows.is_empty() {
-        return Ok(script);
-    }
-    Ok(script.write_exactly(rows.len(), SEND).bind(json(&rows)?))
+    let rows = outgoing.into_iter().map(|outgoing| Sent { outgoing, now });
+    let (unique, plain): (Vec<_>, Vec<_>) = rows.partition(|row| row.outgoing.unique.is_some());
+    let script = match plain.len() {
+        0 => script,
+        rows => script.write_exactly(rows, SEND).bind(json(&plain)?),
+    };
+    if unique.is_empty() { Ok(script) } else { Ok(script.write(SEND_UNIQUE).bind(json(&unique)?)) }
 }
 
 /// The bells to ring when these messages are committed, each once, with the time until its first message is due.

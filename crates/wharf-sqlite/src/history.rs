@@ -112,7 +112,8 @@ const ACTIVE: &str = concat!(
              AND ($3 IS NULL OR d.endpoint = 'job:' || $3)
              AND ($4 IS NULL
                   OR $4 = CASE WHEN d.held = 1 THEN 'running' WHEN d.attempt > 0 THEN 'retrying' ELSE 'queued' END)
-           ORDER BY d.id LIMIT $5)"
+             AND ($5 IS NULL OR d.unique_key = $5)
+           ORDER BY d.id LIMIT $6)"
 );
 
 const ENDED: &str = "
@@ -140,12 +141,16 @@ impl History for Sqlite {
     }
 
     async fn active(&self, filter: &RunFilter) -> Result<Vec<RunRecord>, Error> {
-        let script = bind(Script::new().read(ACTIVE), filter).bind(filter.limit_rows());
+        let script = bind(Script::new().read(ACTIVE), filter).bind(filter.unique.as_deref());
+        let script = script.bind(filter.limit_rows());
         let document = self.read(script, "read runs").await?;
         Ok(rows::<Active<'_>>(&document)?.into_iter().map(Active::open).collect())
     }
 
     async fn ended(&self, filter: &RunFilter) -> Result<Vec<RunRecord>, Error> {
+        if filter.unique.is_some() {
+            return Ok(Vec::new());
+        }
         let before = filter.ended_before.map(Timestamp::as_micros);
         let script = bind(Script::new().read(ENDED), filter).bind(before).bind(filter.limit_rows());
         let document = self.read(script, "read runs").await?;

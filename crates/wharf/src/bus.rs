@@ -151,6 +151,10 @@ impl PostOffice {
         tenant: &Tenant,
         trail: &Trail,
     ) -> Result<Vec<Outgoing>, Error> {
+        if draft.unique.is_some() && draft.kind != Kind::Job {
+            let message = format!("`{}` is no job, and asks to be the only one of its key", draft.name);
+            return Err(Error::new(Code::JOB_MISPLACED, message));
+        }
         let (routes, queue);
         let endpoints = if draft.kind == Kind::Job {
             queue = [Destination { endpoint: job::queue(draft.name), takes_turns: false }];
@@ -190,6 +194,7 @@ impl PostOffice {
                 let way = if is_carried { self.way_to(endpoint) } else { Arc::clone(endpoint) };
                 let mut outgoing = Outgoing::new(way, envelope.clone(), Arc::clone(body));
                 (outgoing.delay, outgoing.expires_in) = (delay, draft.expires_in);
+                outgoing.unique = draft.unique.as_deref().map(Arc::from);
                 if *takes_turns || is_carried { outgoing.in_turn() } else { outgoing }
             })
             .collect())
@@ -208,7 +213,8 @@ impl PostOffice {
 
 /// PostgreSQL cannot store a NUL; so no engine is given one, and code that works on one works on all.
 fn check_text(draft: &Draft, tenant: &Tenant) -> Result<(), Error> {
-    let texts = [("key", draft.key.as_str()), ("tenant", tenant.as_str())];
+    let unique = draft.unique.as_deref().unwrap_or_default();
+    let texts = [("key", draft.key.as_str()), ("tenant", tenant.as_str()), ("unique key", unique)];
     match texts.into_iter().find(|(_, text)| text.contains('\0')) {
         Some((what, text)) => {
             let message = format!("message `{}`: the {what} {text:?} contains a NUL", draft.name);

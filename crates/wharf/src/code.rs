@@ -125,8 +125,8 @@ codes! {
         "Work goes on without it, but nobody hears which workers are alive, nor of cancellations: ask again. Check its address, its credentials and that it runs.";
     REFUSED = 80, "A guard refused the message: under its tenant there is nothing of what it is about.",
         "Find out who sent it, and under which tenant it should have come; then discard it.";
-    JOB_MISPLACED = 100, "A job is consumed as a message, or a handler that is none asks for its `Run`.",
-        "Give the job to its module with `Module::job`; `Run` is a parameter of jobs alone.";
+    JOB_MISPLACED = 100, "A job is treated as a message, or a message as a job.",
+        "Give a job to its module with `Module::job`; only a job has a `Run`, and only a job is `unique`.";
     RUN_STATUS_UNKNOWN = 101, "There is no such status of a run.",
         "The message lists those that there are.";
     RUN_NOT_ENDED = 102, "A run is to be run again that has not ended.",

@@ -26,6 +26,8 @@ pub struct Draft {
     pub priority: Priority,
     /// Once this much time has passed, it is dead-lettered instead of handled.
     pub expires_in: Option<Duration>,
+    /// Of a job: while one of this key waits or runs, no other is enqueued.
+    pub unique: Option<String>,
 }
 
 impl Draft {
@@ -41,6 +43,7 @@ impl Draft {
             at: None,
             priority: M::PRIORITY,
             expires_in: None,
+            unique: None,
         }
     }
 
@@ -70,6 +73,24 @@ impl Draft {
     #[must_use]
     pub fn expires_in(mut self, time: Duration) -> Self {
         self.expires_in = Some(time);
+        self
+    }
+
+    /// The same job, enqueued only if none of the tenant's jobs of this name and key waits or runs: from the moment it is
+    /// enqueued, through all its retries, until it ends. A dead letter is at its end; who redrives it means it, whatever
+    /// else waits.
+    ///
+    /// ```
+    /// # use wharf::{Client, Draft, Error, Job, Tenant};
+    /// # async fn example<J: Job>(client: &Client, tenant: &Tenant, index: J) -> Result<(), Error> {
+    /// // However often somebody presses the button.
+    /// client.post(tenant, &Draft::of(&index).unique("shop:7")).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn unique(mut self, key: &str) -> Self {
+        self.unique = Some(key.to_owned());
         self
     }
 

@@ -16,6 +16,8 @@ pub struct Outgoing {
     pub expires_in: Option<Duration>,
     /// With whom it takes turns at an endpoint where deliveries do; `None` takes none.
     pub turn: Option<Arc<str>>,
+    /// Of a job: while one of this tenant, name and key waits or runs, it goes nowhere.
+    pub unique: Option<Arc<str>>,
     /// What surrounds it.
     pub envelope: Envelope,
     /// Plain JSON.
@@ -25,7 +27,7 @@ pub struct Outgoing {
 impl Outgoing {
     /// A message for one endpoint, due at once.
     pub fn new(endpoint: Arc<str>, envelope: Envelope, body: Arc<str>) -> Self {
-        Self { endpoint, delay: Duration::ZERO, expires_in: None, turn: None, envelope, body }
+        Self { endpoint, delay: Duration::ZERO, expires_in: None, turn: None, unique: None, envelope, body }
     }
 
     /// The same, taking turns with all of its tenant and key.
@@ -34,6 +36,13 @@ impl Outgoing {
         let (tenant, key) = (self.envelope.tenant.as_str(), self.envelope.key.as_str());
         // The length keeps `a` with `b:c` apart from `a:b` with `c`.
         self.turn = Some(Arc::from(format!("{}:{tenant}:{key}", tenant.len())));
+        self
+    }
+
+    /// The same, as one of which no second one of this key may wait or run.
+    #[must_use]
+    pub fn unique(mut self, key: &str) -> Self {
+        self.unique = Some(Arc::from(key));
         self
     }
 

@@ -20,6 +20,25 @@ impl Client {
         self.post(tenant, &Draft::of(&job)).await
     }
 
+    /// Enqueues a job unless one of its name and of this key waits or runs; see [`Draft::unique`].
+    ///
+    /// # Errors
+    /// As [`Client::enqueue`].
+    pub async fn enqueue_unique<J: Job>(&self, tenant: &Tenant, key: &str, job: J) -> Result<Enqueued, Error> {
+        let draft = Draft::of(&job).unique(key);
+        loop {
+            let id = self.post(tenant, &draft).await?;
+            if self.run(tenant, id).await?.is_some() {
+                return Ok(Enqueued::New(id));
+            }
+            let before = RunFilter::default().tenant(tenant).job(J::NAME).unique(key);
+            if let [run] = &self.runs(&before).await?[..] {
+                return Ok(Enqueued::Already(run.id));
+            }
+            // What kept it out has just ended.
+        }
+    }
+
     /// The runs that match: first those that have not ended, the oldest first; then those that have, the last one first.
     /// For the next page of those, ask for what [ended before](RunFilter::ended_before) the last one.
     ///
@@ -81,6 +100,15 @@ impl Client {
         self.engine().send(&[again]).await?;
         Ok(id)
     }
+}
+
+/// What became of a job that is to be the only one of its key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Enqueued {
+    /// It is enqueued: its run.
+    New(Uuid),
+    /// Another waits or runs: that one's run.
+    Already(Uuid),
 }
 
 /// A new run of the same job, with the same arguments.

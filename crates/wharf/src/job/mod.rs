@@ -8,6 +8,7 @@ mod run;
 
 pub use answer::JobAnswer;
 pub use blocking::{Blocking, blocking};
+pub use history::Enqueued;
 pub use options::JobOptions;
 pub use run::Run;
 

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::Memory;
 use crate::{
     Error, Kind, Tenant, Timestamp,
-    memory::state::State,
+    memory::state::{Row, State},
     ports::{self, Lease, LogLine, Progress, Report, RunFilter, RunRecord, RunStatus},
 };
 
@@ -54,8 +54,9 @@ impl State {
         }
     }
 
-    fn active(&self) -> impl Iterator<Item = RunRecord> {
-        self.deliveries.values().filter(|row| row.envelope.kind == Kind::Job).map(|row| {
+    fn active<'a>(&'a self, unique: Option<&'a str>) -> impl Iterator<Item = RunRecord> + 'a {
+        let wanted = move |row: &&Row| unique.is_none_or(|key| row.unique.as_deref() == Some(key));
+        self.deliveries.values().filter(|row| row.envelope.kind == Kind::Job).filter(wanted).map(|row| {
             let status = RunStatus::of_active(row.held, row.envelope.attempt);
             let mut run = RunRecord::of(&row.envelope, &row.body, status);
             if let Some(told) =
@@ -83,7 +84,8 @@ impl History {
 }
 
 fn matches(filter: &RunFilter, run: &RunRecord) -> bool {
-    filter.id.is_none_or(|id| id == run.id)
+    (filter.unique.is_none() || !run.status.has_ended())
+        && filter.id.is_none_or(|id| id == run.id)
         && filter.tenant.as_ref().is_none_or(|tenant| *tenant == run.tenant)
         && filter.job.as_ref().is_none_or(|job| **job == *run.job)
         && filter.admits(run.status)
@@ -103,7 +105,7 @@ impl ports::History for Memory {
 
     async fn active(&self, filter: &RunFilter) -> Result<Vec<RunRecord>, Error> {
         let state = self.lock().await;
-        let runs = state.active().filter(|run| matches(filter, run));
+        let runs = state.active(filter.unique.as_deref()).filter(|run| matches(filter, run));
         Ok(runs.take(filter.limit_rows() as usize).collect())
     }
 

@@ -43,6 +43,7 @@ pub(super) struct Row {
     /// When it became due for the first time: its place among those of its turn.
     pub(super) place: Timestamp,
     pub(super) turn: Option<Arc<str>>,
+    pub(super) unique: Option<Arc<str>>,
     pub(super) epoch: i64,
     pub(super) held: bool,
     /// Whether it was claimed alone, as a survivor.
@@ -61,6 +62,7 @@ impl Row {
             not_before: due,
             place: due,
             turn: None,
+            unique: None,
             epoch: 0,
             held: false,
             alone: false,
@@ -117,6 +119,12 @@ impl Row {
         self.not_before = until;
     }
 
+    /// Whether it is the only one that there may be of what this is one of.
+    fn keeps_out(&self, other: &Outgoing) -> bool {
+        let of = |envelope: &Envelope| (envelope.tenant.clone(), Arc::clone(&envelope.name));
+        self.unique == other.unique && of(&self.envelope) == of(&other.envelope)
+    }
+
     /// Whether nobody works on it: it was never claimed, or its holder is gone.
     pub(super) fn waits(&self, now: Timestamp) -> bool {
         !self.held || self.not_before <= now
@@ -126,10 +134,13 @@ impl Row {
 impl State {
     pub(super) fn send(&mut self, outgoing: &[Outgoing], now: Timestamp) {
         for one in outgoing {
+            if one.unique.is_some() && self.deliveries.values().any(|row| row.keeps_out(one)) {
+                continue;
+            }
             let mut envelope = one.envelope.clone();
             envelope.expires_at = one.expires_in.map(|time| now + time).or(envelope.expires_at);
             let row = Row::new(Arc::clone(&one.endpoint), now + one.delay, envelope, Arc::clone(&one.body));
-            self.insert(Row { turn: one.turn.clone(), ..row });
+            self.insert(Row { turn: one.turn.clone(), unique: one.unique.clone(), ..row });
         }
     }
 

@@ -184,6 +184,8 @@ pub struct RunFilter {
     pub job: Option<String>,
     /// Only those that stand here.
     pub status: Option<RunStatus>,
+    /// Only the one that is [`unique`](crate::Draft::unique) under this key; once it has ended it is so no more.
+    pub unique: Option<String>,
     /// Of those that have ended, only those that ended before this: the next page.
     pub ended_before: Option<Timestamp>,
     /// At most so many; `None` is [`RunFilter::LIMIT_MAX_ROWS`].
@@ -217,6 +219,13 @@ impl RunFilter {
     #[must_use]
     pub fn status(mut self, status: RunStatus) -> Self {
         self.status = Some(status);
+        self
+    }
+
+    /// Only the one that is [`unique`](crate::Draft::unique) under this key.
+    #[must_use]
+    pub fn unique(mut self, key: &str) -> Self {
+        self.unique = Some(key.to_owned());
         self
     }
 

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use wharf::{
-    Bus, CancelReason, Draft, Job, JobOptions, Key, LogLevel, Memory, MemoryTx, Message, Module, Msg, Permanent,
-    Priority, Result, Run, RunFilter, RunStatus, State, Tx, Worker, blocking, snooze,
+    Bus, CancelReason, Draft, Enqueued, Job, JobOptions, Key, LogLevel, Memory, MemoryTx, Message, Module, Msg,
+    Permanent, Priority, Result, Run, RunFilter, RunStatus, State, Tx, Worker, blocking, snooze,
     testing::{Harness, ManualClock},
 };
 
@@ -174,6 +174,26 @@ async fn a_job_waits_in_its_queue_until_a_worker_knows_it_and_by_its_priority_an
 }
 
 #[tokio::test]
+async fn w31_however_often_it_is_enqueued_a_unique_job_runs_once_at_a_time() {
+    let mut app = studio(pictures()).await;
+    let (client, tenant) = (app.client().clone(), wharf::Tenant::default());
+    let enqueue =
+        async || client.enqueue_unique(&tenant, "album:7", Resize { pictures: 1, failures: 1 }).await.unwrap();
+    let Enqueued::New(first) = enqueue().await else { panic!("there was none before") };
+    assert_eq!(enqueue().await, Enqueued::Already(first));
+    app.settle().await;
+    assert_eq!(app.run(first).await.status, RunStatus::Retrying);
+    assert_eq!(enqueue().await, Enqueued::Already(first));
+    app.wind(Duration::from_secs(10)).await;
+    assert_eq!(app.run(first).await.status, RunStatus::Succeeded);
+    assert!(matches!(enqueue().await, Enqueued::New(second) if second != first));
+
+    let message = client.post(&tenant, &Draft::of(&Rang).unique("bell")).await.unwrap_err();
+    assert_eq!(message.code().to_string(), "W0100");
+    app.leaving_behind();
+}
+
+#[tokio::test]
 async fn what_a_job_writes_and_sends_and_its_end_are_one_commit() {
     async fn book(Msg(_): Msg<Resize>, mut tx: Tx, bus: Bus, run: Run) -> Result<u32> {
         tx.memory().await?.put("booked", "yes");
@@ -194,6 +214,17 @@ async fn what_a_job_writes_and_sends_and_its_end_are_one_commit() {
     assert_eq!((noted.status, &noted.result), (RunStatus::Succeeded, &None), "it returns nothing");
     assert_eq!(noted.trail.causation, Some(id));
     app.finish().await;
+}
+
+/// A message that is no job.
+#[derive(Serialize, Deserialize)]
+struct Rang;
+
+impl Message for Rang {
+    const NAME: &'static str = "test.rang";
+    fn key(&self) -> Key {
+        Key::new("bell", 1)
+    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -255,14 +286,6 @@ async fn a_panic_in_a_blocking_job_is_its_own_failure() {
 
 #[tokio::test]
 async fn what_is_misplaced_is_refused_when_the_worker_starts() {
-    #[derive(Serialize, Deserialize)]
-    struct Rang;
-    impl Message for Rang {
-        const NAME: &'static str = "test.rang";
-        fn key(&self) -> Key {
-            Key::new("bell", 1)
-        }
-    }
     async fn no_job(Msg(_): Msg<Rang>, _: Run) -> Result {
         Ok(())
     }

@@ -303,3 +303,60 @@ pub async fn w19_no_more_runs_go_at_once_than_asked<S: Subject>(stage: &mut Stag
     assert_eq!(stage.engine().prune(&retention, 2).await.unwrap(), 2);
     assert_eq!(stage.engine().prune(&retention, 2).await.unwrap(), 1);
 }
+
+pub async fn w31_a_unique_job_keeps_others_of_its_key_out_until_it_ends<S: Subject>(stage: &mut Stage<S>) {
+    let unique = || stage.job().unique("album:7");
+    let waiting = async || stage.active().await.len();
+    // Together, one by one, and in the commit of a unit of work.
+    stage.send_all(&[unique(), unique(), stage.job()]).await;
+    stage.send_all(&[unique()]).await;
+    stage.open(&[]).await.commit(&[unique(), stage.message("next", "case.sent")]).await.unwrap();
+    assert_eq!(waiting().await, 2, "one of its key, and one of none");
+    assert_eq!(stage.claim_names("next").await, ["case.sent"], "what is kept out takes nothing with it");
+    let key = RunFilter::default().tenant(&Tenant::default()).job("case.work").unique("album:7");
+    let [first] = &stage.history().active(&key).await.unwrap()[..] else { panic!("one run") };
+    assert_eq!(stage.history().active(&RunFilter::default().unique("album:8")).await.unwrap(), []);
+
+    let mut foreign = unique();
+    foreign.envelope.tenant = Tenant::new("another");
+    let mut other = unique();
+    other.envelope.name = Arc::from("case.other");
+    stage.send_all(&[foreign, other, stage.job().unique("album:8")]).await;
+    assert_eq!(waiting().await, 5, "keys are of one tenant and job");
+
+    // Running, retrying, running: it is still the one.
+    let ours = |claimed: Vec<Delivery>| claimed.into_iter().find(|run| run.envelope.id == first.id).expect("it is due");
+    let run = ours(stage.claim(QUEUE, 100).await);
+    stage.send_all(&[unique()]).await;
+    let again = Outcome::Retry { delay: Duration::from_secs(10), attempt: 1 };
+    assert!(stage.settle(run.lease, again).await);
+    stage.send_all(&[unique()]).await;
+    assert_eq!(waiting().await, 5);
+
+    stage.wind(Duration::from_secs(10)).await;
+    let run = ours(stage.claim(QUEUE, 100).await);
+    // It ends and asks for the next of its key: first it goes, then the other comes.
+    let end = Settlement::new(run.lease, Outcome::Done).reporting(told(&run, Vec::new(), well()));
+    assert_eq!(stage.engine().settle(&[end.sending(vec![unique()])]).await.unwrap(), [true]);
+    assert_eq!(stage.history().active(&key).await.unwrap().len(), 1);
+    assert_eq!(waiting().await, 5);
+}
+
+pub async fn w31_of_many_who_enqueue_a_unique_job_at_once_one_does<S: Subject>(stage: &mut Stage<S>) {
+    let jobs: Vec<_> = (0..20).map(|_| [stage.job().unique("album:7")]).collect();
+    let engine = stage.engine();
+    for sent in futures_util::future::join_all(jobs.iter().map(|job| engine.send(job))).await {
+        sent.unwrap();
+    }
+    assert_eq!(stage.active().await.len(), 1);
+}
+
+pub async fn a_unique_job_that_failed_is_redriven_whatever_else_waits<S: Subject>(stage: &mut Stage<S>) {
+    stage.send_all(&[stage.job().unique("album:7")]).await;
+    let run = stage.claim_one(QUEUE).await;
+    let dead = Outcome::DeadLetter { code: Code::HANDLER_FAILED, reason: "no".to_owned(), attempt: 1 };
+    assert!(stage.end_run(run.lease, dead, told(&run, Vec::new(), failed(RunStatus::Failed))).await);
+    stage.send_all(&[stage.job().unique("album:7")]).await;
+    assert_eq!(stage.engine().redrive(&DeadLetterFilter::default()).await.unwrap(), 1);
+    assert_eq!(stage.active().await.len(), 2);
+}

@@ -233,6 +233,9 @@ macro_rules! conformance {
                 runs_are_found_by_each_field_and_page_by_page,
                 each_status_is_kept_for_its_own_time,
                 w19_no_more_runs_go_at_once_than_asked,
+                w31_a_unique_job_keeps_others_of_its_key_out_until_it_ends,
+                w31_of_many_who_enqueue_a_unique_job_at_once_one_does,
+                a_unique_job_that_failed_is_redriven_whatever_else_waits,
             }
             leases {
                 what_is_held_is_nobody_elses_until_the_lease_ends,
