@@ -320,7 +320,7 @@ pub async fn w31_a_unique_job_keeps_others_of_its_key_out_until_it_ends<S: Subje
     let mut foreign = unique();
     foreign.envelope.tenant = Tenant::new("another");
     let mut other = unique();
-    other.envelope.name = Arc::from("case.other");
+    (other.envelope.name, other.endpoint) = (Arc::from("case.other"), Arc::from("job:case.other"));
     stage.send_all(&[foreign, other, stage.job().unique("album:8")]).await;
     assert_eq!(waiting().await, 5, "keys are of one tenant and job");
 
