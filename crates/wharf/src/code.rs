@@ -125,6 +125,10 @@ codes! {
         "Work goes on without it, but nobody hears which workers are alive, nor of cancellations: ask again. Check its address, its credentials and that it runs.";
     REFUSED = 80, "A guard refused the message: under its tenant there is nothing of what it is about.",
         "Find out who sent it, and under which tenant it should have come; then discard it.";
+    CRON_INVALID = 90, "A cron expression is none, or names a time that never comes.",
+        "Write five fields, from minutes to days of the week, or six that begin with seconds.";
+    TIME_ZONE_UNKNOWN = 91, "There is no time zone of this name.",
+        "Use a name of the IANA database, such as `Europe/Berlin` or `UTC`.";
 }
 
 impl fmt::Display for Code {

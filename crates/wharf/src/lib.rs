@@ -36,6 +36,7 @@ mod start;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod time;
+mod timetable;
 mod tx;
 mod worker;
 
@@ -65,5 +66,6 @@ pub use retry::Retry;
 pub use runtime::{Vital, Vitals, WorkerState};
 pub use saga::{Next, Recorder, Saga, SagaConsumer, Start, Step, Stored, TimerChange, begin, finish, stay, to};
 pub use time::{Clock, SystemClock, Timestamp, micros};
+pub use timetable::Timetable;
 pub use tx::Tx;
 pub use worker::{Ended, ReadyWorker, Refused, Worker};
