@@ -94,7 +94,7 @@ impl Bus {
         let posted = self.shared.post.address(id, draft, &self.shared.tenant, &self.shared.trail);
         let mut collected = self.collected();
         if collected.closed {
-            tracing::error!(message = draft.name, key = %draft.key, "sent after its handler had ended; it goes nowhere");
+            tracing::error!(message = &*draft.name, key = %draft.key, "sent after its handler had ended; it goes nowhere");
             return;
         }
         match posted {
@@ -146,7 +146,7 @@ impl PostOffice {
         trail: &Trail,
     ) -> Result<Vec<Outgoing>, Error> {
         let routes = self.routes.get();
-        let endpoints = routes.find(draft.name, draft.kind)?;
+        let endpoints = routes.find(&draft.name, draft.kind)?;
         if endpoints.is_empty() {
             return Ok(Vec::new());
         }
@@ -157,7 +157,7 @@ impl PostOffice {
         let journey = (!self.joined && !draft.delay.is_zero()).then(|| Journey::begin(now + draft.delay));
         let envelope = Envelope {
             id,
-            name: Arc::from(draft.name),
+            name: Arc::from(&*draft.name),
             version: draft.version,
             kind: draft.kind,
             key: draft.key.clone(),

@@ -90,7 +90,9 @@ codes! {
     POOL_TOO_SMALL = 36, "So many handlers may want a transaction at once that some could wait for one in vain.",
         "Lower `.concurrency(..)` on the endpoints that the message names, or give the engine more connections or patience: on PostgreSQL `transactions_max` and `acquire_timeout`.";
     DUPLICATE_SCHEDULE = 37, "Two schedules have one name.",
-        "Name one of them with `every_named`; by default a schedule is called as its message is.";
+        "Name one of them with `every_named` or `Schedule::named`; by default a schedule is called as its message is.";
+    SCHEDULE_UNKNOWN = 38, "There is no schedule of this name.",
+        "Look at `Client::schedules` for those that there are; one is there once a worker that declares it has started.";
     TOO_OLD = 40, "The message was put on the transport so long ago that nobody knows any more whether it was handled.",
         "Find out whether it was; redrive it if it was not, else discard it. A backlog this old wants a longer `Limits::redelivery_horizon`, and `inbox_retention` with it.";
     OUTBOX_NAME_TAKEN = 41, "An endpoint's name begins with `outbox:`, which is kept for messages that wait for a transport.",

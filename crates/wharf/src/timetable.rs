@@ -27,10 +27,10 @@ const EXPRESSION_MAX_BYTES: usize = 200;
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Timetable(Kind);
 
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 enum Kind {
     Every(Duration),
     Cron { cron: Box<Cron>, expression: String, zone: TimeZone, zone_name: String },
@@ -101,6 +101,29 @@ impl Timetable {
     /// All the times it is due after `moment`, one after another.
     pub fn after(&self, moment: Timestamp) -> impl Iterator<Item = Timestamp> {
         std::iter::successors(self.first_after(moment), |due| self.first_after(*due))
+    }
+
+    /// How often it is due after `moment` and until `end`. By a cron expression that is counted one by one, and no further
+    /// than `max`.
+    pub(crate) fn count(&self, moment: Timestamp, end: Timestamp, max: u64) -> u64 {
+        match &self.0 {
+            Kind::Every(period) => {
+                let nth = |moment: Timestamp| moment.as_micros().div_euclid(micros(*period));
+                (nth(end) - nth(moment)).unsigned_abs()
+            }
+            Kind::Cron { .. } | Kind::Once(_) => {
+                let due = self.after(moment).take_while(|due| *due <= end);
+                (0..max).zip(due).count() as u64
+            }
+        }
+    }
+
+    /// How long it is from one due time to the next, if that is always the same.
+    pub(crate) fn period(&self) -> Option<Duration> {
+        match &self.0 {
+            Kind::Every(period) => Some(*period),
+            Kind::Cron { .. } | Kind::Once(_) => None,
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! Rows of a foreign hand in tables other than that of deliveries: refused by the table, or of no consequence.
 
 use sqlx::{Connection, SqliteConnection, sqlite::SqliteConnectOptions};
-use wharf::ports::Store;
+use wharf::{Tenant, ports::Store};
 
 use crate::app::App;
 
@@ -15,12 +15,31 @@ async fn what_every_process_reads_takes_no_row_that_none_could_read() {
     let mut foreign = foreign(&app).await;
     for insert in [
         "INSERT INTO wharf_subscriptions VALUES ('said', 'elsewhere', 'gossip', 0, 0, 0)",
-        "INSERT INTO wharf_schedules (tenant, name, message, period, next_at) VALUES ('default', 'sweep', 'said', 0, 0)",
+        "INSERT INTO wharf_schedules (tenant, name, message, misfire, declared, times, version, changed_at)
+         VALUES ('default', 'sweep', 'said', 'gossip', 'every 7µs', 'every 7µs', 1, 0)",
     ] {
         let refused = sqlx::query(insert).execute(&mut foreign).await.unwrap_err();
         assert!(refused.to_string().contains("CHECK constraint failed"), "{refused}");
     }
     foreign.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_foreign_schedule_keeps_nobody_from_reading_the_others() {
+    let app = App::start().await;
+    let mut foreign = foreign(&app).await;
+    let insert = "INSERT INTO wharf_schedules
+                      (tenant, name, message, draft, misfire, declared, times, next_at, missed, version, changed_at)
+                  VALUES ('default', 'sweep', 'said', '{', 'skip', 'now and then', 'now and then', 0, -1, -1, -1)";
+    sqlx::query(insert).execute(&mut foreign).await.unwrap();
+    foreign.close().await.unwrap();
+
+    let stored = app.engine.schedules().await.unwrap().remove(0);
+    assert_eq!((stored.draft, stored.missed, stored.version), (None, 0, 0));
+    let told = app.engine.fire_schedule(&Tenant::default(), "sweep", &[]).await.unwrap_err().to_string();
+    assert_eq!(told, "W0090: \"now and then\" is no timetable");
+    app.say("hello").await.unwrap();
+    assert_eq!(app.hear().await, ["hello"]);
 }
 
 #[tokio::test]
