@@ -104,7 +104,7 @@ fn told(step: &Step<Fulfilment>) -> String {
         let change = format!("{change:?}");
         format!("✎ {}", change.split([' ', '{']).next().unwrap_or_default())
     }));
-    parts.extend(step.messages.iter().map(|message| message.name.to_owned()));
+    parts.extend(step.messages.iter().map(|message| message.name.to_string()));
     parts.extend(step.timers.iter().map(|timer| match timer {
         TimerChange::Arm(timer, delay) => format!("⏲ {timer:?} {}s", delay.as_secs()),
         TimerChange::Disarm(timer) => format!("⏲ no {timer:?}"),
