@@ -170,7 +170,7 @@ fn warn_of_the_unseen(stored: &[StoredSubscription], declaration: &Declaration) 
     }
 }
 
-/// What somebody changed by hand is not overwritten, and not kept silently either.
+/// What somebody changed or paused by hand is not overwritten, and not kept silently either.
 async fn warn_of_the_changed(engine: &dyn Engine, declared: &[Schedule]) -> Result<(), Error> {
     if declared.is_empty() {
         return Ok(());
@@ -178,15 +178,21 @@ async fn warn_of_the_changed(engine: &dyn Engine, declared: &[Schedule]) -> Resu
     let is_declared = |stored: &&StoredSchedule| {
         declared.iter().any(|ours| (&ours.tenant, &ours.name) == (&stored.tenant, &stored.name))
     };
-    let stored = engine.schedules().await?;
-    for changed in stored.iter().filter(|stored| stored.is_changed_by_hand()).filter(is_declared) {
-        tracing::warn!(
-            schedule = &*changed.name,
-            declared = &*changed.declared,
-            times = &*changed.times,
-            changed_by = changed.changed_by.as_deref(),
-            "somebody has changed when this is due, and that is kept; `Client::reset_schedule` goes back to what is declared"
-        );
+    for stored in engine.schedules().await?.iter().filter(is_declared) {
+        let (schedule, changed_by) = (&*stored.name, stored.changed_by.as_deref());
+        if stored.is_changed_by_hand() {
+            let (declared, times) = (&*stored.declared, &*stored.times);
+            tracing::warn!(
+                schedule,
+                declared,
+                times,
+                changed_by,
+                "somebody has changed when this is due, and that is kept; `Client::reset_schedule` goes back to what is declared"
+            );
+        }
+        if stored.paused_at.is_some() {
+            tracing::warn!(schedule, changed_by, "paused, and never due until `Client::resume_schedule`");
+        }
     }
     Ok(())
 }

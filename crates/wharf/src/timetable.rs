@@ -21,7 +21,7 @@ const EXPRESSION_MAX_BYTES: usize = 200;
 /// use wharf::{Timestamp, Timetable};
 ///
 /// let nightly = Timetable::cron("0 3 * * *", "Europe/Berlin")?;
-/// let midnight = Timestamp::from_micros(1_795_300_800_000_000); // 2026-11-22, UTC
+/// let midnight = Timestamp::from_micros(1_795_305_600_000_000); // 2026-11-22, UTC
 /// let hours = nightly.after(midnight).map(|due| due.since(midnight).as_secs() / 3600);
 /// assert_eq!(hours.take(3).collect::<Vec<_>>(), [2, 26, 50]);
 /// # Ok(())

@@ -129,7 +129,7 @@ async fn a_schedule_of_an_older_version_goes_on_as_it_was() {
         missed: 3,
         ..StoredSchedule::declared(None, &declared, Timestamp::from_micros(7))
     };
-    assert_eq!(stored, [expected.clone()]);
+    assert_eq!(stored, std::slice::from_ref(&expected));
     let declaration = Declaration { schedules: vec![declared.clone()], ..Declaration::default() };
     engine.declare(&declaration).await.unwrap();
     let message = Some(declared.message);

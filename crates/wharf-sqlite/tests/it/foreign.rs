@@ -56,7 +56,7 @@ async fn a_schedule_of_an_older_version_goes_on_as_it_was() {
         missed: 3,
         ..StoredSchedule::declared(None, &declared, Timestamp::from_micros(4))
     };
-    assert_eq!(app.engine.schedules().await.unwrap(), [expected.clone()]);
+    assert_eq!(app.engine.schedules().await.unwrap(), std::slice::from_ref(&expected));
     let declaration = Declaration { schedules: vec![declared.clone()], ..Declaration::default() };
     app.engine.declare(&declaration).await.unwrap();
     let message = Some(declared.message);
