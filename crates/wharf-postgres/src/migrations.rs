@@ -41,6 +41,7 @@ pub(crate) const WHARF: Migrations = Migrations::of(
         ("inbox", include_str!("../migrations/0008_inbox.sql")),
         ("survivors", include_str!("../migrations/0009_survivors.sql")),
         ("workers", include_str!("../migrations/0010_workers.sql")),
+        ("timetables", include_str!("../migrations/0011_timetables.sql")),
         ("runs", include_str!("../migrations/0012_runs.sql")),
     ],
 );

@@ -14,7 +14,8 @@ const PRUNE: &str = "
         RETURNING 1),
     schedules AS (
         DELETE FROM wharf.schedules WHERE ctid = ANY(ARRAY(
-            SELECT ctid FROM wharf.schedules WHERE next_at <= (SELECT now FROM clock) - $2
+            SELECT ctid FROM wharf.schedules
+            WHERE paused_at IS NULL AND coalesce(next_at, last_at, changed_at) <= (SELECT now FROM clock) - $2
             LIMIT $3 FOR UPDATE SKIP LOCKED))
         RETURNING 1),
     runs AS (

@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use wharf::{
     Clock, DeadLetter, DeadLetterFilter, Error, Outgoing, SagaId, SagaRow, Tenant,
     ports::{
-        Cancellation, Declaration, Declared, Ending, Fired, History, Retention, Round, Signals, Store, StoredSchedule,
-        StoredSubscription, Subscription, Ticked, Transaction, Transactions,
+        Cancellation, Declaration, Declared, Ending, Fired, History, Retention, Round, ScheduleChange, Signals, Store,
+        StoredSchedule, StoredSubscription, Subscription, Ticked, Transaction, Transactions,
     },
 };
 
@@ -100,8 +100,18 @@ impl Store for Postgres {
         dead_letters::cancel(self, cancellation).await
     }
 
-    async fn fire_schedule(&self, tenant: &Tenant, name: &str, outgoing: &[Outgoing]) -> Result<Ticked, Error> {
+    async fn fire_schedule(&self, tenant: &Tenant, name: &str, outgoing: &[Outgoing]) -> Result<Option<Ticked>, Error> {
         schedules::fire(self, tenant, name, outgoing).await
+    }
+
+    async fn change_schedule(
+        &self,
+        tenant: &Tenant,
+        name: &str,
+        change: &ScheduleChange,
+        who: &str,
+    ) -> Result<Option<StoredSchedule>, Error> {
+        schedules::change(self, tenant, name, change, who).await
     }
 
     async fn schedules(&self) -> Result<Vec<StoredSchedule>, Error> {

@@ -81,9 +81,7 @@ pub(crate) async fn declare(engine: &Postgres, declaration: &Declaration) -> Res
     for replacement in &declaration.replacements {
         replace(&mut transaction, replacement).await.map_err(what)?;
     }
-    for schedule in &declaration.schedules {
-        schedules::declare(&mut transaction, schedule).await.map_err(what)?;
-    }
+    schedules::declare(&mut transaction, &declaration.schedules).await.map_err(what)?;
     let ours = &declaration.subscriptions;
     sqlx::query(DECLARE)
         .bind(texts(ours, |one| &one.message))

@@ -29,6 +29,7 @@ pub(crate) const WHARF: Migrations = Migrations::of(
     &[
         ("wharf", include_str!("../migrations/0001_wharf.sql")),
         ("survivors", include_str!("../migrations/0002_survivors.sql")),
+        ("timetables", include_str!("../migrations/0003_timetables.sql")),
         ("runs", include_str!("../migrations/0004_runs.sql")),
     ],
 );

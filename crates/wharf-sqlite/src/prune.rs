@@ -35,7 +35,7 @@ pub(crate) async fn prune(engine: &Sqlite, retention: &Retention, max: usize) ->
 
 const ANY: &str = "
 SELECT EXISTS (SELECT 1 FROM wharf_sagas WHERE finished_at <= ?)
-    OR EXISTS (SELECT 1 FROM wharf_schedules WHERE next_at <= ?)
+    OR EXISTS (SELECT 1 FROM wharf_schedules WHERE paused_at IS NULL AND coalesce(next_at, last_at, changed_at) <= ?)
     OR EXISTS (SELECT 1 FROM json_each(?) AS kept CROSS JOIN wharf_runs AS r
                WHERE r.status = kept.value ->> 0 AND r.ended_at <= kept.value ->> 1)";
 
@@ -58,4 +58,5 @@ DELETE FROM wharf_sagas WHERE (tenant, saga, key) IN (
 
 const SCHEDULES: &str = "
 DELETE FROM wharf_schedules WHERE (tenant, name) IN (
-    SELECT tenant, name FROM wharf_schedules WHERE next_at <= ? LIMIT ?)";
+    SELECT tenant, name FROM wharf_schedules
+    WHERE paused_at IS NULL AND coalesce(next_at, last_at, changed_at) <= ? LIMIT ?)";

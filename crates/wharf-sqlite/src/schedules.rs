@@ -1,104 +1,172 @@
-//! Schedules: declared, fired, listed.
+//! Schedules: declared, fired, changed, listed. What becomes of one is decided by `wharf::ports::StoredSchedule`.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::HashMap, sync::Arc};
 
-use sqlx::sqlite::SqliteRow;
+use sqlx::{SqliteConnection, sqlite::SqliteRow};
 use wharf::{
-    Error, Outgoing, Tenant, Timestamp, micros,
-    ports::{Schedule, StoredSchedule, Ticked},
+    Error, Misfire, Outgoing, Schedule, StoredSchedule, Tenant, Timestamp,
+    ports::{ScheduleChange, Ticked, Wakeups},
 };
 
 use crate::{
-    deliveries::{self, column},
+    deliveries::{self, column, json},
     engine::Sqlite,
     error::failed,
     script::Script,
+    turn::at_once,
 };
 
-/// Adds the statement that declares a schedule, or changes one that was declared before.
-pub(crate) fn declare(script: Script, schedule: &Schedule, now: Timestamp) -> Script {
-    let Schedule { tenant, name, message, period } = schedule;
-    script
-        .write(DECLARE)
-        .bind(tenant.as_str())
-        .bind(&**name)
-        .bind(&**message)
-        .bind(micros(*period))
-        .bind(schedule.first_after(now).as_micros())
+/// The columns that [`stored`] reads, in its order, and [`write`] binds.
+macro_rules! columns {
+    () => {
+        "tenant, name, message, draft, misfire, declared, times, next_at, last_at, missed, paused_at, version, changed_at,
+         changed_by"
+    };
 }
 
-/// Keeps the next due time, which may lie in the past; a changed period may bring it forward.
-const DECLARE: &str = "
-INSERT INTO wharf_schedules (tenant, name, message, period, next_at) VALUES (?, ?, ?, ?, ?)
-ON CONFLICT DO UPDATE SET
-    message = excluded.message,
-    next_at = CASE period WHEN excluded.period THEN next_at ELSE min(next_at, excluded.next_at) END,
-    period = excluded.period";
+/// Adds the statements that declare schedules.
+pub(crate) async fn declare(
+    connection: &mut SqliteConnection,
+    mut script: Script,
+    schedules: &[Schedule],
+    now: Timestamp,
+) -> Result<Script, Error> {
+    if schedules.is_empty() {
+        return Ok(script);
+    }
+    let ran = Script::new().read(ALL).run(connection).await.map_err(|error| failed("read schedules", error))?;
+    let rows = ran.first().map_or(&[][..], |ran| &ran.rows);
+    let known = rows.iter().map(stored).collect::<Result<Vec<_>, _>>()?;
+    let known: HashMap<_, _> = known.iter().map(|stored| ((&stored.tenant, &stored.name), stored)).collect();
+    for schedule in schedules {
+        let before = known.get(&(&schedule.tenant, &schedule.name)).copied();
+        let declared = StoredSchedule::declared(before, schedule, now);
+        if before != Some(&declared) {
+            script = write(script, &declared)?;
+        }
+    }
+    Ok(script)
+}
 
 /// See [`Store::fire_schedule`](wharf::ports::Store::fire_schedule). The one writer keeps others away meanwhile.
-pub(crate) async fn fire(engine: &Sqlite, tenant: &Tenant, name: &str, outgoing: &[Outgoing]) -> Result<Ticked, Error> {
+pub(crate) async fn fire(
+    engine: &Sqlite,
+    tenant: &Tenant,
+    name: &str,
+    outgoing: &[Outgoing],
+) -> Result<Option<Ticked>, Error> {
     const DOING: &str = "fire a schedule";
     // A look from outside first: mostly it is not due, or another was faster, and the writer is left alone.
     let next_at = sqlx::query_scalar(NEXT_AT).bind(tenant.as_str()).bind(name).fetch_optional(engine.read_pool()).await;
-    let next_at: Option<i64> = next_at.map_err(|error| failed(DOING, error))?;
+    let Some(next_at): Option<Option<i64>> = next_at.map_err(|error| failed(DOING, error))? else { return Ok(None) };
     let next_due = next_at.map(Timestamp::from_micros);
     if next_due.is_none_or(|due| due > engine.now()) {
-        return Ok(Ticked { next_due, ..Ticked::default() });
+        return Ok(Some(Ticked { next_due, ..Ticked::default() }));
     }
     let mut turn = engine.writer().turn().await?;
-    let find = Script::new().read(FIND).bind(tenant.as_str()).bind(name);
-    let ran = find.run(turn.connection()?).await.map_err(|error| failed(DOING, error))?;
-    let Some(found) = ran.first().and_then(|found| found.rows.first()) else {
+    let Some(mut stored) = find(turn.connection()?, tenant, name).await? else {
         turn.undo().await;
-        return Ok(Ticked::default());
+        return Ok(None);
     };
-    let (mut stored, now) = (schedule(found)?, engine.now());
-    let ticked = stored.fire(now);
-    if !ticked.fired {
+    let (before, now) = (stored.next_at, engine.now());
+    let (ticked, outgoing) = stored.fire(now, outgoing)?;
+    if stored.next_at == before {
         turn.undo().await;
-        return Ok(ticked);
+        return Ok(Some(ticked));
     }
-    let script = Script::new()
-        .write_exactly(1, MOVE_ON)
-        .bind(stored.next_at.as_micros())
-        .bind(now.as_micros())
-        .bind(i64::try_from(stored.missed).unwrap_or(i64::MAX))
-        .bind(tenant.as_str())
-        .bind(name);
-    let script = deliveries::send(script, outgoing, now)?;
-    turn.end(DOING, script, deliveries::bells(outgoing)).await?.committed()?;
-    Ok(ticked)
+    let script = deliveries::send(write(Script::new(), &stored)?, &outgoing, now)?;
+    turn.end(DOING, script, deliveries::bells(&outgoing)).await?.committed()?;
+    Ok(Some(ticked))
 }
 
-const NEXT_AT: &str = "SELECT next_at FROM wharf_schedules WHERE tenant = ? AND name = ?";
-
-const FIND: &str = "
-SELECT tenant, name, message, period, next_at, last_at, missed FROM wharf_schedules WHERE tenant = ? AND name = ?";
-
-const MOVE_ON: &str = "UPDATE wharf_schedules SET next_at = ?, last_at = ?, missed = ? WHERE tenant = ? AND name = ?";
+/// See [`Store::change_schedule`](wharf::ports::Store::change_schedule).
+pub(crate) async fn change(
+    engine: &Sqlite,
+    tenant: &Tenant,
+    name: &str,
+    change: &ScheduleChange,
+    who: &str,
+) -> Result<Option<StoredSchedule>, Error> {
+    let mut turn = engine.writer().turn().await?;
+    let Some(stored) = find(turn.connection()?, tenant, name).await? else {
+        turn.undo().await;
+        return Ok(None);
+    };
+    let changed = stored.changed(change, who, engine.now())?;
+    let (script, bells) = (write(Script::new(), &changed)?, vec![at_once(&Wakeups::schedule(name))]);
+    turn.end("change a schedule", script, bells).await?.committed()?;
+    Ok(Some(changed))
+}
 
 /// See [`Store::schedules`](wharf::ports::Store::schedules).
 pub(crate) async fn list(engine: &Sqlite) -> Result<Vec<StoredSchedule>, Error> {
     let rows = sqlx::query(ALL).fetch_all(engine.read_pool()).await;
-    rows.map_err(|error| failed("read schedules", error))?.iter().map(schedule).collect()
+    rows.map_err(|error| failed("read schedules", error))?.iter().map(stored).collect()
 }
 
-const ALL: &str = "
-SELECT tenant, name, message, period, next_at, last_at, missed FROM wharf_schedules ORDER BY tenant, name";
+const ALL: &str = concat!("SELECT ", columns!(), " FROM wharf_schedules ORDER BY tenant, name");
 
-fn schedule(row: &SqliteRow) -> Result<StoredSchedule, Error> {
-    let unsigned = |index| column::<i64>(row, index).map(|value| u64::try_from(value).unwrap_or(0));
-    let schedule = Schedule {
-        tenant: Tenant::new(column(row, 0)?),
-        name: Arc::from(column::<&str>(row, 1)?),
-        message: Arc::from(column::<&str>(row, 2)?),
-        period: Duration::from_micros(unsigned(3)?),
-    };
-    let last_at: Option<i64> = column(row, 5)?;
+const NEXT_AT: &str = "SELECT next_at FROM wharf_schedules WHERE tenant = ? AND name = ?";
+
+async fn find(connection: &mut SqliteConnection, tenant: &Tenant, name: &str) -> Result<Option<StoredSchedule>, Error> {
+    let find = Script::new().read(FIND).bind(tenant.as_str()).bind(name);
+    let ran = find.run(connection).await.map_err(|error| failed("read a schedule", error))?;
+    ran.first().and_then(|found| found.rows.first()).map(stored).transpose()
+}
+
+const FIND: &str = concat!("SELECT ", columns!(), " FROM wharf_schedules WHERE tenant = ? AND name = ?");
+
+fn write(script: Script, stored: &StoredSchedule) -> Result<Script, Error> {
+    let number = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
+    let script = script
+        .write_exactly(1, WRITE)
+        .bind(stored.tenant.as_str())
+        .bind(&*stored.name)
+        .bind(&*stored.message)
+        .bind(stored.draft.as_ref().map(json).transpose()?)
+        .bind(stored.misfire.as_str())
+        .bind(&*stored.declared)
+        .bind(&*stored.times)
+        .bind(stored.next_at.map(Timestamp::as_micros))
+        .bind(stored.last_at.map(Timestamp::as_micros))
+        .bind(number(stored.missed))
+        .bind(stored.paused_at.map(Timestamp::as_micros))
+        .bind(number(stored.version))
+        .bind(stored.changed_at.as_micros())
+        .bind(stored.changed_by.as_deref());
+    Ok(script)
+}
+
+const WRITE: &str = concat!(
+    "INSERT INTO wharf_schedules (",
+    columns!(),
+    ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    ON CONFLICT DO UPDATE SET
+        message = excluded.message, draft = excluded.draft, misfire = excluded.misfire, declared = excluded.declared,
+        times = excluded.times, next_at = excluded.next_at, last_at = excluded.last_at, missed = excluded.missed,
+        paused_at = excluded.paused_at, version = excluded.version, changed_at = excluded.changed_at,
+        changed_by = excluded.changed_by"
+);
+
+/// What a foreign hand wrote is read as well as can be: a draft that is none is not known.
+fn stored(row: &SqliteRow) -> Result<StoredSchedule, Error> {
+    let text = |index| column::<&str>(row, index);
+    let moment = |index| column::<Option<i64>>(row, index).map(|micros| micros.map(Timestamp::from_micros));
+    let count = |index| column::<i64>(row, index).map(|value| u64::try_from(value).unwrap_or(0));
     Ok(StoredSchedule {
-        schedule,
-        next_at: Timestamp::from_micros(column(row, 4)?),
-        last_at: last_at.map(Timestamp::from_micros),
-        missed: unsigned(6)?,
+        tenant: Tenant::new(text(0)?),
+        name: Arc::from(text(1)?),
+        message: Arc::from(text(2)?),
+        draft: column::<Option<&str>>(row, 3)?.and_then(|json| serde_json::from_str(json).ok()),
+        misfire: Misfire::from_stored(text(4)?),
+        declared: Arc::from(text(5)?),
+        times: Arc::from(text(6)?),
+        next_at: moment(7)?,
+        last_at: moment(8)?,
+        missed: count(9)?,
+        paused_at: moment(10)?,
+        version: count(11)?,
+        changed_at: Timestamp::from_micros(column(row, 12)?),
+        changed_by: column::<Option<&str>>(row, 13)?.map(Arc::from),
     })
 }

@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use wharf::{
     Clock, DeadLetter, DeadLetterFilter, Error, Outgoing, SagaId, SagaRow, Tenant,
     ports::{
-        Cancellation, Declaration, Declared, Ending, Fired, History, Retention, Round, Signals, Store, StoredSchedule,
-        StoredSubscription, Subscription, Ticked, Transaction,
+        Cancellation, Declaration, Declared, Ending, Fired, History, Retention, Round, ScheduleChange, Signals, Store,
+        StoredSchedule, StoredSubscription, Subscription, Ticked, Transaction,
     },
 };
 
@@ -88,8 +88,18 @@ impl Store for Sqlite {
         dead_letters::cancel(self, cancellation).await
     }
 
-    async fn fire_schedule(&self, tenant: &Tenant, name: &str, outgoing: &[Outgoing]) -> Result<Ticked, Error> {
+    async fn fire_schedule(&self, tenant: &Tenant, name: &str, outgoing: &[Outgoing]) -> Result<Option<Ticked>, Error> {
         schedules::fire(self, tenant, name, outgoing).await
+    }
+
+    async fn change_schedule(
+        &self,
+        tenant: &Tenant,
+        name: &str,
+        change: &ScheduleChange,
+        who: &str,
+    ) -> Result<Option<StoredSchedule>, Error> {
+        schedules::change(self, tenant, name, change, who).await
     }
 
     async fn schedules(&self) -> Result<Vec<StoredSchedule>, Error> {

@@ -84,9 +84,7 @@ pub(crate) async fn declare(engine: &Sqlite, declaration: &Declaration) -> Resul
         script = replace(script, replacement, now)?;
         bells.push(at_once(&replacement.new));
     }
-    for schedule in &declaration.schedules {
-        script = schedules::declare(script, schedule, now);
-    }
+    script = schedules::declare(turn.connection()?, script, &declaration.schedules, now).await?;
     script = script.write(DECLARE).bind(now.as_micros()).bind(now.as_micros()).bind(ours(&declaration.subscriptions)?);
     turn.end(DOING, script, bells).await?.committed()?;
     Ok(Declared::Accepted)

@@ -100,7 +100,7 @@ impl Bus {
         let posted = self.shared.post.address(id, draft, &self.shared.tenant, &self.shared.trail);
         let mut collected = self.collected();
         if collected.closed {
-            tracing::error!(message = draft.name, key = %draft.key, "sent after its handler had ended; it goes nowhere");
+            tracing::error!(message = &*draft.name, key = %draft.key, "sent after its handler had ended; it goes nowhere");
             return;
         }
         match posted {
@@ -157,11 +157,11 @@ impl PostOffice {
         }
         let (routes, queue);
         let endpoints = if draft.kind == Kind::Job {
-            queue = [Destination { endpoint: job::queue(draft.name), takes_turns: false }];
+            queue = [Destination { endpoint: job::queue(&draft.name), takes_turns: false }];
             &queue[..]
         } else {
             routes = self.routes.get();
-            routes.find(draft.name, draft.kind)?
+            routes.find(&draft.name, draft.kind)?
         };
         if endpoints.is_empty() {
             return Ok(Vec::new());
@@ -175,7 +175,7 @@ impl PostOffice {
         let journey = (is_carried && !delay.is_zero()).then(|| Journey::begin(now + delay));
         let envelope = Envelope {
             id,
-            name: Arc::from(draft.name),
+            name: Arc::from(&*draft.name),
             version: draft.version,
             kind: draft.kind,
             key: draft.key.clone(),

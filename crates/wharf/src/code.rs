@@ -90,7 +90,9 @@ codes! {
     POOL_TOO_SMALL = 36, "So many handlers may want a transaction at once that some could wait for one in vain.",
         "Lower `.concurrency(..)` on the endpoints that the message names, or give the engine more connections or patience: on PostgreSQL `transactions_max` and `acquire_timeout`.";
     DUPLICATE_SCHEDULE = 37, "Two schedules have one name.",
-        "Name one of them with `every_named`; by default a schedule is called as its message is.";
+        "Name one of them with `every_named` or `Schedule::named`; by default a schedule is called as its message is.";
+    SCHEDULE_UNKNOWN = 38, "There is no schedule of this name.",
+        "Look at `Client::schedules` for those that there are; one is there once a worker that declares it has started.";
     TOO_OLD = 40, "The message was put on the transport so long ago that nobody knows any more whether it was handled.",
         "Find out whether it was; redrive it if it was not, else discard it. A backlog this old wants a longer `Limits::redelivery_horizon`, and `inbox_retention` with it.";
     OUTBOX_NAME_TAKEN = 41, "An endpoint's name begins with `outbox:` or `job:`, which are kept for wharf's own queues.",
@@ -125,6 +127,10 @@ codes! {
         "Work goes on without it, but nobody hears which workers are alive, nor of cancellations: ask again. Check its address, its credentials and that it runs.";
     REFUSED = 80, "A guard refused the message: under its tenant there is nothing of what it is about.",
         "Find out who sent it, and under which tenant it should have come; then discard it.";
+    CRON_INVALID = 90, "A cron expression is none, or names a time that never comes.",
+        "Write five fields, from minutes to days of the week, or six that begin with seconds.";
+    TIME_ZONE_UNKNOWN = 91, "There is no time zone of this name.",
+        "Use a name of the IANA database, such as `Europe/Berlin` or `UTC`.";
     JOB_MISPLACED = 100, "A job is treated as a message, or a message as a job.",
         "Give a job to its module with `Module::job`; only a job has a `Run`, and only a job is `unique`.";
     RUN_STATUS_UNKNOWN = 101, "There is no such status of a run.",

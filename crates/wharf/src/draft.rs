@@ -1,15 +1,17 @@
 //! A message written down but not yet addressed: plain data, so that a saga's step can be compared and explored.
 
-use std::{sync::Arc, time::Duration};
+use std::{borrow::Cow, sync::Arc, time::Duration};
+
+use serde::{Deserialize, Serialize};
 
 use crate::{Code, Error, Key, Kind, Message, Priority, Timestamp};
 
 /// A message as it will travel, before anybody knows which endpoints get it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Draft {
     /// [`Message::NAME`].
-    pub name: &'static str,
+    pub name: Cow<'static, str>,
     /// [`Message::VERSION`].
     pub version: u16,
     /// Command or event.
@@ -17,14 +19,17 @@ pub struct Draft {
     /// What it is about.
     pub key: Key,
     /// Plain JSON, or why it could not be written.
+    #[serde(with = "written")]
     pub body: Result<Arc<str>, String>,
     /// Nobody takes it before this much time has passed.
+    #[serde(default, skip_serializing_if = "Duration::is_zero")]
     pub delay: Duration,
     /// Nobody takes it before this moment; where it is set, the delay counts for nothing.
     pub at: Option<Timestamp>,
     /// What is taken up first.
     pub priority: Priority,
     /// Once this much time has passed, it is dead-lettered instead of handled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_in: Option<Duration>,
     /// Of a job: while one of this key waits or runs, no other is enqueued.
     pub unique: Option<String>,
@@ -34,7 +39,7 @@ impl Draft {
     /// Writes a message down.
     pub fn of<M: Message>(message: &M) -> Self {
         Self {
-            name: M::NAME,
+            name: Cow::Borrowed(M::NAME),
             version: M::VERSION,
             kind: M::KIND,
             key: message.key(),
@@ -96,7 +101,7 @@ impl Draft {
 
     /// The body, if it could be written and is not larger than the limit.
     pub(crate) fn checked_body(&self, size_max_bytes: usize) -> Result<&Arc<str>, Error> {
-        let name = self.name;
+        let name = &*self.name;
         match &self.body {
             Err(error) => Err(Error::new(Code::BODY_UNWRITABLE, format!("message `{name}`: {error}"))),
             Ok(body) if body.len() > size_max_bytes => Err(Error::new(
@@ -105,5 +110,22 @@ impl Draft {
             )),
             Ok(body) => Ok(body),
         }
+    }
+}
+
+/// Of a draft that is stored, the body could be written.
+mod written {
+    use std::sync::Arc;
+
+    use serde::{Deserialize, Deserializer, Serializer, ser::Error};
+
+    type Body = Result<Arc<str>, String>;
+
+    pub(super) fn serialize<S: Serializer>(body: &Body, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(body.as_ref().map_err(S::Error::custom)?)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Body, D::Error> {
+        Arc::deserialize(deserializer).map(Ok)
     }
 }

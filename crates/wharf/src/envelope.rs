@@ -65,9 +65,24 @@ pub struct Trail {
     /// Set on the copy of a dead letter that stands on a transport of another kind than the store: how it died.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub death: Option<Arc<Death>>,
+    /// Set on what a schedule sent, and on nothing that follows from it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub firing: Option<Firing>,
     /// The application's own.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub headers: BTreeMap<String, String>,
+}
+
+/// Which firing of which schedule a message is.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Firing {
+    /// The schedule's name.
+    pub schedule: Arc<str>,
+    /// The due time it was sent for; where it stands for several that passed, the first of them. `None` when somebody
+    /// [triggered](crate::Client::trigger_schedule) it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub due_at: Option<Timestamp>,
 }
 
 /// How a message became a dead letter, for whoever finds its copy.
@@ -129,14 +144,15 @@ impl Trail {
             traceparent: None,
             journey: None,
             death: None,
+            firing: None,
             headers: BTreeMap::new(),
         }
     }
 
     /// The trail of what `handler` sends while it handles the message `cause`.
     pub(crate) fn follow(&self, cause: Uuid, handler: Arc<str>) -> Self {
-        let (causation, journey, death, headers) = (Some(cause), None, None, BTreeMap::new());
-        Self { causation, source: handler, journey, death, headers, ..self.clone() }
+        let (causation, journey, death, firing, headers) = (Some(cause), None, None, None, BTreeMap::new());
+        Self { causation, source: handler, journey, death, firing, headers, ..self.clone() }
     }
 }
 

@@ -33,10 +33,12 @@ mod retry;
 mod routes;
 mod runtime;
 mod saga;
+mod schedule;
 mod start;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod time;
+mod timetable;
 mod tx;
 mod worker;
 
@@ -47,7 +49,7 @@ pub use code::Code;
 pub use context::Context;
 pub use draft::Draft;
 pub use endpoint::Endpoint;
-pub use envelope::{Death, Envelope, Journey, Tenant, Trail};
+pub use envelope::{Death, Envelope, Firing, Journey, Tenant, Trail};
 pub use error::Error;
 pub use extract::{Attempt, FromDelivery, Msg, State};
 pub use failure::{Failure, Permanent, Result, Verdict, snooze};
@@ -64,11 +66,13 @@ pub use outgoing::Outgoing;
 pub use outside::outside;
 pub use ports::{
     DeadLetter, DeadLetterFilter, Delivery, Depth, Heartbeat, LogLevel, LogLine, Progress, RunFilter, RunRecord,
-    RunStatus, SagaId, SagaRow,
+    RunStatus, SagaId, SagaRow, StoredSchedule,
 };
 pub use retry::Retry;
 pub use runtime::{Vital, Vitals, WorkerState};
 pub use saga::{Next, Recorder, Saga, SagaConsumer, Start, Step, Stored, TimerChange, begin, finish, stay, to};
+pub use schedule::{Misfire, Schedule};
 pub use time::{Clock, SystemClock, Timestamp, micros};
+pub use timetable::Timetable;
 pub use tx::Tx;
 pub use worker::{Ended, ReadyWorker, Refused, Worker};

@@ -3,10 +3,9 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use crate::{
-    Bus, Draft, Guard, Job, JobAnswer, JobOptions, Kind, Message, Saga, Tenant, Timestamp,
+    Guard, Job, JobAnswer, JobOptions, Message, Saga, Schedule, Timetable,
     endpoint::{Endpoint, EndpointDefinition},
     handler::{Answer, Consumer, Handler, Parameters},
-    ports::Schedule,
     saga::SagaConsumer,
 };
 
@@ -30,27 +29,15 @@ use crate::{
 pub struct Module<S> {
     pub(crate) name: &'static str,
     pub(crate) endpoints: Vec<EndpointDefinition>,
-    pub(crate) ticks: Vec<Tick>,
+    pub(crate) schedules: Vec<Schedule>,
     guard: Option<Arc<dyn Guard>>,
     state: S,
-}
-
-/// A message sent at every multiple of a period.
-pub(crate) struct Tick {
-    /// The schedule's.
-    pub(crate) name: Arc<str>,
-    pub(crate) message: &'static str,
-    pub(crate) kind: Kind,
-    pub(crate) period: Duration,
-    /// For so long after its start a worker does not look.
-    start_delay: Duration,
-    pub(crate) send: Box<dyn Fn(&Bus) + Send + Sync>,
 }
 
 impl<S: Clone + Send + Sync + 'static> Module<S> {
     /// A module whose handlers share this state.
     pub fn new(name: &'static str, state: S) -> Self {
-        Self { name, endpoints: Vec::new(), ticks: Vec::new(), guard: None, state }
+        Self { name, endpoints: Vec::new(), schedules: Vec::new(), guard: None, state }
     }
 
     /// Adds a handler at an endpoint of its own, both called `id`.
@@ -117,10 +104,8 @@ impl<S: Clone + Send + Sync + 'static> Module<S> {
     /// however many workers run. The engine's clock decides when it is due.
     ///
     /// What was missed while nothing ran is not made up for: it is sent once, at once, and a warning says how many due
-    /// times passed. A changed period takes effect when the worker next starts. A schedule that no running worker has
-    /// stops; it is forgotten once that was so for `Limits::forsaken_schedule_retention`.
-    ///
-    /// The schedule is called as its message is. For two of one message, see [`Module::every_named`].
+    /// times passed. The schedule is called as its message is; for two of one message, see [`Module::every_named`]. All else
+    /// that a schedule may be, see [`Module::schedule`].
     #[must_use]
     pub fn every<M: Message>(self, period: Duration, message: M) -> Self {
         self.every_named(M::NAME, period, message)
@@ -129,33 +114,29 @@ impl<S: Clone + Send + Sync + 'static> Module<S> {
     /// As [`Module::every`], under a name of its own.
     #[must_use]
     pub fn every_named<M: Message>(self, name: &str, period: Duration, message: M) -> Self {
-        self.tick(name, Duration::ZERO, period, message)
+        self.schedule(Schedule::new(Timetable::every(period), message).named(name))
     }
 
     /// As [`Module::every`], but a worker leaves the schedule alone for `start_delay` after its start, so that what starts
     /// with it comes first. Workers that run already go on with it meanwhile.
     #[must_use]
     pub fn every_after<M: Message>(self, start_delay: Duration, period: Duration, message: M) -> Self {
-        self.tick(M::NAME, start_delay, period, message)
+        self.schedule(Schedule::new(Timetable::every(period), message).start_delay(start_delay))
     }
 
-    fn tick<M: Message>(mut self, name: &str, start_delay: Duration, period: Duration, message: M) -> Self {
-        let send = Box::new(move |bus: &Bus| bus.post(&Draft::of(&message)));
-        self.ticks.push(Tick { name: Arc::from(name), message: M::NAME, kind: M::KIND, period, start_delay, send });
+    /// Sends a message at the due times of a timetable, each once, however many workers run: by a cron expression and the
+    /// clocks of a time zone, at the multiples of a period, or once. The engine's clock decides when it is due.
+    ///
+    /// What was missed while nothing ran is up to its [`Misfire`](crate::Misfire). A timetable that was declared otherwise
+    /// takes effect when the worker next starts, unless somebody has [changed](crate::Client::change_schedule) it by hand.
+    /// A schedule that no running worker has stops; it is forgotten once that was so for
+    /// `Limits::forsaken_schedule_retention`.
+    ///
+    /// A handler finds in its [`Envelope`](crate::Envelope)'s trail which [`Firing`](crate::Firing) a message is.
+    #[must_use]
+    pub fn schedule(mut self, schedule: Schedule) -> Self {
+        self.schedules.push(schedule);
         self
-    }
-}
-
-impl Tick {
-    /// As it is declared.
-    pub(crate) fn schedule(&self) -> Schedule {
-        let (name, message) = (Arc::clone(&self.name), Arc::from(self.message));
-        Schedule { tenant: Tenant::default(), name, message, period: self.period }
-    }
-
-    /// When a worker that starts now looks for the first time.
-    pub(crate) fn first_look(&self, now: Timestamp) -> Timestamp {
-        now + self.start_delay
     }
 }
 

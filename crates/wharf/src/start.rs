@@ -3,13 +3,12 @@
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use crate::{
-    Code, Error, Kind, Limits,
+    Code, Error, Kind, Limits, Schedule,
     endpoint::EndpointDefinition,
     job,
-    module::Tick,
     ports::{
-        Declaration, Declared, Engine, Outbox, Replacement, StoredSubscription, Subscription, TimerFiring,
-        Transactions, Turns,
+        Declaration, Declared, Engine, Outbox, Replacement, StoredSchedule, StoredSubscription, Subscription,
+        TimerFiring, Transactions, Turns,
     },
     routes::Routes,
 };
@@ -46,7 +45,7 @@ pub(crate) fn check_transactions(has: Option<Transactions>, endpoints: &[Endpoin
 }
 
 /// All that is wrong with a worker's own parts.
-pub(crate) fn check(limits: &Limits, endpoints: &[EndpointDefinition], ticks: &[Tick]) -> Vec<Error> {
+pub(crate) fn check(limits: &Limits, endpoints: &[EndpointDefinition], schedules: &[Schedule]) -> Vec<Error> {
     let mut problems: Vec<Error> = limits.check().err().into_iter().collect();
     let (mut names, mut ids) = (HashSet::new(), HashSet::new());
     for endpoint in endpoints {
@@ -83,15 +82,16 @@ pub(crate) fn check(limits: &Limits, endpoints: &[EndpointDefinition], ticks: &[
             }
         }
     }
-    let mut schedules = HashSet::new();
-    for tick in ticks {
-        if tick.period < PERIOD_MIN {
-            let message = format!("`{}` is sent every {:?}, at least {PERIOD_MIN:?}", tick.name, tick.period);
+    let mut names = HashSet::new();
+    for Schedule { name, timetable, message, .. } in schedules {
+        if let Some(period) = timetable.period().filter(|period| *period < PERIOD_MIN) {
+            let message = format!("`{name}` is sent every {period:?}, at least {PERIOD_MIN:?}");
             problems.push(Error::new(Code::LIMIT_INVALID, message));
         }
-        if !schedules.insert(&tick.name) {
-            problems.push(Error::new(Code::DUPLICATE_SCHEDULE, format!("two schedules are called `{}`", tick.name)));
+        if !names.insert(name) {
+            problems.push(Error::new(Code::DUPLICATE_SCHEDULE, format!("two schedules are called `{name}`")));
         }
+        problems.extend(message.checked_body(limits.body_size_max_bytes).err());
     }
     problems
 }
@@ -107,10 +107,9 @@ pub(crate) fn orders_lost(endpoints: &[EndpointDefinition]) -> impl Iterator<Ite
     })
 }
 
-/// What these endpoints consume, and what is sent every so often.
-pub(crate) fn declaration(endpoints: &[EndpointDefinition], ticks: &[Tick]) -> Declaration {
-    let schedules = ticks.iter().map(Tick::schedule).collect();
-    let mut declaration = Declaration { schedules, ..Declaration::default() };
+/// What these endpoints consume, and what is sent by schedules.
+pub(crate) fn declaration(endpoints: &[EndpointDefinition], schedules: &[Schedule]) -> Declaration {
+    let mut declaration = Declaration { schedules: schedules.to_vec(), ..Declaration::default() };
     for endpoint in endpoints {
         let consumed = || endpoint.consumers.iter().map(|consumer| Arc::from(consumer.name));
         for old in &endpoint.replaces {
@@ -145,12 +144,7 @@ pub(crate) fn replace_outboxes(declaration: &mut Declaration) {
 
 /// Adds what is wrong beside what others have declared; if there is nothing wrong at all, declares. Returns the routes
 /// from then on.
-pub(crate) async fn declare(
-    engine: &dyn Engine,
-    declaration: &Declaration,
-    ticks: &[Tick],
-    problems: &mut Vec<Error>,
-) -> Routes {
+pub(crate) async fn declare(engine: &dyn Engine, declaration: &Declaration, problems: &mut Vec<Error>) -> Routes {
     let stored = engine.subscriptions().await.unwrap_or_else(|error| {
         problems.push(error);
         Vec::new()
@@ -158,10 +152,14 @@ pub(crate) async fn declare(
     problems.extend(declaration.problems(&stored));
     let others = stored.iter().map(|stored| &stored.subscription);
     let routes = Routes::of(others.filter(|one| !declaration.supersedes(one)).chain(&declaration.subscriptions));
-    problems.extend(ticks.iter().filter_map(|tick| routes.find(tick.message, tick.kind).err()));
+    let sent = declaration.schedules.iter().map(|schedule| &schedule.message);
+    problems.extend(sent.filter_map(|message| routes.find(&message.name, message.kind).err()));
     if problems.is_empty() {
         match engine.declare(declaration).await {
-            Ok(Declared::Accepted) => warn_of_the_unseen(&stored, declaration),
+            Ok(Declared::Accepted) => {
+                warn_of_the_unseen(&stored, declaration);
+                problems.extend(warn_of_the_changed(engine, &declaration.schedules).await.err());
+            }
             Ok(Declared::Refused(refused)) => problems.extend(refused),
             Err(error) => problems.push(error),
         }
@@ -182,4 +180,31 @@ fn warn_of_the_unseen(stored: &[StoredSubscription], declaration: &Declaration) 
              with `Client::retire(endpoint, message)`, which gives what waits to the dead letters"
         );
     }
+}
+
+/// What somebody changed or paused by hand is not overwritten, and not kept silently either.
+async fn warn_of_the_changed(engine: &dyn Engine, declared: &[Schedule]) -> Result<(), Error> {
+    if declared.is_empty() {
+        return Ok(());
+    }
+    let is_declared = |stored: &&StoredSchedule| {
+        declared.iter().any(|ours| (&ours.tenant, &ours.name) == (&stored.tenant, &stored.name))
+    };
+    for stored in engine.schedules().await?.iter().filter(is_declared) {
+        let (schedule, changed_by) = (&*stored.name, stored.changed_by.as_deref());
+        if stored.is_changed_by_hand() {
+            let (declared, times) = (&*stored.declared, &*stored.times);
+            tracing::warn!(
+                schedule,
+                declared,
+                times,
+                changed_by,
+                "somebody has changed when this is due, and that is kept; `Client::reset_schedule` goes back to what is declared"
+            );
+        }
+        if stored.paused_at.is_some() {
+            tracing::warn!(schedule, changed_by, "paused, and never due until `Client::resume_schedule`");
+        }
+    }
+    Ok(())
 }

@@ -8,10 +8,10 @@ use tokio::{
 };
 
 use crate::{
-    Client, Error, Limits,
+    Client, Error, Limits, Schedule,
     bus::PostOffice,
     endpoint::EndpointDefinition,
-    module::{Module, Tick},
+    module::Module,
     ports::{Engine, Signals, Subscription, Transport, Wakeups},
     routes::CurrentRoutes,
     runtime::{
@@ -42,7 +42,7 @@ pub struct Worker {
     version: Option<String>,
     limits: Limits,
     endpoints: Vec<EndpointDefinition>,
-    ticks: Vec<Tick>,
+    schedules: Vec<Schedule>,
     modules: Vec<&'static str>,
 }
 
@@ -70,7 +70,7 @@ pub struct ReadyWorker {
     pub(crate) endpoints: Vec<Arc<EndpointDefinition>>,
     /// The outboxes, where there is a transport of another kind than the store.
     pub(crate) outboxes: Vec<Arc<EndpointDefinition>>,
-    pub(crate) ticks: Vec<Arc<Tick>>,
+    pub(crate) schedules: Vec<Arc<Schedule>>,
     consumes: Vec<Subscription>,
     version: Option<String>,
     /// Ends what draws the routes anew.
@@ -87,7 +87,7 @@ impl Worker {
             version: None,
             limits: Limits::default(),
             endpoints: Vec::new(),
-            ticks: Vec::new(),
+            schedules: Vec::new(),
             modules: Vec::new(),
         }
     }
@@ -133,7 +133,7 @@ impl Worker {
     pub fn module<S>(mut self, module: Module<S>) -> Self {
         self.modules.push(module.name);
         self.endpoints.extend(module.endpoints);
-        self.ticks.extend(module.ticks);
+        self.schedules.extend(module.schedules);
         self
     }
 
@@ -161,14 +161,14 @@ impl Worker {
 
     /// As [`Worker::ready`], with nothing in the background.
     pub(crate) async fn prepare(self) -> Result<ReadyWorker, Refused> {
-        let mut problems = start::check(&self.limits, &self.endpoints, &self.ticks);
+        let mut problems = start::check(&self.limits, &self.endpoints, &self.schedules);
         problems.extend(start::check_transactions(self.engine.transactions(), &self.endpoints));
-        let mut declaration = start::declaration(&self.endpoints, &self.ticks);
+        let mut declaration = start::declaration(&self.endpoints, &self.schedules);
         if self.via.is_some() {
             start::replace_outboxes(&mut declaration);
             problems.extend(start::orders_lost(&self.endpoints));
         }
-        let routes = start::declare(&*self.engine, &declaration, &self.ticks, &mut problems).await;
+        let routes = start::declare(&*self.engine, &declaration, &mut problems).await;
         if !problems.is_empty() {
             return Err(Refused(problems));
         }
@@ -209,7 +209,7 @@ impl Worker {
             runtime,
             outboxes,
             endpoints: self.endpoints.into_iter().map(Arc::new).collect(),
-            ticks: self.ticks.into_iter().map(Arc::new).collect(),
+            schedules: self.schedules.into_iter().map(Arc::new).collect(),
             consumes: declaration.subscriptions,
             version: self.version,
             keeps_routes: None,
@@ -305,7 +305,7 @@ impl ReadyWorker {
         });
         let runtime = self.runtime.clone();
         hears.spawn(async move { supervise(&runtime, SIGNALS, || hear(runtime.clone())).await });
-        for each in self.ticks {
+        for each in self.schedules {
             let (runtime, sign) = (self.runtime.clone(), sign(&each));
             vitals.expect_task(&sign, clock.now(), LOOK_EVERY);
             background.spawn(async move {

@@ -4,32 +4,48 @@ use std::sync::Arc;
 
 use super::Memory;
 use crate::{
-    Outgoing, Tenant, Timestamp,
+    Error, Outgoing, Schedule, Tenant, Timestamp,
     memory::state::State,
-    ports::{Retention, Schedule, StoredSchedule, Ticked},
+    ports::{Retention, ScheduleChange, StoredSchedule, Ticked, Wakeups},
 };
 
 impl State {
     pub(super) fn declare_schedule(&mut self, schedule: &Schedule, now: Timestamp) {
         let id = (schedule.tenant.clone(), Arc::clone(&schedule.name));
-        let stored = self.schedules.entry(id).or_insert_with(|| StoredSchedule::new(schedule.clone(), now));
-        stored.declare(schedule.clone(), now);
+        let declared = StoredSchedule::declared(self.schedules.get(&id), schedule, now);
+        self.schedules.insert(id, declared);
     }
 }
 
 impl Memory {
-    pub(super) async fn fire_schedule(&self, tenant: &Tenant, name: &str, outgoing: &[Outgoing]) -> Ticked {
+    pub(super) async fn fire_schedule(
+        &self,
+        tenant: &Tenant,
+        name: &str,
+        outgoing: &[Outgoing],
+    ) -> Result<Option<Ticked>, Error> {
         let mut state = self.lock().await;
         let now = self.shared.clock.now();
-        let Some(stored) = state.schedules.get_mut(&(tenant.clone(), Arc::from(name))) else {
-            return Ticked::default();
-        };
-        let ticked = stored.fire(now);
-        if ticked.fired {
-            state.send(outgoing, now);
-            self.wake(outgoing);
-        }
-        ticked
+        let Some(stored) = state.schedules.get_mut(&(tenant.clone(), Arc::from(name))) else { return Ok(None) };
+        let (ticked, outgoing) = stored.fire(now, outgoing)?;
+        state.send(&outgoing, now);
+        self.wake(&outgoing);
+        Ok(Some(ticked))
+    }
+
+    pub(super) async fn change_schedule(
+        &self,
+        tenant: &Tenant,
+        name: &str,
+        change: &ScheduleChange,
+        who: &str,
+    ) -> Result<Option<StoredSchedule>, Error> {
+        let mut state = self.lock().await;
+        let now = self.shared.clock.now();
+        let Some(stored) = state.schedules.get_mut(&(tenant.clone(), Arc::from(name))) else { return Ok(None) };
+        *stored = stored.changed(change, who, now)?;
+        self.shared.wakeups.wake([&*Wakeups::schedule(name)]);
+        Ok(Some(stored.clone()))
     }
 
     pub(super) async fn prune(&self, retention: &Retention, max: usize) -> u64 {
@@ -43,7 +59,10 @@ impl Memory {
             state.sagas.remove(id);
         }
         let stored = state.schedules.iter();
-        let forsaken = stored.filter(|(_, stored)| is_old(stored.next_at, retention.forsaken_schedules));
+        let forsaken = stored.filter(|(_, stored)| {
+            let since = stored.next_at.or(stored.last_at).unwrap_or(stored.changed_at);
+            stored.paused_at.is_none() && is_old(since, retention.forsaken_schedules)
+        });
         let forsaken: Vec<_> = forsaken.take(max).map(|(id, _)| id.clone()).collect();
         forsaken.iter().for_each(|id| drop(state.schedules.remove(id)));
         let runs = state

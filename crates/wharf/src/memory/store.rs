@@ -13,7 +13,7 @@ use crate::{
     Clock, Code, Error, Outgoing, Tenant, Timestamp,
     ports::{
         Burial, Cancellation, DeadLetter, DeadLetterFilter, Declaration, Declared, Ending, Fired, History, Lease,
-        Outcome, Receipt, Report, Retention, Round, SagaId, SagaRow, Signals, Store, StoredSchedule,
+        Outcome, Receipt, Report, Retention, Round, SagaId, SagaRow, ScheduleChange, Signals, Store, StoredSchedule,
         StoredSubscription, Subscription, Ticked, TimerArm, TimerFiring, Transaction, Wakeups,
     },
 };
@@ -279,8 +279,18 @@ impl Store for Memory {
         }))
     }
 
-    async fn fire_schedule(&self, tenant: &Tenant, name: &str, outgoing: &[Outgoing]) -> Result<Ticked, Error> {
-        Ok(Self::fire_schedule(self, tenant, name, outgoing).await)
+    async fn fire_schedule(&self, tenant: &Tenant, name: &str, outgoing: &[Outgoing]) -> Result<Option<Ticked>, Error> {
+        Self::fire_schedule(self, tenant, name, outgoing).await
+    }
+
+    async fn change_schedule(
+        &self,
+        tenant: &Tenant,
+        name: &str,
+        change: &ScheduleChange,
+        who: &str,
+    ) -> Result<Option<StoredSchedule>, Error> {
+        Self::change_schedule(self, tenant, name, change, who).await
     }
 
     async fn schedules(&self) -> Result<Vec<StoredSchedule>, Error> {

@@ -19,7 +19,7 @@ pub use in_process::InProcess;
 pub use inbox::{Burial, Ending, Outbox, Receipt, Round};
 pub use left_off::LeftOff;
 pub use retention::Retention;
-pub use schedules::{Schedule, StoredSchedule, Ticked};
+pub use schedules::{ScheduleChange, StoredSchedule, Ticked};
 pub use signals::{Cancellation, Hear, Heartbeat, Signals};
 pub use store::{
     DeadLetter, DeadLetterFilter, Fired, SagaId, SagaRow, Store, TimerArm, TimerFiring, Transaction, Transactions,

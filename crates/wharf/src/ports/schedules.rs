@@ -1,80 +1,221 @@
-//! Schedules: what modules send every so often, kept in a table so that each due time is one message, however many
-//! workers run.
+//! Schedules as they are stored: each due time is one message, however many workers run.
 
-use std::{sync::Arc, time::Duration};
+use std::{iter, sync::Arc, time::Duration};
 
-use crate::{Tenant, Timestamp, micros};
+use uuid::Uuid;
 
-/// A message that is sent at every multiple of a period, as its module declares it.
+use crate::{Draft, Error, Firing, Misfire, Outgoing, Schedule, Tenant, Timestamp, Timetable};
+
+/// A schedule as it is stored. Nobody ever holds one: it is due until the commit that sends its message moves it on.
+///
+/// All that may become of one is decided here, by the engine's clock. An engine reads the row under a lock, and writes what
+/// it has become.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Schedule {
+pub struct StoredSchedule {
     /// Whose.
     pub tenant: Tenant,
-    /// Unique within the tenant; the message's name, unless the module chose another.
+    /// Unique within the tenant.
     pub name: Arc<str>,
     /// The message's name.
     pub message: Arc<str>,
-    /// A microsecond at least. Due times are its multiples since 1970, UTC.
-    pub period: Duration,
-}
-
-/// A schedule as it is stored. Nobody ever holds one: it is due until the commit that sends its message moves it on.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StoredSchedule {
-    /// As it was last declared.
-    pub schedule: Schedule,
-    /// When it is due next, by the engine's clock.
-    pub next_at: Timestamp,
+    /// What it sends. `None` of one that was last declared by a version of wharf that did not store it.
+    pub draft: Option<Draft>,
+    /// What becomes of due times that passed.
+    pub misfire: Misfire,
+    /// When it is due, as a module declares it; see [`StoredSchedule::timetable`].
+    pub declared: Arc<str>,
+    /// When it is due. Other than declared once somebody has changed it.
+    pub times: Arc<str>,
+    /// When it is due next, by the engine's clock. `None` while it is paused, and when it is never due again.
+    pub next_at: Option<Timestamp>,
     /// When it was last fired.
     pub last_at: Option<Timestamp>,
-    /// Due times that passed while nobody fired it, since it was first declared. They are not made up for.
+    /// Due times that passed and are not made up for, since it was first declared. Where a cron expression was left alone
+    /// for very long, they are counted no further than [`StoredSchedule::MISSED_COUNT_MAX`] at once.
     pub missed: u64,
+    /// Since when it is paused.
+    pub paused_at: Option<Timestamp>,
+    /// How often it was declared otherwise or changed, from 1.
+    pub version: u64,
+    /// When it was first declared, or last declared otherwise or changed.
+    pub changed_at: Timestamp,
+    /// Who changed it then; `None` when a module did.
+    pub changed_by: Option<Arc<str>>,
+}
+
+/// What a person does to a schedule.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ScheduleChange {
+    /// It is due no more.
+    Pause,
+    /// It is due again. What passed meanwhile is neither made up for nor counted.
+    Resume,
+    /// It is due at other times than its module declares.
+    Times(Timetable),
+    /// It is due as its module declares.
+    Reset,
 }
 
 /// What [`Store::fire_schedule`](super::Store::fire_schedule) did.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub struct Ticked {
-    /// Whether it was due, and its message sent.
-    pub fired: bool,
-    /// How many due times this firing stands for besides its own.
+    /// How many messages were sent, each for a due time of its own.
+    pub fired: usize,
+    /// How many due times passed that are not made up for.
     pub missed: u64,
-    /// When it is due next, by the engine's clock. `None` when there is no such schedule.
+    /// When it is due next, by the engine's clock. `None` when it is not.
     pub next_due: Option<Timestamp>,
 }
 
-impl Schedule {
-    /// The first multiple of the period after `now`.
-    pub fn first_after(&self, now: Timestamp) -> Timestamp {
-        let period = micros(self.period).max(1);
-        Timestamp::from_micros((now.as_micros().div_euclid(period) + 1).saturating_mul(period))
-    }
-}
-
 impl StoredSchedule {
-    /// A schedule that was never declared before.
-    pub fn new(schedule: Schedule, now: Timestamp) -> Self {
-        Self { next_at: schedule.first_after(now), schedule, last_at: None, missed: 0 }
+    /// How many due times of a cron expression are counted at once.
+    pub const MISSED_COUNT_MAX: u64 = 1_000;
+
+    /// What becomes of a stored schedule, if there is one, when it is declared. It keeps its next due time, so that what was
+    /// missed meanwhile is noticed, unless it is to be due at other times; those that somebody chose are kept. A new one
+    /// that was due only once, before now, is never due.
+    pub fn declared(before: Option<&Self>, schedule: &Schedule, now: Timestamp) -> Self {
+        let Schedule { tenant, name, timetable, message, misfire, start_delay: _ } = schedule;
+        let (times, draft): (Arc<str>, _) = (Arc::from(timetable.to_string()), Some(message.clone()));
+        let Some(before) = before else {
+            return Self {
+                tenant: tenant.clone(),
+                name: Arc::clone(name),
+                message: Arc::from(&*message.name),
+                draft,
+                misfire: *misfire,
+                declared: Arc::clone(&times),
+                times,
+                next_at: timetable.first_after(now),
+                last_at: None,
+                missed: 0,
+                paused_at: None,
+                version: 1,
+                changed_at: now,
+                changed_by: None,
+            };
+        };
+        let mut after = before.clone();
+        let is_otherwise = times != before.declared
+            || *misfire != before.misfire
+            || before.draft.as_ref().is_some_and(|before| before != message);
+        (after.draft, after.misfire, after.message) = (draft, *misfire, Arc::from(&*message.name));
+        if !before.is_changed_by_hand() && times != before.times {
+            after.times = Arc::clone(&times);
+            let is_overdue = before.next_at.is_some_and(|due| due <= now);
+            if !is_overdue && before.paused_at.is_none() {
+                after.next_at = timetable.first_after(now);
+            }
+        }
+        after.declared = times;
+        if is_otherwise {
+            (after.version, after.changed_at) = (before.version + 1, now);
+            // Who chose the times stays on record for as long as they are kept.
+            after.changed_by = before.changed_by.clone().filter(|_| after.is_changed_by_hand());
+        }
+        after
     }
 
-    /// The same schedule declared again. It keeps its next due time, so that what was missed meanwhile is noticed; a
-    /// changed period may bring it forward.
-    pub fn declare(&mut self, schedule: Schedule, now: Timestamp) {
-        if schedule.period != self.schedule.period {
-            self.next_at = self.next_at.min(schedule.first_after(now));
+    /// Moves it on if it is due. Returns what is to be sent in the same commit: copies of `message`, which is one message for
+    /// each endpoint that gets it.
+    ///
+    /// # Errors
+    /// When this program cannot read its timetable.
+    pub fn fire(&mut self, now: Timestamp, message: &[Outgoing]) -> Result<(Ticked, Vec<Outgoing>), Error> {
+        let Some(due) = self.next_at.filter(|due| *due <= now) else {
+            return Ok((Ticked { next_due: self.next_at, ..Ticked::default() }, Vec::new()));
+        };
+        let timetable = self.timetable()?;
+        let mut ticked = Ticked::default();
+        let sent_for: Vec<Timestamp> = match self.misfire {
+            Misfire::RunAll => {
+                let passed = iter::once(due).chain(timetable.after(due)).take_while(|due| *due <= now);
+                passed.take(Misfire::RUN_ALL_MAX).collect()
+            }
+            Misfire::RunOnce => vec![due],
+            Misfire::Skip => {
+                let in_time = now - Misfire::TOLERANCE;
+                let first = if due >= in_time {
+                    Some(due)
+                } else {
+                    timetable.first_after(in_time - Duration::from_micros(1)).filter(|due| *due <= now)
+                };
+                first.into_iter().collect()
+            }
+        };
+        ticked.fired = sent_for.len();
+        if self.misfire == Misfire::RunAll {
+            self.next_at = sent_for.last().and_then(|last| timetable.first_after(*last));
+        } else {
+            let passed = 1 + timetable.count(due, now, Self::MISSED_COUNT_MAX);
+            ticked.missed = passed - sent_for.len() as u64;
+            self.next_at = timetable.first_after(now);
         }
-        self.schedule = schedule;
+        if ticked.fired > 0 {
+            self.last_at = Some(now);
+        }
+        self.missed += ticked.missed;
+        ticked.next_due = self.next_at;
+        let outgoing = sent_for.into_iter().flat_map(|due| self.copies(message, due)).collect();
+        Ok((ticked, outgoing))
     }
 
-    /// Moves it on if it is due.
-    pub fn fire(&mut self, now: Timestamp) -> Ticked {
-        if self.next_at > now {
-            return Ticked { fired: false, missed: 0, next_due: Some(self.next_at) };
+    /// A message of its own for one due time, at every endpoint that gets it.
+    fn copies(&self, message: &[Outgoing], due: Timestamp) -> impl Iterator<Item = Outgoing> {
+        let (id, chain) = (Uuid::now_v7(), Uuid::now_v7());
+        message.iter().cloned().map(move |mut outgoing| {
+            let envelope = &mut outgoing.envelope;
+            envelope.id = id;
+            (envelope.trail.correlation, envelope.trail.conversation) = (chain, chain);
+            envelope.trail.firing = Some(Firing { schedule: Arc::clone(&self.name), due_at: Some(due) });
+            outgoing
+        })
+    }
+
+    /// What becomes of it when somebody changes it. What is so already stays as it is.
+    ///
+    /// # Errors
+    /// When this program cannot read its timetable.
+    pub fn changed(&self, change: &ScheduleChange, who: &str, now: Timestamp) -> Result<Self, Error> {
+        let mut after = self.clone();
+        match change {
+            ScheduleChange::Pause => after.paused_at = self.paused_at.or(Some(now)),
+            ScheduleChange::Resume => after.paused_at = None,
+            ScheduleChange::Times(timetable) => after.times = Arc::from(timetable.to_string()),
+            ScheduleChange::Reset => after.times = Arc::clone(&self.declared),
         }
-        let late = now.as_micros().saturating_sub(self.next_at.as_micros());
-        let missed = (late / micros(self.schedule.period).max(1)).unsigned_abs();
-        self.next_at = self.schedule.first_after(now);
-        self.last_at = Some(now);
-        self.missed += missed;
-        Ticked { fired: true, missed, next_due: Some(self.next_at) }
+        if after == *self {
+            return Ok(after);
+        }
+        after.next_at = match after.paused_at {
+            Some(_) => None,
+            None => after.timetable()?.first_after(now),
+        };
+        after.version += 1;
+        (after.changed_at, after.changed_by) = (now, Some(Arc::from(who)));
+        Ok(after)
+    }
+
+    /// When it is due.
+    ///
+    /// # Errors
+    /// `W0090` or `W0091` when this program cannot read it.
+    pub fn timetable(&self) -> Result<Timetable, Error> {
+        self.times.parse()
+    }
+
+    /// The next `n` times at which it is due, as it stands.
+    ///
+    /// # Errors
+    /// As [`StoredSchedule::timetable`].
+    pub fn preview(&self, n: usize) -> Result<Vec<Timestamp>, Error> {
+        let timetable = self.timetable()?;
+        Ok(iter::successors(self.next_at, |due| timetable.first_after(*due)).take(n).collect())
+    }
+
+    /// Whether somebody has given it other times than its module.
+    pub fn is_changed_by_hand(&self) -> bool {
+        self.times != self.declared
     }
 }

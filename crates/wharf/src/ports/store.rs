@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use uuid::Uuid;
 
 use super::{
-    Burial, Cancellation, Declaration, Declared, Ending, History, Lease, Receipt, Report, Retention, Round, Signals,
-    StoredSchedule, StoredSubscription, Subscription, Ticked,
+    Burial, Cancellation, Declaration, Declared, Ending, History, Lease, Receipt, Report, Retention, Round,
+    ScheduleChange, Signals, StoredSchedule, StoredSubscription, Subscription, Ticked,
 };
 use crate::{Clock, Code, Envelope, Error, Key, Kind, Outgoing, Priority, Tenant, Timestamp, Trail};
 
@@ -96,10 +96,20 @@ pub trait Store: Any + fmt::Debug + Send + Sync {
     /// would cost every message.
     async fn cancel(&self, cancellation: &Cancellation) -> Result<u64, Error>;
 
-    /// If this schedule is due, sends and moves it on to the first multiple of its period that is still to come, in one
-    /// commit. The update of its row is the fence: of several who try at once one finds it due. One that another is
-    /// just firing is passed over.
-    async fn fire_schedule(&self, tenant: &Tenant, name: &str, outgoing: &[Outgoing]) -> Result<Ticked, Error>;
+    /// If this schedule is due, moves it on and sends what [`StoredSchedule::fire`] makes of `outgoing`, in one commit. The
+    /// update of its row is the fence: of several who try at once one finds it due. One that another is just firing is
+    /// passed over. `None` when there is no such schedule.
+    async fn fire_schedule(&self, tenant: &Tenant, name: &str, outgoing: &[Outgoing]) -> Result<Option<Ticked>, Error>;
+
+    /// Writes down what becomes of a schedule when somebody [changes](StoredSchedule::changed) it, and rings its
+    /// [bell](super::Wakeups::schedule). `None` when there is no such schedule.
+    async fn change_schedule(
+        &self,
+        tenant: &Tenant,
+        name: &str,
+        change: &ScheduleChange,
+        who: &str,
+    ) -> Result<Option<StoredSchedule>, Error>;
 
     /// Every schedule, by tenant and name.
     async fn schedules(&self) -> Result<Vec<StoredSchedule>, Error>;

@@ -2,8 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use super::Schedule;
-use crate::{Code, Error, Kind, Timestamp};
+use crate::{Code, Error, Kind, Schedule, Timestamp};
 
 /// One endpoint's wish for the messages of one name.
 ///

@@ -45,6 +45,11 @@ impl Wakeups {
         format!("wharf.leases:{endpoint}")
     }
 
+    /// The name of the bell that rings when a schedule was changed.
+    pub fn schedule(name: &str) -> String {
+        format!("wharf.schedule:{name}")
+    }
+
     /// Rings the bells of these endpoints.
     pub fn wake<'a>(&self, endpoints: impl IntoIterator<Item = impl Into<Ring<'a>>>) {
         let bells = self.bells();

@@ -18,8 +18,8 @@ use crate::{
     Clock, Code, DeadLetter, DeadLetterFilter, Depth, Error, Outgoing, SagaId, SagaRow, Tenant, Timestamp,
     ports::{
         Burial, Cancellation, Claim, Claimed, Declaration, Declared, Ending, Fired, History, Lease, Receipt, Report,
-        Retention, Round, Settlement, Signals, Store, StoredSchedule, StoredSubscription, Subscription, Ticked,
-        TimerArm, Transaction, Transactions, Transport, Wakeups,
+        Retention, Round, ScheduleChange, Settlement, Signals, Store, StoredSchedule, StoredSubscription, Subscription,
+        Ticked, TimerArm, Transaction, Transactions, Transport, Wakeups,
     },
 };
 
@@ -311,11 +311,21 @@ impl<E: Store> Store for Faulty<E> {
         self.source().call("cancel", self.inner.cancel(cancellation)).await
     }
 
-    async fn fire_schedule(&self, tenant: &Tenant, name: &str, outgoing: &[Outgoing]) -> Result<Ticked, Error> {
+    async fn fire_schedule(&self, tenant: &Tenant, name: &str, outgoing: &[Outgoing]) -> Result<Option<Ticked>, Error> {
         if self.hangs_at == Some(name) {
             std::future::pending::<()>().await;
         }
         self.source().call("fire_schedule", self.inner.fire_schedule(tenant, name, outgoing)).await
+    }
+
+    async fn change_schedule(
+        &self,
+        tenant: &Tenant,
+        name: &str,
+        change: &ScheduleChange,
+        who: &str,
+    ) -> Result<Option<StoredSchedule>, Error> {
+        self.source().call("change_schedule", self.inner.change_schedule(tenant, name, change, who)).await
     }
 
     async fn schedules(&self) -> Result<Vec<StoredSchedule>, Error> {

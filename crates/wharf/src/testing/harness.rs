@@ -45,8 +45,10 @@ pub struct Harness {
     client: Client,
     clock: ManualClock,
     tenant: Tenant,
-    /// When each of the worker's ticks fires next.
-    ticks_at: Vec<Timestamp>,
+    /// When each of the worker's schedules is due next.
+    due_at: Vec<Option<Timestamp>>,
+    /// Since when it is looked at.
+    looked_from: Vec<Timestamp>,
     transcript: Transcript,
     /// What would be left behind if the test ended now.
     left_behind: Vec<String>,
@@ -64,13 +66,14 @@ impl Harness {
         let mut worker = worker.prepare().await.unwrap_or_else(|refused| panic!("{refused}"));
         // Nobody winds the clock while a delivery waits: what a layer does not let pass comes back later.
         Arc::make_mut(&mut worker.runtime.limits).layer_wait = Duration::ZERO;
-        let ticks_at = worker.ticks.iter().map(|tick| tick.first_look(now)).collect();
+        let looked_from: Vec<_> = worker.schedules.iter().map(|schedule| schedule.first_look(now)).collect();
+        let due_at = looked_from.iter().copied().map(Some).collect();
         let client = worker.client("test");
         let tenant = Tenant::default();
         let (transcript, left_behind) = (Transcript::default(), Vec::new());
-        let mut harness = Self { worker, client, clock, tenant, ticks_at, transcript, left_behind };
+        let mut harness = Self { worker, client, clock, tenant, due_at, looked_from, transcript, left_behind };
         harness.move_to(now).await;
-        harness.fire_ticks().await;
+        harness.fire_schedules().await;
         harness.look().await;
         harness
     }
@@ -126,14 +129,17 @@ impl Harness {
     /// leases that run out, and what modules send every so often.
     pub async fn wind(&mut self, by: Duration) {
         let end = self.clock.now() + by;
+        // Somebody may have changed one meanwhile.
+        self.due_at = self.looked_from.iter().map(|from| Some((*from).max(self.clock.now()))).collect();
+        self.fire_schedules().await;
         loop {
             let due = self.deliver_all().await;
-            let tick = self.ticks_at.iter().min().copied();
-            match due.into_iter().chain(tick).min() {
+            let schedule = self.due_at.iter().flatten().min().copied();
+            match due.into_iter().chain(schedule).min() {
                 Some(next) if next <= end => self.move_to(next).await,
                 Some(_) | None => break,
             }
-            self.fire_ticks().await;
+            self.fire_schedules().await;
         }
         self.move_to(end).await;
         // An engine need not say when a lease will run out.
@@ -258,15 +264,13 @@ impl Harness {
     }
 
     /// Sends what modules send every so often and is due now.
-    async fn fire_ticks(&mut self) {
+    async fn fire_schedules(&mut self) {
         let now = self.clock.now();
-        for (tick, at) in self.worker.ticks.iter().zip(&mut self.ticks_at) {
-            if *at <= now {
-                let ticked = insist(async || fire_schedule(&self.worker.runtime, tick).await).await;
-                *at = ticked.next_due.unwrap_or(now);
-                if ticked.fired {
-                    self.transcript.ticked(&tick.name);
-                }
+        for (schedule, due_at) in self.worker.schedules.iter().zip(&mut self.due_at) {
+            while due_at.is_some_and(|due| due <= now) {
+                let ticked = insist(async || fire_schedule(&self.worker.runtime, schedule).await).await;
+                *due_at = ticked.next_due;
+                (0..ticked.fired).for_each(|_| self.transcript.ticked(&schedule.name));
             }
         }
     }

@@ -163,7 +163,7 @@ impl<const FLAW: u8> Environment for Market<FLAW> {
     type Saga = Sale<FLAW>;
 
     fn receive(&mut self, message: &Draft, chance: &mut Chance) -> Vec<Event> {
-        let answer = match message.name {
+        let answer = match &*message.name {
             Reserve::NAME => self.reserve(chance),
             Charge::NAME => return self.charge(chance).into_iter().collect(),
             _ => {

@@ -243,7 +243,7 @@ impl Environment for Shop {
     type Saga = Fulfilment;
 
     fn receive(&mut self, message: &Draft, chance: &mut Chance) -> Vec<Event> {
-        match message.name {
+        match &*message.name {
             InventoryReservationRequested::NAME => self.reserve(chance),
             InventoryReleaseRequested::NAME => self.release(),
             InventoryCommitRequested::NAME => self.commit(),

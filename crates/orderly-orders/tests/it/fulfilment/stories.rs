@@ -1,6 +1,6 @@
 //! Stories of the fulfilment saga: what follows from each event, and what can never follow from any.
 
-use std::time::Duration;
+use std::{borrow::Cow, time::Duration};
 
 use orderly_contracts::orders::PlacedOrder;
 use orderly_orders::{
@@ -19,7 +19,7 @@ struct Story {
     instance: Option<(PlacedOrder, State)>,
     finished: bool,
     statuses: Vec<OrderStatus>,
-    sent: Vec<&'static str>,
+    sent: Vec<Cow<'static, str>>,
     lines: Vec<String>,
 }
 
@@ -73,7 +73,7 @@ impl Story {
                 OrderChange::Expired => OrderStatus::Expired,
             });
         }
-        self.sent.extend(step.messages.iter().map(|message| message.name));
+        self.sent.extend(step.messages.iter().map(|message| message.name.clone()));
         let Some((_, state)) = &mut self.instance else { return };
         match step.next {
             Next::Stay => {}
@@ -86,7 +86,7 @@ impl Story {
     }
 
     fn times(&self, message: &str) -> usize {
-        self.sent.iter().filter(|sent| **sent == message).count()
+        self.sent.iter().filter(|sent| **sent == *message).count()
     }
 }
 
@@ -104,7 +104,7 @@ fn told(step: &Step<Fulfilment>) -> String {
         let change = format!("{change:?}");
         format!("✎ {}", change.split([' ', '{']).next().unwrap_or_default())
     }));
-    parts.extend(step.messages.iter().map(|message| message.name.to_owned()));
+    parts.extend(step.messages.iter().map(|message| message.name.to_string()));
     parts.extend(step.timers.iter().map(|timer| match timer {
         TimerChange::Arm(timer, delay) => format!("⏲ {timer:?} {}s", delay.as_secs()),
         TimerChange::Disarm(timer) => format!("⏲ no {timer:?}"),
@@ -392,7 +392,7 @@ fn o25_an_order_without_an_answer_expires_and_half_an_hour_is_another_reason_tha
 fn a_parcel_that_arrives_before_the_news_that_it_left_completes_the_order() {
     let story = Story::tell([validated(), reserved(), started(), approved(), delivered(), shipped()]);
     assert_eq!(story.instance.map(|(_, state)| state), Some(State::Completed));
-    assert_eq!(story.sent.iter().filter(|sent| **sent == "inventory.commit-requested").count(), 1);
+    assert_eq!(story.sent.iter().filter(|sent| **sent == *"inventory.commit-requested").count(), 1);
 }
 
 #[test]

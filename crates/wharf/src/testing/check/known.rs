@@ -1,7 +1,7 @@
 //! What was worked out once: a saga and its environment are pure, so each of their answers is asked for once and then
 //! looked up. A state of the world is a few numbers that stand for what is kept here.
 
-use std::{collections::HashMap, hash::Hash, rc::Rc};
+use std::{borrow::Cow, collections::HashMap, hash::Hash, rc::Rc};
 
 use super::{
     Environment,
@@ -87,7 +87,7 @@ pub(super) struct Known<E: Environment> {
     instances: Numbered<String, Option<Instance<E::Saga>>>,
     events: Numbered<String, Event<E>>,
     timers: Numbered<String, Timer<E>>,
-    messages: Numbered<(&'static str, String), Draft>,
+    messages: Numbered<(Cow<'static, str>, String), Draft>,
     environments: Numbered<E, E>,
     steps: Vec<Taken<E>>,
     receptions: Vec<Reception>,
@@ -163,14 +163,14 @@ impl<E: Environment> Known<E> {
         let to = self.instances.number(after.identity(), || Some(after));
         let idle = step.is_nothing() && to == before;
         let line = if idle { format!("{cause} changes nothing") } else { tell_step(&cause, &state, &step) };
-        let heard = step.messages.iter().filter(|draft| E::listens_to(draft.name));
+        let heard = step.messages.iter().filter(|draft| E::listens_to(&draft.name));
         let sends = heard.map(|draft| self.message(draft)).collect();
         self.steps.push(Taken { to, sends, idle, line, step });
         Decision::Step(number(self.steps.len() - 1))
     }
 
     fn message(&mut self, draft: &Draft) -> u32 {
-        self.messages.number((draft.name, format!("{} {:?}", draft.key, draft.body)), || draft.clone())
+        self.messages.number((draft.name.clone(), format!("{} {:?}", draft.key, draft.body)), || draft.clone())
     }
 
     pub(super) fn step(&self, step: u32) -> &Taken<E> {
@@ -202,7 +202,7 @@ impl<E: Environment> Known<E> {
             (environment, answers, chance.crashed)
         });
         for (environment, answers, crashed) in ways {
-            let line = tell_reception(draft.name, &answers, crashed);
+            let line = tell_reception(&draft.name, &answers, crashed);
             let answers = if crashed { Vec::new() } else { answers };
             let answers = answers.into_iter().map(|event| self.event(event)).collect();
             let environment = self.environment(environment);
@@ -225,8 +225,8 @@ impl<E: Environment> Known<E> {
         self.environments.get(environment)
     }
 
-    pub(super) fn message_name(&self, message: u32) -> &'static str {
-        self.messages.get(message).name
+    pub(super) fn message_name(&self, message: u32) -> &str {
+        &self.messages.get(message).name
     }
 
     pub(super) fn event_name(&self, event: u32) -> String {

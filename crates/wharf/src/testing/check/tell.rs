@@ -22,7 +22,7 @@ pub(super) fn tell_step<S: Saga>(cause: &str, state: &str, step: &Step<S>) -> St
         })
     };
     push(&mut parts, "records", step.changes.iter().map(name_of));
-    push(&mut parts, "sends", step.messages.iter().map(|message| message.name.to_owned()));
+    push(&mut parts, "sends", step.messages.iter().map(|message| message.name.to_string()));
     push(&mut parts, "arms", timers(true));
     push(&mut parts, "disarms", timers(false));
     parts.join(", ")

@@ -49,6 +49,8 @@ pub mod survivors;
 #[doc(hidden)]
 pub mod timers;
 #[doc(hidden)]
+pub mod timetables;
+#[doc(hidden)]
 pub mod turns;
 #[doc(hidden)]
 pub mod urgency;
@@ -284,6 +286,19 @@ macro_rules! conformance {
                 schedules_are_told_apart_by_name,
                 a_forsaken_schedule_is_forgotten_in_the_end,
                 w06_two_workers_send_each_due_time_once,
+            }
+            timetables {
+                w29_cron_goes_by_the_clocks_of_its_zone_where_they_are_put_forward_and_back,
+                w06_of_a_thousand_due_times_two_schedulers_send_each_once,
+                what_was_missed_may_be_made_up_for_a_hundred_at_a_time,
+                what_is_too_late_may_be_skipped,
+                what_is_due_once_is_sent_once_though_its_sending_fails,
+                what_is_paused_is_never_due,
+                w27_what_was_resumed_is_noticed_at_once,
+                a_trigger_sends_the_message_and_leaves_the_due_times_alone,
+                what_somebody_changed_is_kept_until_it_is_reset,
+                what_is_declared_otherwise_is_due_at_its_new_times_only,
+                a_restart_of_everything_fires_nothing_that_is_not_due,
             }
             pruning {
                 a_finished_saga_goes_after_its_retention_and_not_before,

@@ -6,8 +6,8 @@ use uuid::Uuid;
 
 use super::{Sabotage, Subject};
 use crate::{
-    Clock, Code, DeadLetter, DeadLetterFilter, Death, Delivery, Envelope, Journey, Key, Kind, Outgoing, Priority,
-    Tenant, Timestamp, Trail, Tx,
+    Clock, Code, DeadLetter, DeadLetterFilter, Death, Delivery, Envelope, Firing, Journey, Key, Kind, Outgoing,
+    Priority, Tenant, Timestamp, Trail, Tx,
     ports::{Claim, Lease, Outcome, Retention, Settlement, Store, Transaction, Transport},
     testing::ManualClock,
     tx::SlotOwner,
@@ -198,6 +198,7 @@ pub(super) fn trail() -> Trail {
             reason: "a \"quoted\" one".to_owned(),
             attempts: 3,
         })),
+        firing: Some(Firing { schedule: Arc::from("nightly"), due_at: Some(Timestamp::from_micros(8)) }),
         ..Trail::begin(Arc::from("conformance"))
     }
 }

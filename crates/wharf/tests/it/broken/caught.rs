@@ -81,6 +81,18 @@ caught! {
     an_engine_that_makes_up_for_missed_times: MakesUpForMissedTimes by schedules::what_was_missed_is_counted_and_fired_once;
     an_engine_that_keeps_the_first_period: KeepsTheFirstPeriod by schedules::a_changed_period_takes_effect_when_it_is_declared;
     an_engine_that_knows_one_schedule: KnowsOneSchedule by schedules::schedules_are_told_apart_by_name;
+    an_engine_that_knows_no_time_zones: KnowsNoTimeZones by timetables::w29_cron_goes_by_the_clocks_of_its_zone_where_they_are_put_forward_and_back;
+    an_engine_that_sends_due_times_twice: FiresSchedulesEarly by timetables::w06_of_a_thousand_due_times_two_schedulers_send_each_once;
+    an_engine_that_makes_up_for_nothing: ForgetsMisfires by timetables::what_was_missed_may_be_made_up_for_a_hundred_at_a_time;
+    an_engine_that_sends_what_is_too_late: ForgetsMisfires by timetables::what_is_too_late_may_be_skipped;
+    an_engine_that_fires_again_what_is_due_once: FiresWhatIsNeverDue by timetables::what_is_due_once_is_sent_once_though_its_sending_fails;
+    an_engine_that_fires_what_is_paused: FiresWhatIsNeverDue by timetables::what_is_paused_is_never_due;
+    an_engine_that_resumes_at_the_start: ResumesAtTheStart by timetables::what_is_paused_is_never_due;
+    an_engine_that_wakes_nobody: WakesNobody by timetables::w27_what_was_resumed_is_noticed_at_once;
+    an_engine_that_forgets_what_it_sends: ForgetsWhatItSends by timetables::a_trigger_sends_the_message_and_leaves_the_due_times_alone;
+    an_engine_that_overwrites_changes: OverwritesChanges by timetables::what_somebody_changed_is_kept_until_it_is_reset;
+    an_engine_that_keeps_the_first_timetable: KeepsTheFirstPeriod by timetables::what_is_declared_otherwise_is_due_at_its_new_times_only;
+    an_engine_that_fires_at_the_start: FiresSchedulesEarly by timetables::a_restart_of_everything_fires_nothing_that_is_not_due;
     an_engine_that_forgets_schedules_early: PrunesEarly by schedules::a_forsaken_schedule_is_forgotten_in_the_end;
     an_engine_that_counts_every_delivery: CountsToTheEnd by delivery::w19_depth_is_counted_only_so_far;
     an_engine_that_counts_every_dead_letter: CountsToTheEnd by dead_letters::dead_letters_are_counted_no_further_than_asked;

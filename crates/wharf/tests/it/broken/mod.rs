@@ -13,12 +13,12 @@ use std::{
 use async_trait::async_trait;
 use uuid::Uuid;
 use wharf::{
-    Clock, Code, DeadLetter, DeadLetterFilter, Delivery, Depth, Error, LogLine, Memory, MemoryTx, Outgoing, Priority,
-    Result, RunFilter, RunRecord, SagaId, SagaRow, Tenant, Tx,
+    Clock, Code, DeadLetter, DeadLetterFilter, Delivery, Depth, Error, LogLine, Memory, MemoryTx, Misfire, Outgoing,
+    Priority, Result, RunFilter, RunRecord, SagaId, SagaRow, Schedule, Tenant, Tx,
     ports::{
         Burial, Cancellation, Claim, Claimed, Declaration, Declared, Ending, Fired, History, Lease, Outbox, Outcome,
-        Receipt, Report, Retention, Round, Settlement, Signals, Store, StoredSchedule, StoredSubscription,
-        Subscription, Ticked, TimerArm, Transaction, Transport, Turns, Wakeups,
+        Receipt, Report, Retention, Round, ScheduleChange, Settlement, Signals, Store, StoredSchedule,
+        StoredSubscription, Subscription, Ticked, TimerArm, Transaction, Transport, Turns, Wakeups,
     },
     testing::{
         ManualClock,
@@ -90,6 +90,13 @@ flaws! {
     MakesUpForMissedTimes,
     KeepsTheFirstPeriod,
     KnowsOneSchedule,
+    KnowsNoTimeZones,
+    ForgetsMisfires,
+    FiresWhatIsNeverDue,
+    WakesNobody,
+    ForgetsWhatItSends,
+    OverwritesChanges,
+    ResumesAtTheStart,
     PrunesEarly,
     PrunesTheUnfinished,
     PrunesAtWill,
@@ -105,6 +112,8 @@ struct Broken {
     memory: Memory,
     flaw: Flaw,
     claimed: Arc<Mutex<HashMap<i64, Delivery>>>,
+    /// Bells that nobody rings.
+    silent: Arc<Wakeups>,
 }
 
 impl Broken {
@@ -130,6 +139,11 @@ impl Broken {
         let outcome = Outcome::Return { delay: Duration::ZERO };
         let put_back = |one: &Delivery| Settlement::new(one.lease, outcome.clone());
         self.memory.settle(&others.iter().map(put_back).collect::<Vec<_>>()).await.map(drop)
+    }
+
+    /// Changes a schedule, if it is there, before it is declared.
+    async fn change(&self, schedule: &Schedule, change: &ScheduleChange) -> Result<(), Error> {
+        Store::change_schedule(&self.memory, &schedule.tenant, &schedule.name, change, "nobody").await.map(drop)
     }
 
     /// The lease under which a row was last claimed, whoever claimed it.
@@ -249,7 +263,7 @@ impl Transport for Broken {
     }
 
     fn wakeups(&self) -> &Wakeups {
-        self.memory.wakeups()
+        if self.has(Flaw::WakesNobody) { &self.silent } else { self.memory.wakeups() }
     }
 }
 
@@ -348,7 +362,23 @@ impl Store for Broken {
         }
         if self.has(Flaw::KeepsTheFirstPeriod) {
             let known = Store::schedules(&self.memory).await?;
-            declaration.schedules.retain(|ours| known.iter().all(|stored| stored.schedule.name != ours.name));
+            declaration.schedules.retain(|ours| known.iter().all(|stored| stored.name != ours.name));
+        }
+        for schedule in &mut declaration.schedules {
+            if self.has(Flaw::KnowsNoTimeZones) {
+                let times = schedule.timetable.to_string();
+                let (expression, _) = times.split_once(" in ").unwrap_or((&times, ""));
+                schedule.timetable = format!("{expression} in UTC").parse()?;
+            }
+            if self.has(Flaw::ForgetsMisfires) {
+                schedule.misfire = Misfire::default();
+            }
+            if self.has(Flaw::OverwritesChanges) {
+                self.change(schedule, &ScheduleChange::Times(schedule.timetable.clone())).await?;
+            }
+            if self.has(Flaw::ResumesAtTheStart) {
+                self.change(schedule, &ScheduleChange::Resume).await?;
+            }
         }
         let declared = Store::declare(&self.memory, &declaration).await?;
         Ok(if self.has(Flaw::AcceptsContradictions) { Declared::Accepted } else { declared })
@@ -383,31 +413,51 @@ impl Store for Broken {
         Ok(cancelled)
     }
 
-    async fn fire_schedule(&self, tenant: &Tenant, name: &str, outgoing: &[Outgoing]) -> Result<Ticked, Error> {
+    async fn fire_schedule(&self, tenant: &Tenant, name: &str, outgoing: &[Outgoing]) -> Result<Option<Ticked>, Error> {
         if self.has(Flaw::KnowsOneSchedule) {
             let known = Store::schedules(&self.memory).await?;
-            let Some(one) = known.first() else { return Ok(Ticked::default()) };
-            return Store::fire_schedule(&self.memory, &one.schedule.tenant, &one.schedule.name, outgoing).await;
+            let Some(one) = known.first() else { return Ok(None) };
+            return Store::fire_schedule(&self.memory, &one.tenant, &one.name, outgoing).await;
         }
-        let mut ticked = Store::fire_schedule(&self.memory, tenant, name, outgoing).await?;
-        if self.has(Flaw::FiresSchedulesEarly) && ticked.next_due.is_some() && !ticked.fired {
+        let Some(mut ticked) = Store::fire_schedule(&self.memory, tenant, name, outgoing).await? else {
+            return Ok(None);
+        };
+        if self.has(Flaw::FiresSchedulesEarly) && ticked.next_due.is_some() && ticked.fired == 0 {
             self.memory.send(outgoing).await?;
-            ticked.fired = true;
+            ticked.fired = 1;
+        }
+        if self.has(Flaw::FiresWhatIsNeverDue) && ticked.next_due.is_none() && ticked.fired == 0 {
+            self.memory.send(outgoing).await?;
+            ticked.fired = 1;
         }
         if self.has(Flaw::FiresSchedulesTwice) && ticked.next_due.is_some() {
             // As one who looks, then sends, then moves it on: whoever looks meanwhile finds it due too.
-            ticked.fired = true;
+            ticked.fired = 1;
         }
         if self.has(Flaw::MakesUpForMissedTimes) {
             for _ in 0..std::mem::take(&mut ticked.missed) {
                 self.memory.send(outgoing).await?;
             }
         }
-        Ok(ticked)
+        Ok(Some(ticked))
+    }
+
+    async fn change_schedule(
+        &self,
+        tenant: &Tenant,
+        name: &str,
+        change: &ScheduleChange,
+        who: &str,
+    ) -> Result<Option<StoredSchedule>, Error> {
+        Store::change_schedule(&self.memory, tenant, name, change, who).await
     }
 
     async fn schedules(&self) -> Result<Vec<StoredSchedule>, Error> {
-        Store::schedules(&self.memory).await
+        let mut stored = Store::schedules(&self.memory).await?;
+        if self.has(Flaw::ForgetsWhatItSends) {
+            stored.iter_mut().for_each(|stored| stored.draft = None);
+        }
+        Ok(stored)
     }
 
     async fn prune(&self, retention: &Retention, max: usize) -> Result<u64, Error> {
@@ -551,7 +601,7 @@ impl<const FLAW: usize> Subject for OnBroken<FLAW> {
 
     async fn start(clock: ManualClock) -> Self {
         let flaw = Flaw::ALL[FLAW];
-        Self(Broken { memory: Memory::with_clock(clock), flaw, claimed: Arc::default() })
+        Self(Broken { memory: Memory::with_clock(clock), flaw, claimed: Arc::default(), silent: Arc::default() })
     }
 
     fn engine(&self) -> Broken {

@@ -9,8 +9,8 @@ use wharf::{
     Tenant,
     ports::{
         Cancellation, Claim, Claimed, Declaration, Declared, Ending, Fired, History, Lease, Retention, Round,
-        Settlement, Signals, Store, StoredSchedule, StoredSubscription, Subscription, Ticked, Transaction, Transport,
-        Wakeups,
+        ScheduleChange, Settlement, Signals, Store, StoredSchedule, StoredSubscription, Subscription, Ticked,
+        Transaction, Transport, Wakeups,
     },
     testing::ManualClock,
 };
@@ -160,8 +160,18 @@ impl Store for OneConnection {
         Store::cancel(&self.memory, cancellation).await
     }
 
-    async fn fire_schedule(&self, tenant: &Tenant, name: &str, outgoing: &[Outgoing]) -> Result<Ticked, Error> {
+    async fn fire_schedule(&self, tenant: &Tenant, name: &str, outgoing: &[Outgoing]) -> Result<Option<Ticked>, Error> {
         Store::fire_schedule(&self.memory, tenant, name, outgoing).await
+    }
+
+    async fn change_schedule(
+        &self,
+        tenant: &Tenant,
+        name: &str,
+        change: &ScheduleChange,
+        who: &str,
+    ) -> Result<Option<StoredSchedule>, Error> {
+        Store::change_schedule(&self.memory, tenant, name, change, who).await
     }
 
     async fn schedules(&self) -> Result<Vec<StoredSchedule>, Error> {

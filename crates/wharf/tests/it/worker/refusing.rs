@@ -48,7 +48,7 @@ async fn every_problem_is_named_at_once() {
         Give it at least one retry, at most 100, and a first delay not above the maximum.
       W0027: endpoint `two`: concurrency at least 1, prefetch at least as much
         The message names the limit and its allowed range.
-      W0027: `test.job` is sent every 0ns, at least 1ms
+      W0027: `test.job` is sent every 1µs, at least 1ms
         The message names the limit and its allowed range.
       W0014: command `test.job` has the consumers one, one, one
         Make it an event, or remove all but one consumer. If it moved, say `.replaces(..)` on the endpoint that consumes it now; if the other is gone for good, call `Client::retire`.

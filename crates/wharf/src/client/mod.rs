@@ -1,5 +1,7 @@
 //! wharf outside a handler: publishing within a transaction of your own making, and dead letters.
 
+mod schedules;
+
 use std::{
     sync::{Arc, atomic::AtomicBool},
     time::Duration,
@@ -11,7 +13,7 @@ use crate::{
     Bus, DeadLetter, DeadLetterFilter, Depth, Draft, Error, Heartbeat, Kind, Message, Outgoing, SagaId, SagaRow,
     Tenant, Timestamp, Trail, Tx, Vitals,
     health::{Health, Observed, Queues, judge},
-    ports::{Cancellation, Engine, Outbox, StoredSchedule, StoredSubscription, Transaction},
+    ports::{Cancellation, Engine, Outbox, StoredSubscription, Transaction},
     runtime::Runtime,
     tx::SlotOwner,
 };
@@ -212,14 +214,6 @@ impl Client {
     /// When the engine does not answer.
     pub async fn subscriptions(&self) -> Result<Vec<StoredSubscription>, Error> {
         self.runtime.engine.subscriptions().await
-    }
-
-    /// What is sent every so often, when it is due next and how often it was missed.
-    ///
-    /// # Errors
-    /// When the engine does not answer.
-    pub async fn schedules(&self) -> Result<Vec<StoredSchedule>, Error> {
-        self.runtime.engine.schedules().await
     }
 
     /// One saga instance, as stored.

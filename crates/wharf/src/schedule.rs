@@ -1,0 +1,123 @@
+//! A message, when it is sent, and what becomes of due times at which nobody was there to send it.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use crate::{Draft, Message, Tenant, Timestamp, Timetable};
+
+/// A message and when it is sent, for [`Module::schedule`](crate::Module::schedule).
+///
+/// ```
+/// # use serde::{Deserialize, Serialize};
+/// # use wharf::{Key, Message};
+/// # #[derive(Serialize, Deserialize)] struct CloseBooks;
+/// # impl Message for CloseBooks {
+/// #     const NAME: &'static str = "ledger.close-books";
+/// #     fn key(&self) -> Key { Key::new("ledger", 1) }
+/// # }
+/// # fn main() -> Result<(), wharf::Error> {
+/// use wharf::{Misfire, Module, Schedule, Timetable};
+///
+/// let nightly = Timetable::cron("0 3 * * *", "Europe/Berlin")?;
+/// let ledger = Module::new("ledger", ())
+///     .schedule(Schedule::new(nightly, CloseBooks).named("nightly").misfire(Misfire::RunAll));
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Schedule {
+    /// Whose.
+    pub tenant: Tenant,
+    /// Unique within the tenant; the message's name, unless another was chosen.
+    pub name: Arc<str>,
+    /// When it is due.
+    pub timetable: Timetable,
+    /// What is sent.
+    pub message: Draft,
+    /// What becomes of due times that passed.
+    pub misfire: Misfire,
+    /// For so long after its start a worker leaves it alone. Not stored.
+    pub start_delay: Duration,
+}
+
+impl Schedule {
+    /// Sends this message at the due times of a timetable.
+    pub fn new<M: Message>(timetable: Timetable, message: M) -> Self {
+        Self::of(timetable, Draft::of(&message))
+    }
+
+    /// Sends a message as it was written down, such as one with a priority or an expiry of its own.
+    pub fn of(timetable: Timetable, message: Draft) -> Self {
+        let (tenant, name) = (Tenant::default(), Arc::from(&*message.name));
+        Self { tenant, name, timetable, message, misfire: Misfire::default(), start_delay: Duration::ZERO }
+    }
+
+    /// Under a name of its own, where a message has more than one schedule.
+    #[must_use]
+    pub fn named(mut self, name: &str) -> Self {
+        self.name = Arc::from(name);
+        self
+    }
+
+    /// What becomes of due times at which nobody was there to send it.
+    #[must_use]
+    pub fn misfire(mut self, misfire: Misfire) -> Self {
+        self.misfire = misfire;
+        self
+    }
+
+    /// A worker leaves it alone for so long after its start, so that what starts with it comes first. Workers that run
+    /// already go on with it meanwhile.
+    #[must_use]
+    pub fn start_delay(mut self, delay: Duration) -> Self {
+        self.start_delay = delay;
+        self
+    }
+
+    /// When a worker that starts now looks for the first time.
+    pub(crate) fn first_look(&self, now: Timestamp) -> Timestamp {
+        now + self.start_delay
+    }
+}
+
+/// What becomes of due times at which nobody was there to send the message: no worker ran, or the database was away.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Misfire {
+    /// One message, at once, stands for all that passed; the others are counted as missed.
+    #[default]
+    RunOnce,
+    /// Each that passed is made up for by a message of its own, in order: at most [`Misfire::RUN_ALL_MAX`] in one commit,
+    /// and the rest in the next.
+    RunAll,
+    /// What is late by more than [`Misfire::TOLERANCE`] is not sent, only counted as missed. So may a
+    /// [`Timetable::once`] be missed for good.
+    Skip,
+}
+
+impl Misfire {
+    /// How many messages [`Misfire::RunAll`] sends in one commit.
+    pub const RUN_ALL_MAX: usize = 100;
+    /// How late a due time may be and still be sent by [`Misfire::Skip`].
+    pub const TOLERANCE: Duration = Duration::from_secs(60);
+
+    /// As engines store it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::RunOnce => "run-once",
+            Self::RunAll => "run-all",
+            Self::Skip => "skip",
+        }
+    }
+
+    /// Reads back what [`Misfire::as_str`] gave.
+    pub fn from_stored(text: &str) -> Self {
+        [Self::RunAll, Self::Skip].into_iter().find(|one| one.as_str() == text).unwrap_or_default()
+    }
+}
+
+impl fmt::Display for Misfire {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
