@@ -38,7 +38,7 @@ async fn a_full_disk_is_a_clear_error_and_loses_nothing() {
 
 #[tokio::test]
 async fn a_locked_file_is_a_clear_error_and_the_work_goes_on_afterwards() {
-    let app = App::with(|options| options.busy_timeout(Duration::from_millis(1))).await;
+    let app = App::with(|options| options.busy_timeout(Duration::from_millis(100))).await;
     let options = SqliteConnectOptions::new().filename(app.path());
     let mut other = SqliteConnection::connect_with(&options).await.unwrap();
     let lock = other.begin_with("BEGIN IMMEDIATE").await.unwrap();

@@ -65,7 +65,11 @@ pub(crate) async fn deliver(
             Delivered::Unsettled(close(&run, settlement))
         }
         Delivered::Failed(settlement, failure) => Delivered::Failed(close(&run, settlement), failure),
-        told => told,
+        told @ (Delivered::Committed(_)
+        | Delivered::Stale
+        | Delivered::Noted(..)
+        | Delivered::Repeated(_)
+        | Delivered::Unsettled(_)) => told,
     }
 }
 
@@ -98,8 +102,8 @@ async fn handle(
     loop {
         let run = run.map(|run| run.in_attempt(failed_attempts + 1));
         let failed_before = failed_attempts;
-        let attempted = attempt(runtime, endpoint, consumer, delivery, cancel, failed_attempts, run.clone(), alone);
-        let failure = match attempted.await {
+        let this = Attempt { consumer, cancel, run: run.clone(), failed_attempts, alone };
+        let failure = match attempt(runtime, endpoint, delivery, this).await {
             Ok(delivered) => return delivered,
             Err(failure) => failure,
         };
@@ -139,16 +143,24 @@ async fn handle(
     }
 }
 
-/// One run of the handler. `Err` is the handler's verdict, or why it could not be committed.
+/// What one call of a handler is made with.
+struct Attempt<'a> {
+    consumer: &'a Consumer,
+    cancel: &'a Cancel,
+    /// Of a job.
+    run: Option<Run>,
+    /// Before this one.
+    failed_attempts: u32,
+    /// Whether it may not share its commit.
+    alone: bool,
+}
+
+/// One call of the handler. `Err` is the handler's verdict, or why it could not be committed.
 async fn attempt(
     runtime: &Runtime,
     endpoint: &EndpointDefinition,
-    consumer: &Consumer,
     delivery: &Arc<Delivery>,
-    cancel: &Cancel,
-    failed_attempts: u32,
-    run: Option<Run>,
-    alone: bool,
+    Attempt { consumer, cancel, run, failed_attempts, alone }: Attempt<'_>,
 ) -> Result<Delivered> {
     let envelope = &delivery.envelope;
     let tx_open = Arc::new(AtomicBool::new(false));
