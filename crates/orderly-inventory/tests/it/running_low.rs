@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use orderly_contracts::{OrderId, inventory::InventoryReleaseRequested};
-use wharf::testing::Harness;
+use wharf::{RunFilter, RunStatus, testing::Harness};
 
 use crate::{
     shop::{open_with_ports, reserve},
@@ -56,7 +56,10 @@ async fn stock_is_monitored_every_five_minutes() {
     let (mut app, _, _) = open_with_ports().await;
     app.transcript();
     app.wind(Duration::from_secs(600)).await;
-    let once = "-- 5m later\n↻ inventory.monitor\ninventory-monitoring ← inventory.monitor sweep:inventory";
+    let once = "-- 5m later\n↻ inventory.monitor\njob:inventory.monitor ← inventory.monitor sweep:inventory";
     assert_eq!(app.transcript(), [once, once].join("\n"));
+    let runs = app.client().runs(&RunFilter::default().job("inventory.monitor")).await.unwrap();
+    let found: Vec<_> = runs.iter().map(|run| (run.status, run.result.as_deref())).collect();
+    assert_eq!(found, [(RunStatus::Succeeded, Some(r#"{"products":0}"#)); 2]);
     app.finish().await;
 }
