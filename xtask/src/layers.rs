@@ -14,6 +14,8 @@ enum Layer {
     Sdk,
     /// One database, broker or carrier of signals for wharf.
     Engine,
+    /// wharf as a program, which knows its databases and nothing of orderly.
+    CommandLine,
     /// orderly's published language.
     Contracts,
     /// Tokens and roles, for the edges.
@@ -35,6 +37,7 @@ const CRATES: &[(&str, Layer)] = &[
     ("wharf-rabbitmq", Layer::Engine),
     ("wharf-redis", Layer::Engine),
     ("wharf-sqlite", Layer::Engine),
+    ("wharf-cli", Layer::CommandLine),
     ("orderly-contracts", Layer::Contracts),
     ("orderly-security", Layer::Security),
     ("orderly-identity", Layer::Module),
@@ -59,6 +62,7 @@ impl Layer {
         match self {
             Self::Sdk | Self::Automation => &[],
             Self::Engine | Self::Contracts => &[Self::Sdk],
+            Self::CommandLine => &[Self::Sdk, Self::Engine],
             Self::Security => &[Self::Contracts],
             Self::Module => &[Self::Contracts, Self::Sdk],
             Self::Infrastructure => &[Self::Sdk, Self::Engine, Self::Contracts, Self::Module],
@@ -74,6 +78,7 @@ impl Layer {
             Self::Sdk | Self::Contracts | Self::Module => &[DATABASES, BROKERS, WEB],
             Self::Security => &[DATABASES, BROKERS],
             Self::Engine | Self::Infrastructure => &[WEB],
+            Self::CommandLine => &[WEB],
             Self::Binary | Self::Automation => &[],
         }
     }

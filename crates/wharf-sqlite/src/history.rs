@@ -100,29 +100,86 @@ macro_rules! end_cancelled {
 }
 pub(crate) use end_cancelled;
 
-const ACTIVE: &str = concat!(
-    "SELECT json_group_array(json_array(held, not_before, told, worker, progress, ",
-    stored!(),
-    "))
+/// SQLite plans before it knows what is bound, so each way to look has a statement of its own.
+macro_rules! active {
+    ($one:literal) => {
+        concat!(
+            "SELECT json_group_array(json_array(held, not_before, told, worker, progress, ",
+            stored!(),
+            "))
      FROM (SELECT d.*, n.told_at - n.took AS told, n.worker, n.progress
            FROM wharf_deliveries AS d
            LEFT JOIN wharf_run_news AS n
                ON n.tenant = d.tenant AND n.run = d.message_id AND n.epoch = d.epoch AND d.held = 1
-           WHERE d.kind = 'job' AND ($1 IS NULL OR d.message_id = $1) AND ($2 IS NULL OR d.tenant = $2)
-             AND ($3 IS NULL OR d.endpoint = 'job:' || $3)
+           WHERE d.kind = 'job' AND ",
+            $one,
+            " AND ($2 IS NULL OR d.tenant = $2) AND ($3 IS NULL OR d.endpoint = 'job:' || $3)
              AND ($4 IS NULL
                   OR $4 = CASE WHEN d.held = 1 THEN 'running' WHEN d.attempt > 0 THEN 'retrying' ELSE 'queued' END)
              AND ($5 IS NULL OR d.unique_key = $5)
            ORDER BY d.id LIMIT $6)"
+        )
+    };
+}
+
+const ACTIVE: &str = active!("$1 IS NULL");
+const ACTIVE_ONE: &str = active!("d.message_id = $1");
+
+macro_rules! ended {
+    ($($runs:tt)*) => {
+        concat!(
+            "SELECT json_group_array(json_array(tenant, id, job, version, key, args, status, attempts, crashes, redrives,
+                                                sent_at, took, ended_at, worker, progress, result, code, reason, trail))
+             FROM (SELECT * FROM (",
+            $($runs)*,
+            ") ORDER BY ended_at DESC, id DESC LIMIT $6)"
+        )
+    };
+}
+
+/// The last that ended so.
+macro_rules! ended_so {
+    ($status:literal) => {
+        concat!(
+            "SELECT * FROM (SELECT * FROM wharf_runs
+                            WHERE status = '",
+            $status,
+            "' AND $1 IS NULL AND $3 IS NULL AND ($2 IS NULL OR tenant = $2) AND ($4 IS NULL OR $4 = '",
+            $status,
+            "') AND ($5 IS NULL OR ended_at < $5)
+                            ORDER BY ended_at DESC, id DESC LIMIT $6)"
+        )
+    };
+}
+
+/// The last of each way to end, and of those the last.
+const ENDED: &str = ended!(
+    ended_so!("succeeded"),
+    " UNION ALL ",
+    ended_so!("failed"),
+    " UNION ALL ",
+    ended_so!("cancelled"),
+    " UNION ALL ",
+    ended_so!("timed-out")
 );
 
-const ENDED: &str = "
-SELECT json_group_array(json_array(tenant, id, job, version, key, args, status, attempts, crashes, redrives, sent_at, took,
-                                   ended_at, worker, progress, result, code, reason, trail))
-FROM (SELECT * FROM wharf_runs
-      WHERE ($1 IS NULL OR id = $1) AND ($2 IS NULL OR tenant = $2) AND ($3 IS NULL OR job = $3)
-        AND ($4 IS NULL OR status = $4) AND ($5 IS NULL OR ended_at < $5)
-      ORDER BY ended_at DESC, id DESC LIMIT $6)";
+const ENDED_OF_JOB: &str = ended!(
+    "SELECT * FROM wharf_runs
+     WHERE job = $3 AND $1 IS NULL AND ($2 IS NULL OR tenant = $2) AND ($4 IS NULL OR status = $4)
+       AND ($5 IS NULL OR ended_at < $5)
+     ORDER BY ended_at DESC, id DESC LIMIT $6"
+);
+
+/// One of a tenant is found by its key; any tenant's is looked for.
+const ENDED_ONE: &str = ended!(
+    "SELECT * FROM wharf_runs
+     WHERE tenant = $2 AND id = $1 AND ($3 IS NULL OR job = $3) AND ($4 IS NULL OR status = $4)
+       AND ($5 IS NULL OR ended_at < $5)
+     UNION ALL
+     SELECT * FROM wharf_runs
+     WHERE $2 IS NULL AND id = $1 AND ($3 IS NULL OR job = $3) AND ($4 IS NULL OR status = $4)
+       AND ($5 IS NULL OR ended_at < $5)"
+);
 
 const LINES: &str = "
 SELECT json_group_array(json_array(id, at, attempt, level, text, fields))
@@ -141,7 +198,8 @@ impl History for Sqlite {
     }
 
     async fn active(&self, filter: &RunFilter) -> Result<Vec<RunRecord>, Error> {
-        let script = bind(Script::new().read(ACTIVE), filter).bind(filter.unique.as_deref());
+        let active = if filter.id.is_some() { ACTIVE_ONE } else { ACTIVE };
+        let script = bind(Script::new().read(active), filter).bind(filter.unique.as_deref());
         let script = script.bind(filter.limit_rows());
         let document = self.read(script, "read runs").await?;
         Ok(rows::<Active<'_>>(&document)?.into_iter().map(Active::open).collect())
@@ -152,7 +210,12 @@ impl History for Sqlite {
             return Ok(Vec::new());
         }
         let before = filter.ended_before.map(Timestamp::as_micros);
-        let script = bind(Script::new().read(ENDED), filter).bind(before).bind(filter.limit_rows());
+        let ended = match (filter.id, &filter.job) {
+            (Some(_), _) => ENDED_ONE,
+            (None, Some(_)) => ENDED_OF_JOB,
+            (None, None) => ENDED,
+        };
+        let script = bind(Script::new().read(ended), filter).bind(before).bind(filter.limit_rows());
         let document = self.read(script, "read runs").await?;
         Ok(rows::<Ended>(&document)?.into_iter().map(Ended::open).collect())
     }

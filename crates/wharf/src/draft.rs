@@ -25,6 +25,7 @@ pub struct Draft {
     #[serde(default, skip_serializing_if = "Duration::is_zero")]
     pub delay: Duration,
     /// Nobody takes it before this moment; where it is set, the delay counts for nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at: Option<Timestamp>,
     /// What is taken up first.
     pub priority: Priority,
@@ -32,6 +33,7 @@ pub struct Draft {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_in: Option<Duration>,
     /// Of a job: while one of this key waits or runs, no other is enqueued.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unique: Option<String>,
 }
 
@@ -47,6 +49,22 @@ impl Draft {
             delay: Duration::ZERO,
             at: None,
             priority: M::PRIORITY,
+            expires_in: None,
+            unique: None,
+        }
+    }
+
+    /// Writes down a job by its name, for who has not its type, such as a command line: as of its first version.
+    pub fn of_job(name: &str, args: &serde_json::Value) -> Self {
+        Self {
+            name: Cow::Owned(name.to_owned()),
+            version: 1,
+            kind: Kind::Job,
+            key: Key::new("job", name),
+            body: Ok(Arc::from(args.to_string())),
+            delay: Duration::ZERO,
+            at: None,
+            priority: Priority::Normal,
             expires_in: None,
             unique: None,
         }

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use crate::{
-    Depth, Timestamp, Vital, WorkerState,
+    Depth, Timestamp, Vital, WorkerState, job,
     ports::{Condition, Outbox},
 };
 
@@ -167,6 +167,7 @@ fn not_consuming(now: Timestamp, vital: &Vital, depth: Option<&Depth>, handlers_
 fn not_handed(transport: &Condition, name: &str, vital: &Vital) -> Verdict {
     let is_handed = vital.handlers_end_within.is_none()
         || Outbox::destination(name).is_some()
+        || name.starts_with(job::QUEUE_PREFIX)
         || transport.consuming.contains(name);
     let reason = || (Status::Degraded, format!("`{}` hands it nothing", transport.name));
     (transport.trouble.is_none() && !is_handed).then(reason)
@@ -307,7 +308,9 @@ mod tests {
                 consuming: consuming.iter().map(|&name| name.to_owned()).collect(),
             };
             let outbox = Outbox::endpoint("work").to_string();
-            let vitals = [("work".to_owned(), endpoint()), (outbox, endpoint()), ("tick".to_owned(), task())];
+            let job = job::queue("work").to_string();
+            let vitals =
+                [("work".to_owned(), endpoint()), (outbox, endpoint()), (job, endpoint()), ("tick".to_owned(), task())];
             let (database, transport) = (Ok(queues(0, 0)), Some(transport));
             let worker = WorkerState::Running;
             let health = judge(&Observed {

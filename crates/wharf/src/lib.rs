@@ -71,7 +71,7 @@ pub use ports::{
 pub use retry::Retry;
 pub use runtime::{Vital, Vitals, WorkerState};
 pub use saga::{Next, Recorder, Saga, SagaConsumer, Start, Step, Stored, TimerChange, begin, finish, stay, to};
-pub use schedule::{Misfire, Schedule};
+pub use schedule::{Misfire, Overlap, Schedule};
 pub use time::{Clock, SystemClock, Timestamp, micros};
 pub use timetable::Timetable;
 pub use tx::Tx;

@@ -135,7 +135,7 @@ impl<S: Clone + Send + Sync + 'static> Module<S> {
     /// A handler finds in its [`Envelope`](crate::Envelope)'s trail which [`Firing`](crate::Firing) a message is.
     #[must_use]
     pub fn schedule(mut self, schedule: Schedule) -> Self {
-        self.schedules.push(schedule);
+        self.schedules.push(schedule.named_for_good());
         self
     }
 }

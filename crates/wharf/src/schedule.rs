@@ -36,6 +36,8 @@ pub struct Schedule {
     pub message: Draft,
     /// What becomes of due times that passed.
     pub misfire: Misfire,
+    /// What becomes of a due time while an earlier one's job goes on.
+    pub overlap: Overlap,
     /// For so long after its start a worker leaves it alone. Not stored.
     pub start_delay: Duration,
 }
@@ -49,7 +51,8 @@ impl Schedule {
     /// Sends a message as it was written down, such as one with a priority or an expiry of its own.
     pub fn of(timetable: Timetable, message: Draft) -> Self {
         let (tenant, name) = (Tenant::default(), Arc::from(&*message.name));
-        Self { tenant, name, timetable, message, misfire: Misfire::default(), start_delay: Duration::ZERO }
+        let (misfire, overlap, start_delay) = (Misfire::default(), Overlap::default(), Duration::ZERO);
+        Self { tenant, name, timetable, message, misfire, overlap, start_delay }
     }
 
     /// Under a name of its own, where a message has more than one schedule.
@@ -66,11 +69,26 @@ impl Schedule {
         self
     }
 
+    /// What becomes of a due time while the job that an earlier one enqueued still waits or runs. Only of schedules of jobs.
+    #[must_use]
+    pub fn overlap(mut self, overlap: Overlap) -> Self {
+        self.overlap = overlap;
+        self
+    }
+
     /// A worker leaves it alone for so long after its start, so that what starts with it comes first. Workers that run
     /// already go on with it meanwhile.
     #[must_use]
     pub fn start_delay(mut self, delay: Duration) -> Self {
         self.start_delay = delay;
+        self
+    }
+
+    /// As a module keeps it, with what its name decides.
+    pub(crate) fn named_for_good(mut self) -> Self {
+        if self.overlap == Overlap::Skip {
+            self.message.unique = Some(format!("schedule:{}", self.name));
+        }
         self
     }
 
@@ -92,6 +110,17 @@ pub enum Misfire {
     RunAll,
     /// What is late by more than [`Misfire::TOLERANCE`] is not sent, only counted as missed. So may a
     /// [`Timetable::once`] be missed for good.
+    Skip,
+}
+
+/// What becomes of a due time while the job that an earlier one enqueued still waits or runs.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Overlap {
+    /// Its job is enqueued all the same, and may run beside the other.
+    #[default]
+    Allow,
+    /// It passes: its job is [`unique`](Draft::unique) by the schedule's name. One that waits for a retry goes on, too.
     Skip,
 }
 

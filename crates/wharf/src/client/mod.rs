@@ -122,7 +122,8 @@ impl Client {
     /// with `W0070`; returns how many deliveries did, one for each endpoint at which it waited. Where it is being handled,
     /// in whatever process, the handler hears of it through its [`Cancel`](crate::Cancel), with
     /// [`CancelReason::User`](crate::CancelReason::User), and is dropped at its next await; that too is a dead letter with
-    /// `W0070`, which is not tried again. A handler that ends well all the same has handled it.
+    /// `W0070`, which is not tried again. A handler that ends well all the same has handled it. The run of a job leaves no dead
+    /// letter; its history says that it was cancelled.
     ///
     /// It reaches what waits and what is held at this moment, no more: a message that is just passing from one to the other,
     /// or that a transport of another kind than the store carries, may be missed, and so may a worker that cannot be told.

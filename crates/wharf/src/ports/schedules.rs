@@ -76,7 +76,7 @@ impl StoredSchedule {
     /// missed meanwhile is noticed, unless it is to be due at other times; those that somebody chose are kept. A new one
     /// that was due only once, before now, is never due.
     pub fn declared(before: Option<&Self>, schedule: &Schedule, now: Timestamp) -> Self {
-        let Schedule { tenant, name, timetable, message, misfire, start_delay: _ } = schedule;
+        let Schedule { tenant, name, timetable, message, misfire, overlap: _, start_delay: _ } = schedule;
         let (times, draft): (Arc<str>, _) = (Arc::from(timetable.to_string()), Some(message.clone()));
         let Some(before) = before else {
             return Self {

@@ -92,7 +92,7 @@ pub trait Store: Any + fmt::Debug + Send + Sync {
     async fn retire(&self, endpoint: &str, message: &str, max: usize) -> Result<u64, Error>;
 
     /// Gives to the dead letters, with `W0070` and in one commit, the deliveries of a message on which nobody works: they are
-    /// not held, or their lease has run out. Returns how many. Looks through all that waits, as this is rare and an index
+    /// not held, or their lease has run out. That of a job goes to its history instead, as cancelled. Returns how many. Looks through all that waits, as this is rare and an index
     /// would cost every message.
     async fn cancel(&self, cancellation: &Cancellation) -> Result<u64, Error>;
 

@@ -137,7 +137,7 @@ pub enum Outcome {
         delay: Duration,
     },
     /// Back in the queue, costing nothing: nobody here knows a message of this name and version, or the saga instance it
-    /// is for. The engine notes when this was first said, and [tells](super::Delivery::unknown_for).
+    /// is for, or its handler found the engine away. The engine notes when this was first said, and [tells](super::Delivery::unknown_for).
     Unknown {
         /// Counted from the commit.
         delay: Duration,

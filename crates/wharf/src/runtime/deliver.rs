@@ -121,8 +121,7 @@ async fn handle(
             Verdict::Snooze(delay) => Outcome::Return { delay },
             Verdict::DeadLetter => dead_letter(&failure, failed_attempts + 1),
             Verdict::Retry if cancel.reason().is_some() => Outcome::Return { delay: Duration::ZERO },
-            // No fault of the delivery's: it comes back, as often as it takes, until the engine answers.
-            Verdict::Retry if failure.code() == Code::ENGINE_UNREACHABLE => Outcome::Return { delay: ENGINE_PAUSE },
+            Verdict::Retry if let Some(delay) = engine_pause(runtime, delivery, &failure) => Outcome::Unknown { delay },
             Verdict::Retry if let Some(delay) = deploy_pause(runtime, delivery, &failure) => Outcome::Unknown { delay },
             Verdict::Retry => {
                 failed_attempts += 1;
@@ -378,6 +377,13 @@ fn pause_before_start(runtime: &Runtime, delivery: &Delivery, failure: &Failure)
     if failure.code() == Code::SAGA_NOT_STARTED { within_grace(runtime, delivery) } else { None }
 }
 
+/// A handler that found the engine away is no worse for it: for as long as an unknown message it comes back at no cost. Not
+/// for ever, as it may be what ends the engine.
+fn engine_pause(runtime: &Runtime, delivery: &Delivery, failure: &Failure) -> Option<Duration> {
+    let is_away = failure.code() == Code::ENGINE_UNREACHABLE;
+    (is_away && within_grace(runtime, delivery).is_some()).then_some(ENGINE_PAUSE)
+}
+
 /// When to look again at what only other code can handle, while a rolling deploy may still bring that code. The while
 /// begins when this is first found, however long the delivery waited before.
 fn within_grace(runtime: &Runtime, delivery: &Delivery) -> Option<Duration> {
@@ -400,11 +406,11 @@ fn log_failure(
     let (endpoint, name, key) = (&*endpoint.name, &*delivery.envelope.name, delivery.envelope.key.as_str());
     let id = delivery.envelope.id;
     match outcome {
+        Outcome::Unknown { delay } if failure.code() == Code::ENGINE_UNREACHABLE => {
+            tracing::warn!(endpoint, handler, name, key, %id, ?delay, error = %failure, "delivery waits for the engine");
+        }
         Outcome::Unknown { delay } => {
             tracing::warn!(endpoint, handler, name, key, %id, ?delay, error = %failure, "delivery waits until it is known here");
-        }
-        Outcome::Return { delay } if failure.code() == Code::ENGINE_UNREACHABLE => {
-            tracing::warn!(endpoint, handler, name, key, %id, ?delay, error = %failure, "delivery waits for the engine");
         }
         Outcome::Return { delay } => tracing::debug!(endpoint, handler, name, key, %id, ?delay, "delivery returned"),
         // Events overtake one another all day; only one that is never caught up with is worth a line.

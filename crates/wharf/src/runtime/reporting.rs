@@ -57,6 +57,7 @@ impl Runtime {
 pub(crate) fn note_failure(run: &Run, attempt: u32, failure: &Failure, outcome: &Outcome) {
     match outcome {
         Outcome::Retry { delay, .. } => run.warn(format!("attempt {attempt} failed, again in {delay:?}: {failure}")),
+        Outcome::Return { delay } if delay.is_zero() => run.info(format!("back to its queue: {failure}")),
         Outcome::Return { delay } => run.info(format!("put off for {delay:?}: {failure}")),
         Outcome::Unknown { .. } => run.warn(format!("waits: {failure}")),
         Outcome::DeadLetter { .. } if failure.code() == Code::CANCELLED => run.info("cancelled"),

@@ -5,7 +5,9 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use wharf::{
     Bus, CancelReason, Draft, Enqueued, Job, JobOptions, Key, LogLevel, Memory, MemoryTx, Message, Module, Msg,
-    Permanent, Priority, Result, Run, RunFilter, RunStatus, State, Tx, Worker, blocking, snooze,
+    Overlap, Permanent, Priority, Result, Run, RunFilter, RunStatus, Schedule, State, Timetable, Tx, Worker, blocking,
+    ports::Transport,
+    snooze,
     testing::{Harness, ManualClock},
 };
 
@@ -194,6 +196,28 @@ async fn w31_however_often_it_is_enqueued_a_unique_job_runs_once_at_a_time() {
 }
 
 #[tokio::test]
+async fn jobs_wait_in_the_store_whatever_carries_messages() {
+    async fn book(Msg(_): Msg<Resize>, mut tx: Tx, bus: Bus) -> Result {
+        tx.memory().await?.put("booked", "yes");
+        bus.publish(Rang);
+        Ok(())
+    }
+    async fn answer(Msg(_): Msg<Rang>) -> Result {
+        Ok(())
+    }
+    let clock = ManualClock::new();
+    let (store, carrier) = (Memory::with_clock(clock.clone()), Memory::with_clock(clock.clone()));
+    let module = Module::new("books", ()).job("book", book).consume("answer", answer);
+    let mut app = Harness::start(Worker::new(store).via(carrier.clone()).module(module), clock).await;
+    let id = app.enqueue(once()).await;
+    assert!(carrier.depth().await.unwrap().is_empty());
+    app.settle().await;
+    assert_eq!(app.run(id).await.status, RunStatus::Succeeded);
+    assert!(app.transcript().ends_with("answer ← test.rang bell:1"), "what it sends is carried");
+    app.finish().await;
+}
+
+#[tokio::test]
 async fn what_a_job_writes_and_sends_and_its_end_are_one_commit() {
     async fn book(Msg(_): Msg<Resize>, mut tx: Tx, bus: Bus, run: Run) -> Result<u32> {
         tx.memory().await?.put("booked", "yes");
@@ -214,6 +238,25 @@ async fn what_a_job_writes_and_sends_and_its_end_are_one_commit() {
     assert_eq!((noted.status, &noted.result), (RunStatus::Succeeded, &None), "it returns nothing");
     assert_eq!(noted.trail.causation, Some(id));
     app.finish().await;
+}
+
+#[tokio::test]
+async fn a_due_time_passes_while_the_job_of_an_earlier_one_goes_on() {
+    let each = |seconds| Timetable::every(Duration::from_secs(seconds));
+    // It fails once, and is tried again after 10 s.
+    let slow = Resize { pictures: 1, failures: 1 };
+    let schedule = Schedule::new(each(4), slow).named("slow").overlap(Overlap::Skip);
+    let mut app = studio(pictures().schedule(schedule)).await;
+    let runs = async |app: &Harness| {
+        let runs = app.client().runs(&RunFilter::default()).await.unwrap();
+        runs.iter().map(|run| (run.status, run.trail.firing.clone().unwrap().schedule.to_string())).collect::<Vec<_>>()
+    };
+    let slow = |status| (status, "slow".to_owned());
+    app.wind(Duration::from_secs(12)).await;
+    assert_eq!(runs(&app).await, [slow(RunStatus::Retrying)], "due three times");
+    app.wind(Duration::from_secs(4)).await;
+    assert_eq!(runs(&app).await, [slow(RunStatus::Retrying), slow(RunStatus::Succeeded)]);
+    app.leaving_behind();
 }
 
 /// A message that is no job.

@@ -335,3 +335,21 @@ async fn a_command_nobody_consumes_is_dead_and_nothing_of_it_happened() {
     assert_eq!(refused.code().to_string(), "W0013");
     app.leaving_behind();
 }
+
+#[tokio::test]
+async fn a_handler_that_finds_the_engine_away_loses_no_attempt_for_five_minutes() {
+    async fn find_it_away(Msg(_): Msg<Job>) -> Result {
+        Err(wharf::Error::new(wharf::Code::ENGINE_UNREACHABLE, "it does not answer").into())
+    }
+    let (mut app, _) = app(module(find_it_away)).await;
+    app.send(Job { n: 1 }).await;
+    app.wind(Duration::from_secs(299)).await;
+    let story = app.transcript();
+    assert_eq!((story.matches("again in 1s").count(), story.matches("attempt").count()), (300, 0));
+    assert_eq!(app.dead_letters().await.len(), 0);
+    // One that ends the engine each time may not go on for ever: from now on the policy decides, which tries three times more.
+    app.wind(Duration::from_secs(1 + 1 + 3 + 7)).await;
+    let letters = app.dead_letters().await;
+    assert_eq!((letters[0].code.as_str(), letters[0].envelope.attempt), ("W0017", 4));
+    app.leaving_behind();
+}

@@ -1,0 +1,109 @@
+//! `wharf jobs`: runs, and what became of them.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+use wharf::{Client, Draft, Error, RunFilter, RunRecord, Tenant};
+
+use crate::{
+    command_line::JobsCommand,
+    shown::{Shown, moment},
+};
+
+const COLUMNS: &[&str] = &["run", "job", "status", "attempts", "enqueued", "started", "ended", "progress", "error"];
+
+pub(crate) async fn run(client: &Client, tenant: &Tenant, command: &JobsCommand) -> anyhow::Result<Shown> {
+    match command {
+        JobsCommand::List { job, status, limit } => {
+            let mut filter = RunFilter::default().tenant(tenant).limit(*limit);
+            (filter.job, filter.status) = (job.clone(), *status);
+            let rows = client.runs(&filter).await?.iter().map(row).collect();
+            Ok(Shown::Table { columns: COLUMNS, rows })
+        }
+        JobsCommand::Show { run } => {
+            let unknown = || anyhow::anyhow!("there is no run {run} of tenant `{tenant}`, or its history is gone");
+            let found = client.run(tenant, *run).await?.ok_or_else(unknown)?;
+            let log = client.run_log(tenant, *run, None).await?;
+            let lines = log.iter().map(|line| {
+                let fields = line.fields.iter().map(|(name, value)| format!(" {name}={value}")).collect::<String>();
+                format!("{} {:5} {}{fields}", time(line.at), line.level, line.text)
+            });
+            Ok(Shown::Card { fields: card(&found), lines: lines.collect() })
+        }
+        JobsCommand::Run { job, args, unique } => enqueue(client, tenant, job, args, unique.as_deref()).await,
+        JobsCommand::Cancel { run } => {
+            client.cancel(tenant, *run).await?;
+            let after = client.run(tenant, *run).await?.map(|run| run.status.to_string());
+            Ok(Shown::words(format!("{run} is to be cancelled; it is {}", after.as_deref().unwrap_or("unknown"))))
+        }
+        JobsCommand::Retry { run } => {
+            let again = client.rerun(tenant, *run).await?;
+            Ok(Shown::words(format!("{again} is queued")))
+        }
+    }
+}
+
+async fn enqueue(
+    client: &Client,
+    tenant: &Tenant,
+    job: &str,
+    args: &str,
+    unique: Option<&str>,
+) -> anyhow::Result<Shown> {
+    let args: Value = serde_json::from_str(args).map_err(|error| anyhow::anyhow!("--args is no JSON: {error}"))?;
+    let mut draft = Draft::of_job(job, &args);
+    draft.unique = unique.map(str::to_owned);
+    let id = client.post(tenant, &draft).await?;
+    let words = match client.run(tenant, id).await? {
+        Some(_) => format!("{id} is queued{}", no_worker(client, job).await?),
+        None => "another of its key waits or runs".to_owned(),
+    };
+    Ok(Shown::words(words))
+}
+
+/// Says so where no worker that is alive runs the job.
+async fn no_worker(client: &Client, job: &str) -> Result<&'static str, Error> {
+    let queue = format!("job:{job}");
+    let known = client.workers().await?.iter().any(|worker| worker.endpoints.contains(&queue));
+    Ok(if known { "" } else { "; no worker for this type is alive" })
+}
+
+fn row(run: &RunRecord) -> Vec<Value> {
+    let progress = run.progress.map(|progress| format!("{}/{}", progress.done, progress.of));
+    vec![
+        run.id.to_string().into(),
+        (*run.job).into(),
+        run.status.as_str().into(),
+        run.attempts.into(),
+        moment(Some(run.enqueued_at)),
+        moment(run.started_at),
+        moment(run.ended_at),
+        progress.into(),
+        run.code.clone().into(),
+    ]
+}
+
+fn card(run: &RunRecord) -> Vec<(&'static str, Value)> {
+    let json = |text: &Option<Arc<str>>| text.as_deref().map(written);
+    let mut fields: Vec<_> = COLUMNS.iter().copied().zip(row(run)).filter(|(name, _)| *name != "error").collect();
+    fields.extend([
+        ("due", moment(run.due_at)),
+        ("crashes", run.crashes.into()),
+        ("redrives", run.redrives.into()),
+        ("worker", run.worker.map(|worker| worker.to_string()).into()),
+        ("schedule", run.trail.firing.as_ref().map(|firing| firing.schedule.to_string()).into()),
+        ("args", written(&run.args)),
+        ("result", json(&run.result).into()),
+        ("error", run.code.as_ref().map(|code| format!("{code}: {}", run.reason.as_deref().unwrap_or(""))).into()),
+    ]);
+    fields
+}
+
+/// JSON as it is, and what is none as a text.
+fn written(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or_else(|_| json!(text))
+}
+
+fn time(at: wharf::Timestamp) -> String {
+    moment(Some(at)).as_str().unwrap_or_default().to_owned()
+}

@@ -1,0 +1,46 @@
+//! wharf: looks at what a wharf database holds, and changes what a person wants changed.
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests"))]
+
+mod command_line;
+mod connection;
+mod dead_letters;
+mod jobs;
+mod queues;
+mod schedules;
+mod shown;
+mod workers;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use command_line::{Command, CommandLine};
+use connection::Connection;
+use shown::Shown;
+
+#[tokio::main]
+#[expect(clippy::print_stderr, reason = "the program's last word is for people")]
+async fn main() -> ExitCode {
+    match run(CommandLine::parse()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("wharf: {error:#}");
+            ExitCode::from(1)
+        }
+    }
+}
+
+async fn run(line: CommandLine) -> anyhow::Result<()> {
+    let connection = Connection::open(&line.database).await?;
+    let (client, tenant) = (connection.client(), line.tenant());
+    let shown = match &line.command {
+        Command::Migrate => Ok(Shown::words("the tables are up to date")),
+        Command::Jobs(command) => jobs::run(client, &tenant, command).await,
+        Command::Schedules(command) => schedules::run(client, &tenant, command, line.who()).await,
+        Command::Workers => workers::list(client).await,
+        Command::Queues => queues::list(client).await,
+        Command::DeadLetters(command) => dead_letters::run(client, command).await,
+    };
+    connection.close().await;
+    shown?.print(line.json);
+    Ok(())
+}
