@@ -6,14 +6,14 @@ use wharf::{RunStatus, Tenant};
 
 /// Looks at jobs, schedules, workers, queues and dead letters in a wharf database, and changes what you want changed.
 #[derive(Debug, Parser)]
-#[command(version, after_help = "Exit codes: 0 good, 1 it could not be done, 2 usage.")]
+#[command(name = "wharf", version, after_help = "Exit codes: 0 good, 1 it could not be done, 2 usage.")]
 pub(crate) struct CommandLine {
     #[command(subcommand)]
     pub(crate) command: Command,
 
     /// postgres://… or the path of a SQLite file
     #[arg(long, global = true, env = "DATABASE_URL", hide_env_values = true)]
-    pub(crate) database: String,
+    database: Option<String>,
 
     /// Whose jobs and schedules
     #[arg(long, global = true, default_value = "default")]
@@ -151,6 +151,10 @@ pub(crate) struct Which {
 }
 
 impl CommandLine {
+    pub(crate) fn database(&self) -> anyhow::Result<&str> {
+        self.database.as_deref().ok_or_else(|| anyhow::anyhow!("say which database: --database, or DATABASE_URL"))
+    }
+
     pub(crate) fn tenant(&self) -> Tenant {
         Tenant::new(&self.tenant)
     }

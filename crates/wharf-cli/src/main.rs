@@ -30,7 +30,7 @@ async fn main() -> ExitCode {
 }
 
 async fn run(line: CommandLine) -> anyhow::Result<()> {
-    let connection = Connection::open(&line.database).await?;
+    let connection = Connection::open(line.database()?).await?;
     let (client, tenant) = (connection.client(), line.tenant());
     let shown = match &line.command {
         Command::Migrate => Ok(Shown::words("the tables are up to date")),

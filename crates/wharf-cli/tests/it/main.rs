@@ -182,6 +182,9 @@ async fn what_cannot_be_done_is_said_in_a_line() {
     assert!(!ok && said.contains("queued, running, retrying"), "{said}");
     assert_eq!(left.wharf(&["migrate"]), (true, "the tables are up to date\n".to_owned()));
 
+    let lost = Command::new(env!("CARGO_BIN_EXE_wharf")).env_remove("DATABASE_URL").arg("queues").output().unwrap();
+    assert_eq!(lost.stderr, b"wharf: say which database: --database, or DATABASE_URL\n");
+
     // While a process owns the file.
     let owner = Sqlite::open(left.file().join("wharf.db")).await.unwrap();
     let (ok, said) = left.wharf(&["jobs", "list"]);
