@@ -22,6 +22,8 @@ use crate::{
 pub struct Run {
     told: Arc<Told>,
     attempt: u32,
+    /// Of this attempt.
+    cancel: Cancel,
 }
 
 struct Told {
@@ -31,7 +33,6 @@ struct Told {
     worker: Uuid,
     retries_max: u32,
     mirrors_logs: bool,
-    cancel: Cancel,
     clock: Arc<dyn Clock>,
     state: Mutex<State>,
 }
@@ -59,7 +60,7 @@ impl Run {
         worker: Uuid,
         retries_max: u32,
         mirrors_logs: bool,
-        cancel: Cancel,
+        cancel: &Cancel,
         clock: Arc<dyn Clock>,
     ) -> Self {
         let envelope = &delivery.envelope;
@@ -70,11 +71,10 @@ impl Run {
             worker,
             retries_max,
             mirrors_logs,
-            cancel,
             clock,
             state: Mutex::default(),
         };
-        Self { told: Arc::new(told), attempt: envelope.attempt + 1 }
+        Self { told: Arc::new(told), attempt: envelope.attempt + 1, cancel: cancel.of_attempt() }
     }
 
     /// The id under which the job was enqueued.
@@ -102,10 +102,10 @@ impl Run {
         self.told.retries_max
     }
 
-    /// Whether it is still wanted. An `async` job that is not is dropped at its next await; one that blocks its thread
-    /// has to ask.
+    /// Whether it is no longer wanted: a person cancelled it, its worker stops, or this attempt has taken too long. An
+    /// `async` job is then dropped at its next await; one that blocks its thread has to ask.
     pub fn is_cancelled(&self) -> bool {
-        self.told.cancel.reason().is_some()
+        self.cancel.reason().is_some()
     }
 
     /// Tells how far it has come: `done` of `of`.
@@ -178,8 +178,13 @@ impl Run {
     }
 
     /// The same run, in its next attempt.
-    pub(crate) fn in_attempt(&self, attempt: u32) -> Self {
-        Self { told: Arc::clone(&self.told), attempt }
+    pub(crate) fn in_attempt(&self, attempt: u32, cancel: &Cancel) -> Self {
+        Self { told: Arc::clone(&self.told), attempt, cancel: cancel.of_attempt() }
+    }
+
+    /// What ends this attempt, by its timeout too.
+    pub(crate) fn cancel(&self) -> &Cancel {
+        &self.cancel
     }
 
     /// Notes that its handler begins.
@@ -204,10 +209,15 @@ impl Run {
         (Report { tenant, run, worker, took, progress, lines, end }, state.has_news)
     }
 
-    /// What is told of a good end.
-    pub(crate) fn success(&self) -> Report {
-        let end = RunEnd::succeeded(self.attempt, self.state().result.clone());
-        self.report(Some(end)).0
+    /// What is told of a good end, unless its result is larger than what is kept.
+    pub(crate) fn success(&self, size_max_bytes: usize) -> Result<Report, Error> {
+        let result = self.state().result.clone();
+        if let Some(result) = result.as_ref().filter(|result| result.len() > size_max_bytes) {
+            let (job, size) = (self.job(), result.len());
+            let message = format!("job `{job}` returned {size} bytes, at most {size_max_bytes} are kept");
+            return Err(Error::new(Code::BODY_TOO_LARGE, message));
+        }
+        Ok(self.report(Some(RunEnd::succeeded(self.attempt, result))).0)
     }
 
     /// These lines are in the history.

@@ -100,7 +100,7 @@ async fn handle(
     let mut failed_attempts = delivery.envelope.attempt;
     let mut alone = false;
     loop {
-        let run = run.map(|run| run.in_attempt(failed_attempts + 1));
+        let run = run.map(|run| run.in_attempt(failed_attempts + 1, cancel));
         let failed_before = failed_attempts;
         let this = Attempt { consumer, cancel, run: run.clone(), failed_attempts, alone };
         let failure = match attempt(runtime, endpoint, delivery, this).await {
@@ -171,7 +171,7 @@ async fn attempt(
         takes_turns: endpoint.turns != Turns::Free,
         slot: slot(Arc::clone(&runtime.engine), envelope.tenant.clone(), Arc::clone(&tx_open)),
         bus: Bus::new(Arc::clone(&runtime.post), envelope.tenant.clone(), trail),
-        cancel: if run.is_some() { cancel.of_attempt() } else { cancel.clone() },
+        cancel: run.as_ref().map_or(cancel, Run::cancel).clone(),
         guard: endpoint.guard.clone(),
         run,
     };
@@ -184,7 +184,14 @@ async fn attempt(
     };
     let transaction = context.slot.take_back();
     let outgoing = answer.and_then(|()| context.bus.take());
-    let success = context.run.as_ref().filter(|_| outgoing.is_ok()).map(Run::success);
+    let success = match &context.run {
+        Some(run) if outgoing.is_ok() => run.success(runtime.limits.body_size_max_bytes).map(Some),
+        Some(_) | None => Ok(None),
+    };
+    let (outgoing, success) = match success {
+        Ok(success) => (outgoing, success),
+        Err(error) => (Err(Failure::coded(Verdict::DeadLetter, error)), None),
+    };
     match (outgoing, transaction?) {
         (Ok(outgoing), Some(transaction)) if runtime.via.is_some() => {
             note(&endpoint.name, delivery, transaction, outgoing).await

@@ -21,7 +21,7 @@ impl Runtime {
         let options = endpoint.job.as_ref()?;
         let (retries_max, clock) = (options.retry.retries(), self.post.clock.clone());
         let worker = self.presence.worker;
-        Some(Run::new(delivery, worker, retries_max, options.mirrors_logs, cancel.clone(), clock))
+        Some(Run::new(delivery, worker, retries_max, options.mirrors_logs, cancel, clock))
     }
 
     /// Waits for a job's handler, and reports meanwhile.

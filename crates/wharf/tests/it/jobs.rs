@@ -279,20 +279,17 @@ impl Job for Noted {
 
 #[tokio::test]
 async fn a_job_that_takes_too_long_times_out_and_one_that_blocks_is_told() {
-    fn spin(
-        Msg(_): Msg<Resize>,
-        State(told): State<std::sync::mpsc::Sender<CancelReason>>,
-        cancel: wharf::Cancel,
-    ) -> Result {
-        while cancel.reason().is_none() {
+    type Told = std::sync::mpsc::Sender<Option<CancelReason>>;
+    fn spin(Msg(_): Msg<Resize>, State(told): State<Told>, run: Run, cancel: wharf::Cancel) -> Result {
+        while !run.is_cancelled() {
             std::thread::yield_now();
         }
-        let _ = told.send(cancel.reason().unwrap());
+        let _ = told.send(cancel.reason());
         Ok(())
     }
     let clock = ManualClock::new();
     let (told, hears) = std::sync::mpsc::channel();
-    let options = JobOptions::default().timeout(Duration::from_secs(5)).retries(0, Duration::from_secs(1));
+    let options = JobOptions::default().timeout(Duration::from_secs(5)).retries(1, Duration::from_secs(1));
     let module = Module::new("pictures", told).job_with("spin", options, blocking(spin));
     let ready = Worker::new(Memory::with_clock(clock.clone())).module(module).ready().await.unwrap();
     let client = ready.client("test");
@@ -300,16 +297,36 @@ async fn a_job_that_takes_too_long_times_out_and_one_that_blocks_is_told() {
     let worker = tokio::spawn(ready.run_until(async { drop(stopped.await) }));
     let tenant = wharf::Tenant::default();
     let id = client.enqueue(&tenant, once()).await.unwrap();
-    let status = async || client.run(&tenant, id).await.unwrap().unwrap().status;
-    while status().await != RunStatus::TimedOut {
+    let run = async || client.run(&tenant, id).await.unwrap().unwrap();
+    while run().await.status != RunStatus::TimedOut {
         clock.wind(Duration::from_millis(100));
         tokio::task::yield_now().await;
     }
-    let reason = tokio::task::spawn_blocking(move || hears.recv()).await.unwrap();
-    assert_eq!(reason, Ok(CancelReason::Timeout));
-    assert_eq!(client.run(&tenant, id).await.unwrap().unwrap().code.as_deref(), Some("W0003"));
+    // Each of its two attempts heard of its own end.
+    let reasons = tokio::task::spawn_blocking(move || [hears.recv().unwrap(), hears.recv().unwrap()]).await.unwrap();
+    assert_eq!(reasons, [Some(CancelReason::Timeout); 2]);
+    assert_eq!((run().await.code.as_deref(), run().await.attempts), (Some("W0003"), 2));
     drop(stop);
     worker.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_result_that_is_too_large_to_keep_undoes_what_was_done_for_it() {
+    async fn talk(Msg(_): Msg<Resize>, mut tx: Tx) -> Result<String> {
+        tx.memory().await?.put("talked", "yes");
+        Ok("x".repeat(256 * 1024))
+    }
+    let clock = ManualClock::new();
+    let memory = Memory::with_clock(clock.clone());
+    let module = Module::new("talk", ()).job("talk", talk);
+    let mut app = Harness::start(Worker::new(memory.clone()).module(module), clock).await;
+    let id = app.enqueue(once()).await;
+    app.settle().await;
+    let run = app.run(id).await;
+    assert_eq!((run.status, run.result, memory.get("talked").await), (RunStatus::Failed, None, None));
+    let reason = run.reason.unwrap();
+    assert!(reason.contains("job `pictures.resize` returned 262146 bytes, at most 262144 are kept"), "{reason}");
+    app.leaving_behind();
 }
 
 #[tokio::test]
