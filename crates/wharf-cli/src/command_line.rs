@@ -30,7 +30,7 @@ pub(crate) struct CommandLine {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Runs of jobs: list, show, run, cancel, retry
+    /// Runs of jobs: list, show, run, cancel, retry; and the types there are
     #[command(subcommand)]
     Jobs(JobsCommand),
     /// Schedules: list, show, run, pause, resume, reset
@@ -73,6 +73,11 @@ pub(crate) enum JobsCommand {
         /// Only if no other of this key waits or runs
         #[arg(long)]
         unique: Option<String>,
+    },
+    /// The jobs that workers have announced, and how many workers that are alive run each
+    Types {
+        /// Only this one, with the schema of its arguments
+        job: Option<String>,
     },
     /// Cancel a run, whether it waits or a worker has it
     Cancel { run: Uuid },

@@ -139,6 +139,8 @@ codes! {
         "Wait for its end, or cancel it first.";
     RUN_UNKNOWN = 103, "There is no run of this id, or its history was kept long enough and is gone.",
         "Look for it in the list of runs; mind the tenant.";
+    ARGUMENTS_UNFIT = 104, "The arguments of a job do not fit the schema that its workers announce.",
+        "Mend the fields that the message names; `wharf jobs types` shows the schema.";
 }
 
 impl fmt::Display for Code {

@@ -11,7 +11,7 @@ use crate::{
     handler::{Answer, Consumer, Handler, Parameters},
     job,
     layer::Layers,
-    ports::Turns,
+    ports::{JobType, Turns},
     runtime::Relay,
     saga::SagaConsumer,
 };
@@ -40,7 +40,13 @@ pub(crate) struct EndpointDefinition {
     /// What it forwards through, when it is an outbox.
     pub(crate) relay: Option<Arc<Relay>>,
     /// Set where it is the queue of a job, whose history is kept.
-    pub(crate) job: Option<JobOptions>,
+    pub(crate) job: Option<JobDefinition>,
+}
+
+/// What makes an endpoint the queue of a job.
+pub(crate) struct JobDefinition {
+    pub(crate) options: JobOptions,
+    pub(crate) announces: JobType,
 }
 
 impl<S: Clone + Send + Sync + 'static> Endpoint<S> {
@@ -205,7 +211,7 @@ impl EndpointDefinition {
     }
 
     /// The queue of a job and the one handler that runs it.
-    pub(crate) fn of_job(consumer: Consumer, options: JobOptions) -> Self {
+    pub(crate) fn of_job(consumer: Consumer, options: JobOptions, announces: JobType) -> Self {
         let queue = job::queue(consumer.name);
         Self {
             retry: options.retry.clone(),
@@ -214,7 +220,7 @@ impl EndpointDefinition {
             prefetch: options.max_parallel,
             timeout: options.timeout,
             consumers: vec![consumer],
-            job: Some(options),
+            job: Some(JobDefinition { options, announces }),
             ..Self::new(&queue)
         }
     }

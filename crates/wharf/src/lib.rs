@@ -65,8 +65,8 @@ pub use module::Module;
 pub use outgoing::Outgoing;
 pub use outside::outside;
 pub use ports::{
-    DeadLetter, DeadLetterFilter, Delivery, Depth, Heartbeat, LogLevel, LogLine, Progress, RunFilter, RunRecord,
-    RunStatus, SagaId, SagaRow, StoredSchedule,
+    DeadLetter, DeadLetterFilter, Delivery, Depth, Heartbeat, JobType, LogLevel, LogLine, Progress, RunFilter,
+    RunRecord, RunStatus, SagaId, SagaRow, StoredSchedule,
 };
 pub use retry::Retry;
 pub use runtime::{Vital, Vitals, WorkerState};

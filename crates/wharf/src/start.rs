@@ -5,7 +5,7 @@ use std::{collections::HashSet, sync::Arc, time::Duration};
 use crate::{
     Code, Error, Kind, Limits, Schedule,
     endpoint::EndpointDefinition,
-    job,
+    job::{self, KnownJobs},
     ports::{
         Declaration, Declared, Engine, Outbox, Replacement, StoredSchedule, StoredSubscription, Subscription,
         TimerFiring, Transactions, Turns,
@@ -110,6 +110,9 @@ pub(crate) fn orders_lost(endpoints: &[EndpointDefinition]) -> impl Iterator<Ite
 /// What these endpoints consume, and what is sent by schedules.
 pub(crate) fn declaration(endpoints: &[EndpointDefinition], schedules: &[Schedule]) -> Declaration {
     let mut declaration = Declaration { schedules: schedules.to_vec(), ..Declaration::default() };
+    declaration
+        .jobs
+        .extend(endpoints.iter().filter_map(|endpoint| endpoint.job.as_ref()).map(|job| job.announces.clone()));
     for endpoint in endpoints {
         let consumed = || endpoint.consumers.iter().map(|consumer| Arc::from(consumer.name));
         for old in &endpoint.replaces {
@@ -142,9 +145,13 @@ pub(crate) fn replace_outboxes(declaration: &mut Declaration) {
     declaration.replacements.extend(outboxes);
 }
 
-/// Adds what is wrong beside what others have declared; if there is nothing wrong at all, declares. Returns the routes
-/// from then on.
-pub(crate) async fn declare(engine: &dyn Engine, declaration: &Declaration, problems: &mut Vec<Error>) -> Routes {
+/// Adds what is wrong beside what others have declared; if there is nothing wrong at all, declares. Returns the routes and
+/// the jobs that are known from then on.
+pub(crate) async fn declare(
+    engine: &dyn Engine,
+    declaration: &Declaration,
+    problems: &mut Vec<Error>,
+) -> (Routes, KnownJobs) {
     let stored = engine.subscriptions().await.unwrap_or_else(|error| {
         problems.push(error);
         Vec::new()
@@ -152,8 +159,14 @@ pub(crate) async fn declare(engine: &dyn Engine, declaration: &Declaration, prob
     problems.extend(declaration.problems(&stored));
     let others = stored.iter().map(|stored| &stored.subscription);
     let routes = Routes::of(others.filter(|one| !declaration.supersedes(one)).chain(&declaration.subscriptions));
-    let sent = declaration.schedules.iter().map(|schedule| &schedule.message);
-    problems.extend(sent.filter_map(|message| routes.find(&message.name, message.kind).err()));
+    let announced = engine.job_types().await.unwrap_or_else(|error| {
+        problems.push(error);
+        Vec::new()
+    });
+    let jobs = KnownJobs::of(announced.into_iter().chain(declaration.jobs.iter().cloned()));
+    let sent = || declaration.schedules.iter().map(|schedule| &schedule.message);
+    problems.extend(sent().filter_map(|message| routes.find(&message.name, message.kind).err()));
+    problems.extend(sent().filter_map(|message| jobs.admit(message).err()));
     if problems.is_empty() {
         match engine.declare(declaration).await {
             Ok(Declared::Accepted) => {
@@ -164,7 +177,7 @@ pub(crate) async fn declare(engine: &dyn Engine, declaration: &Declaration, prob
             Err(error) => problems.push(error),
         }
     }
-    routes
+    (routes, jobs)
 }
 
 fn warn_of_the_unseen(stored: &[StoredSubscription], declaration: &Declaration) {

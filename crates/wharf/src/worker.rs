@@ -13,7 +13,7 @@ use crate::{
     endpoint::EndpointDefinition,
     module::Module,
     ports::{Engine, Signals, Subscription, Transport, Wakeups},
-    routes::CurrentRoutes,
+    routes::Current,
     runtime::{
         HEARTBEAT, LOOK_EVERY, PRUNE, PRUNE_EVERY, Phase, Relay, Runtime, SIGNALS, Survivors, Vitals, WorkerState,
         beat, fire_timers, hear, introduce, keep_routes, keep_schedule, leave, prune, prune_inbox, pump, sign,
@@ -168,7 +168,7 @@ impl Worker {
             start::replace_outboxes(&mut declaration);
             problems.extend(start::orders_lost(&self.endpoints));
         }
-        let routes = start::declare(&*self.engine, &declaration, &mut problems).await;
+        let (routes, jobs) = start::declare(&*self.engine, &declaration, &mut problems).await;
         if !problems.is_empty() {
             return Err(Refused(problems));
         }
@@ -181,7 +181,8 @@ impl Worker {
         let carried = self.endpoints.iter().filter(|endpoint| endpoint.job.is_none());
         destinations.extend(carried.map(|endpoint| Arc::clone(&endpoint.name)));
         let post = PostOffice {
-            routes: CurrentRoutes::new(routes),
+            routes: Current::new(routes),
+            jobs: Current::new(jobs),
             clock: self.engine.clock(),
             body_size_max_bytes: self.limits.body_size_max_bytes,
             joined: self.via.is_none(),

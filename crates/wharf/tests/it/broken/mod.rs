@@ -17,8 +17,8 @@ use wharf::{
     Clock, Code, DeadLetter, DeadLetterFilter, Delivery, Depth, Error, LogLine, Memory, MemoryTx, Misfire, Outgoing,
     Priority, Result, RunFilter, RunRecord, SagaId, SagaRow, Schedule, Tenant, Tx,
     ports::{
-        Burial, Cancellation, Claim, Claimed, Declaration, Declared, Ending, Fired, History, Lease, Outbox, Outcome,
-        Receipt, Report, Retention, Round, ScheduleChange, Settlement, Signals, Store, StoredSchedule,
+        Burial, Cancellation, Claim, Claimed, Declaration, Declared, Ending, Fired, History, JobType, Lease, Outbox,
+        Outcome, Receipt, Report, Retention, Round, ScheduleChange, Settlement, Signals, Store, StoredSchedule,
         StoredSubscription, Subscription, Ticked, TimerArm, Transaction, Transport, Turns, Wakeups,
     },
     testing::{
@@ -105,6 +105,7 @@ flaws! {
     CountsToTheEnd,
     ForgetsHowRunsEnded,
     NumbersLinesAnew,
+    ForgetsJobTypes,
     LetsAnyoneTellOfARun,
 }
 
@@ -452,6 +453,10 @@ impl Store for Broken {
         who: &str,
     ) -> Result<Option<StoredSchedule>, Error> {
         Store::change_schedule(&self.memory, tenant, name, change, who).await
+    }
+
+    async fn job_types(&self) -> Result<Vec<JobType>, Error> {
+        if self.has(Flaw::ForgetsJobTypes) { Ok(Vec::new()) } else { Store::job_types(&self.memory).await }
     }
 
     async fn schedules(&self) -> Result<Vec<StoredSchedule>, Error> {
