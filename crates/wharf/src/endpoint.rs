@@ -213,16 +213,20 @@ impl EndpointDefinition {
     /// The queue of a job and the one handler that runs it.
     pub(crate) fn of_job(consumer: Consumer, options: JobOptions, announces: JobType) -> Self {
         let queue = job::queue(consumer.name);
-        Self {
-            retry: options.retry.clone(),
-            concurrency: options.max_parallel,
-            // What waits for a free slot had better wait where another worker can take it.
-            prefetch: options.max_parallel,
-            timeout: options.timeout,
-            consumers: vec![consumer],
-            job: Some(JobDefinition { options, announces }),
-            ..Self::new(&queue)
-        }
+        let job = Some(JobDefinition { options: JobOptions::default(), announces });
+        let mut definition = Self { consumers: vec![consumer], job, ..Self::new(&queue) };
+        definition.run_as(options);
+        definition
+    }
+
+    /// Runs the job as these options say.
+    pub(crate) fn run_as(&mut self, options: JobOptions) {
+        self.retry.clone_from(&options.retry);
+        self.concurrency = options.max_parallel;
+        // What waits for a free slot had better wait where another worker can take it.
+        self.prefetch = options.max_parallel;
+        self.timeout = options.timeout;
+        self.job.iter_mut().for_each(|job| job.options.clone_from(&options));
     }
 
     /// Until when it takes no work, as the work could not be done.

@@ -56,7 +56,7 @@ pub use failure::{Failure, Permanent, Result, Verdict, snooze};
 pub use guard::Guard;
 pub use handler::{Answer, Handler, Parameters, Reply};
 pub use health::{Check, Health, Status};
-pub use job::{Blocking, Enqueued, Job, JobAnswer, JobOptions, Run, blocking};
+pub use job::{Blocking, Enqueued, Job, JobAnswer, JobOptions, JobSettings, Run, blocking};
 pub use layer::{Arrival, Handling, Unhandled};
 pub use limits::Limits;
 pub use memory::{Memory, MemoryTransaction, MemoryTx};

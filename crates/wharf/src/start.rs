@@ -3,7 +3,7 @@
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use crate::{
-    Code, Error, Kind, Limits, Schedule,
+    Code, Error, JobOptions, Kind, Limits, Schedule,
     endpoint::EndpointDefinition,
     job::{self, KnownJobs},
     ports::{
@@ -42,6 +42,16 @@ pub(crate) fn check_transactions(has: Option<Transactions>, endpoints: &[Endpoin
         );
         Error::new(Code::POOL_TOO_SMALL, message)
     })
+}
+
+/// How many jobs run at once where nobody has said.
+pub(crate) fn max_parallel_jobs(endpoints: &[EndpointDefinition]) -> usize {
+    let jobs = endpoints.iter().filter(|endpoint| endpoint.job.is_some());
+    jobs.map(|job| job.concurrency).fold(JobOptions::MAX_PARALLEL, usize::max)
+}
+
+pub(crate) fn check_slots(max_parallel_jobs: usize) -> Option<Error> {
+    (max_parallel_jobs == 0).then(|| Error::new(Code::LIMIT_INVALID, "max_parallel_jobs: at least 1"))
 }
 
 /// All that is wrong with a worker's own parts.

@@ -6,14 +6,17 @@ mod blocking;
 mod history;
 mod options;
 mod run;
+mod settings;
 
 pub use answer::JobAnswer;
 pub use blocking::{Blocking, blocking};
 pub use history::Enqueued;
 pub use options::JobOptions;
 pub use run::Run;
+pub use settings::JobSettings;
 
 pub(crate) use arguments::{KnownJobs, job_type};
+pub(crate) use settings::apply;
 
 use std::sync::Arc;
 
