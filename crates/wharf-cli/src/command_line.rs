@@ -30,6 +30,15 @@ pub(crate) struct CommandLine {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    #[command(flatten)]
+    Within(Within),
+    /// Bring wharf's tables up to date, then stop
+    Migrate,
+}
+
+/// What is done within a database that has wharf's tables. None of it makes them.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Within {
     /// Runs of jobs: list, show, run, cancel, retry
     #[command(subcommand)]
     Jobs(JobsCommand),
@@ -43,8 +52,6 @@ pub(crate) enum Command {
     /// What was given up: list, show, redrive, discard
     #[command(subcommand)]
     DeadLetters(DeadLettersCommand),
-    /// Bring wharf's tables up to date, then stop
-    Migrate,
 }
 
 #[derive(Debug, Subcommand)]
