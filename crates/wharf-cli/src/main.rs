@@ -6,6 +6,7 @@ mod connection;
 mod dead_letters;
 mod jobs;
 mod queues;
+mod sagas;
 mod schedules;
 mod shown;
 mod workers;
@@ -49,6 +50,7 @@ async fn within(line: &CommandLine, command: &Within) -> anyhow::Result<Shown> {
         Within::Schedules(command) => schedules::run(client, &tenant, command, line.who()).await,
         Within::Workers => workers::list(client).await,
         Within::Queues => queues::list(client).await,
+        Within::Sagas(command) => sagas::run(client, &tenant, command).await,
         Within::DeadLetters(command) => dead_letters::run(client, command).await,
     };
     connection.close().await;
