@@ -39,7 +39,7 @@ pub(crate) enum Command {
 /// What is done within a database that has wharf's tables. None of it makes them.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Within {
-    /// Runs of jobs: list, show, run, cancel, retry
+    /// Runs of jobs: list, show, run, cancel, retry; and the types there are
     #[command(subcommand)]
     Jobs(JobsCommand),
     /// Schedules: list, show, run, pause, resume, reset
@@ -83,6 +83,11 @@ pub(crate) enum JobsCommand {
         /// Only if no other of this key waits or runs
         #[arg(long)]
         unique: Option<String>,
+    },
+    /// The jobs that workers have announced, and how many workers that are alive run each
+    Types {
+        /// Only this one, with the schema of its arguments
+        job: Option<String>,
     },
     /// Cancel a run, whether it waits or a worker has it
     Cancel { run: Uuid },

@@ -4,13 +4,14 @@ use wharf::Client;
 
 use crate::shown::{Shown, moment};
 
-const COLUMNS: &[&str] = &["worker", "host", "pid", "version", "started", "handling", "draining", "endpoints"];
+const COLUMNS: &[&str] = &["worker", "name", "host", "pid", "version", "started", "handling", "draining", "endpoints"];
 
 pub(crate) async fn list(client: &Client) -> anyhow::Result<Shown> {
     let workers = client.workers().await?;
     let rows = workers.into_iter().map(|worker| {
         vec![
             worker.worker.to_string().into(),
+            worker.name.into(),
             worker.host.into(),
             worker.pid.into(),
             worker.version.into(),

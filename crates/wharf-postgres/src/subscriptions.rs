@@ -5,7 +5,9 @@ use std::{sync::Arc, time::Duration};
 use sqlx::{Acquire, PgConnection, PgExecutor, Row, postgres::PgRow};
 use wharf::{
     Code, Error, Timestamp,
-    ports::{Declaration, Declared, Replacement, Ring, StoredSubscription, Subscription, TimerFiring, Wakeups},
+    ports::{
+        Declaration, Declared, JobType, Replacement, Ring, StoredSubscription, Subscription, TimerFiring, Wakeups,
+    },
 };
 
 use crate::{
@@ -30,6 +32,16 @@ const DECLARE: &str = "
          (SELECT wharf.wharf_now()) AS c(now)
     ON CONFLICT (message, endpoint) DO UPDATE
     SET seen_at = excluded.seen_at, kind = excluded.kind, takes_turns = excluded.takes_turns";
+
+/// What a newer worker announced stands.
+const ANNOUNCE: &str = "
+    INSERT INTO wharf.job_types AS known (name, version, schema)
+    SELECT * FROM unnest($1::text[], $2::int[], $3::text[])
+    ON CONFLICT (name) DO UPDATE SET version = excluded.version, schema = excluded.schema
+    WHERE known.version <= excluded.version
+      AND (known.version, known.schema) IS DISTINCT FROM (excluded.version, excluded.schema)";
+
+const JOB_TYPES: &str = "SELECT name, version, schema FROM wharf.job_types ORDER BY name";
 
 const UNSUBSCRIBE: &str = "DELETE FROM wharf.subscriptions WHERE endpoint = $1 AND message = ANY($2)";
 
@@ -82,6 +94,7 @@ pub(crate) async fn declare(engine: &Postgres, declaration: &Declaration) -> Res
         replace(&mut transaction, replacement).await.map_err(what)?;
     }
     schedules::declare(&mut transaction, &declaration.schedules).await.map_err(what)?;
+    announce(&mut transaction, &declaration.jobs).await.map_err(what)?;
     let ours = &declaration.subscriptions;
     sqlx::query(DECLARE)
         .bind(texts(ours, |one| &one.message))
@@ -96,6 +109,24 @@ pub(crate) async fn declare(engine: &Postgres, declaration: &Declaration) -> Res
     let replaced = declaration.replacements.iter().map(|replacement| &*replacement.new);
     engine.committed(replaced.chain([Wakeups::ROUTES, Wakeups::TIMERS]).map(Ring::from));
     Ok(Declared::Accepted)
+}
+
+async fn announce(connection: &mut PgConnection, jobs: &[JobType]) -> Result<(), sqlx::Error> {
+    let names: Vec<_> = jobs.iter().map(|job| &*job.name).collect();
+    let versions: Vec<_> = jobs.iter().map(|job| i32::from(job.version)).collect();
+    let schemas: Vec<_> = jobs.iter().map(|job| &*job.schema).collect();
+    sqlx::query(ANNOUNCE).bind(names).bind(versions).bind(schemas).execute(connection).await.map(drop)
+}
+
+/// See [`Store::job_types`](wharf::ports::Store::job_types).
+pub(crate) async fn job_types(engine: &Postgres) -> Result<Vec<JobType>, Error> {
+    let rows = sqlx::query_as::<_, (String, i32, String)>(JOB_TYPES).fetch_all(engine.pool()).await;
+    let job_type = |(name, version, schema): (String, i32, String)| JobType {
+        name: name.into(),
+        version: u16::try_from(version).unwrap_or(u16::MAX),
+        schema: schema.into(),
+    };
+    Ok(rows.map_err(|error| failed("read job types", error))?.into_iter().map(job_type).collect())
 }
 
 async fn replace(connection: &mut PgConnection, replacement: &Replacement) -> Result<(), sqlx::Error> {

@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use wharf::{
     Clock, DeadLetter, DeadLetterFilter, Error, Outgoing, SagaFilter, SagaId, SagaRecord, SagaRow, Tenant,
     ports::{
-        Cancellation, Declaration, Declared, Ending, Fired, History, Retention, Round, ScheduleChange, Signals, Store,
-        StoredSchedule, StoredSubscription, Subscription, Ticked, Transaction,
+        Cancellation, Declaration, Declared, Ending, Fired, History, JobType, Retention, Round, ScheduleChange,
+        Signals, Store, StoredSchedule, StoredSubscription, Subscription, Ticked, Transaction,
     },
 };
 
@@ -74,6 +74,10 @@ impl Store for Sqlite {
 
     async fn declare(&self, declaration: &Declaration) -> Result<Declared, Error> {
         subscriptions::declare(self, declaration).await
+    }
+
+    async fn job_types(&self) -> Result<Vec<JobType>, Error> {
+        subscriptions::job_types(self).await
     }
 
     async fn subscriptions(&self) -> Result<Vec<StoredSubscription>, Error> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use wharf::{
     Code, Error, Kind, Timestamp,
-    ports::{Declaration, Declared, Replacement, StoredSubscription, Subscription, TimerFiring, Wakeups},
+    ports::{Declaration, Declared, JobType, Replacement, StoredSubscription, Subscription, TimerFiring, Wakeups},
 };
 
 use crate::{
@@ -85,6 +85,7 @@ pub(crate) async fn declare(engine: &Sqlite, declaration: &Declaration) -> Resul
         bells.push(at_once(&replacement.new));
     }
     script = schedules::declare(turn.connection()?, script, &declaration.schedules, now).await?;
+    script = script.write(ANNOUNCE).bind(announced(&declaration.jobs)?);
     script = script.write(DECLARE).bind(now.as_micros()).bind(now.as_micros()).bind(ours(&declaration.subscriptions)?);
     turn.end(DOING, script, bells).await?.committed()?;
     Ok(Declared::Accepted)
@@ -95,6 +96,29 @@ const DECLARE: &str = "
 INSERT INTO wharf_subscriptions (declared_at, seen_at, message, endpoint, kind, takes_turns)
 SELECT ?, ?, value ->> 0, value ->> 1, value ->> 2, value ->> 3 FROM json_each(?) WHERE true
 ON CONFLICT DO UPDATE SET seen_at = excluded.seen_at, kind = excluded.kind, takes_turns = excluded.takes_turns";
+
+/// Arrays of name, version, schema. What a newer worker announced stands.
+const ANNOUNCE: &str = "
+INSERT INTO wharf_job_types (name, version, schema)
+SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each(?) WHERE true
+ON CONFLICT DO UPDATE SET version = excluded.version, schema = excluded.schema WHERE version <= excluded.version";
+
+const JOB_TYPES: &str = "SELECT name, version, schema FROM wharf_job_types ORDER BY name";
+
+fn announced(jobs: &[JobType]) -> Result<String, Error> {
+    json(&jobs.iter().map(|job| (&*job.name, job.version, &*job.schema)).collect::<Vec<_>>())
+}
+
+/// See [`Store::job_types`](wharf::ports::Store::job_types).
+pub(crate) async fn job_types(engine: &Sqlite) -> Result<Vec<JobType>, Error> {
+    let rows = sqlx::query_as::<_, (String, i64, String)>(JOB_TYPES).fetch_all(engine.read_pool()).await;
+    let job_type = |(name, version, schema): (String, i64, String)| JobType {
+        name: name.into(),
+        version: u16::try_from(version).unwrap_or(u16::MAX),
+        schema: schema.into(),
+    };
+    Ok(rows.map_err(|error| failed("read job types", error))?.into_iter().map(job_type).collect())
+}
 
 fn replace(script: Script, replacement: &Replacement, now: Timestamp) -> Result<Script, Error> {
     let Replacement { old, new, messages } = replacement;

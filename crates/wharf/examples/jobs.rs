@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 use wharf::{
@@ -9,7 +10,7 @@ use wharf::{
 };
 
 /// Makes thumbnails of pictures. One of them may be broken.
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize, Deserialize, JsonSchema)]
 struct Resize {
     pictures: Vec<String>,
 }
@@ -36,7 +37,7 @@ async fn resize(Msg(Resize { pictures }): Msg<Resize>, run: Run) -> Result<Made>
 }
 
 /// Counts, for a long time, on a thread of its own.
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize, Deserialize, JsonSchema)]
 struct Count {}
 
 impl Job for Count {

@@ -11,9 +11,9 @@ use uuid::Uuid;
 use crate::{
     Clock, Code, Draft, Envelope, Error, Job, Journey, Kind, Message, Outgoing, Tenant, Trail,
     failure::{Failure, Verdict},
-    job,
+    job::{self, KnownJobs},
     ports::Outbox,
-    routes::{CurrentRoutes, Destination},
+    routes::{Current, Destination, Routes},
 };
 
 /// Collects what a handler, or a unit of work outside one, sends. Cheap to clone; clones collect together.
@@ -43,7 +43,8 @@ struct Collected {
 /// What turns messages into outgoing deliveries: the same for the whole worker.
 #[derive(Debug)]
 pub(crate) struct PostOffice {
-    pub(crate) routes: CurrentRoutes,
+    pub(crate) routes: Current<Routes>,
+    pub(crate) jobs: Current<KnownJobs>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) body_size_max_bytes: usize,
     /// Whether messages go to endpoints directly, or wait in the outbox for a transport of another kind.
@@ -168,6 +169,7 @@ impl PostOffice {
         }
         check_text(draft, tenant)?;
         let body = draft.checked_body(self.body_size_max_bytes)?;
+        let version = self.jobs.get().admit(draft)?;
         let now = self.clock.now();
         // One that waits before it is put on the transport says until when.
         let delay = draft.at.map_or(draft.delay, |at| at.since(now));
@@ -176,7 +178,7 @@ impl PostOffice {
         let envelope = Envelope {
             id,
             name: Arc::from(&*draft.name),
-            version: draft.version,
+            version,
             kind: draft.kind,
             key: draft.key.clone(),
             tenant: tenant.clone(),

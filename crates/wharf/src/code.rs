@@ -141,6 +141,10 @@ codes! {
         "Wait for its end, or cancel it first.";
     RUN_UNKNOWN = 103, "There is no run of this id, or its history was kept long enough and is gone.",
         "Look for it in the list of runs; mind the tenant.";
+    ARGUMENTS_UNFIT = 104, "The arguments of a job do not fit the schema that its workers announce.",
+        "Mend the fields that the message names; `wharf jobs types` shows the schema.";
+    JOB_UNKNOWN = 105, "There are settings or a schedule for a job that this worker does not run.",
+        "Mend its name, or give this worker the module that has the job.";
 }
 
 impl fmt::Display for Code {

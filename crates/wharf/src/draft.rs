@@ -35,6 +35,9 @@ pub struct Draft {
     /// Of a job: while one of this key waits or runs, no other is enqueued.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unique: Option<String>,
+    /// Of a job: written down by its name alone, so its arguments are checked against what workers announce.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub by_name: bool,
 }
 
 impl Draft {
@@ -51,10 +54,13 @@ impl Draft {
             priority: M::PRIORITY,
             expires_in: None,
             unique: None,
+            by_name: false,
         }
     }
 
-    /// Writes down a job by its name, for who has not its type, such as a command line: as of its first version.
+    /// Writes down a job by its name, for who has not its type, such as a command line. Its arguments are of the version
+    /// that workers announce, and refused with `W0104` where they do not fit its schema; those of a job that no worker has
+    /// announced yet are of the first version, and are not checked.
     pub fn of_job(name: &str, args: &serde_json::Value) -> Self {
         Self {
             name: Cow::Owned(name.to_owned()),
@@ -67,6 +73,7 @@ impl Draft {
             priority: Priority::Normal,
             expires_in: None,
             unique: None,
+            by_name: true,
         }
     }
 

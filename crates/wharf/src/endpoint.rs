@@ -11,7 +11,7 @@ use crate::{
     handler::{Answer, Consumer, Handler, Parameters},
     job,
     layer::Layers,
-    ports::Turns,
+    ports::{JobType, Turns},
     runtime::Relay,
     saga::SagaConsumer,
 };
@@ -40,7 +40,13 @@ pub(crate) struct EndpointDefinition {
     /// What it forwards through, when it is an outbox.
     pub(crate) relay: Option<Arc<Relay>>,
     /// Set where it is the queue of a job, whose history is kept.
-    pub(crate) job: Option<JobOptions>,
+    pub(crate) job: Option<JobDefinition>,
+}
+
+/// What makes an endpoint the queue of a job.
+pub(crate) struct JobDefinition {
+    pub(crate) options: JobOptions,
+    pub(crate) announces: JobType,
 }
 
 impl<S: Clone + Send + Sync + 'static> Endpoint<S> {
@@ -205,18 +211,22 @@ impl EndpointDefinition {
     }
 
     /// The queue of a job and the one handler that runs it.
-    pub(crate) fn of_job(consumer: Consumer, options: JobOptions) -> Self {
+    pub(crate) fn of_job(consumer: Consumer, options: JobOptions, announces: JobType) -> Self {
         let queue = job::queue(consumer.name);
-        Self {
-            retry: options.retry.clone(),
-            concurrency: options.max_parallel,
-            // What waits for a free slot had better wait where another worker can take it.
-            prefetch: options.max_parallel,
-            timeout: options.timeout,
-            consumers: vec![consumer],
-            job: Some(options),
-            ..Self::new(&queue)
-        }
+        let job = Some(JobDefinition { options: JobOptions::default(), announces });
+        let mut definition = Self { consumers: vec![consumer], job, ..Self::new(&queue) };
+        definition.run_as(options);
+        definition
+    }
+
+    /// Runs the job as these options say.
+    pub(crate) fn run_as(&mut self, options: JobOptions) {
+        self.retry.clone_from(&options.retry);
+        self.concurrency = options.max_parallel;
+        // What waits for a free slot had better wait where another worker can take it.
+        self.prefetch = options.max_parallel;
+        self.timeout = options.timeout;
+        self.job.iter_mut().for_each(|job| job.options.clone_from(&options));
     }
 
     /// Until when it takes no work, as the work could not be done.

@@ -56,7 +56,7 @@ pub use failure::{Failure, Permanent, Result, Verdict, snooze};
 pub use guard::Guard;
 pub use handler::{Answer, Handler, Parameters, Reply};
 pub use health::{Check, Health, Status};
-pub use job::{Blocking, Enqueued, Job, JobAnswer, JobOptions, Run, blocking};
+pub use job::{Blocking, Enqueued, Job, JobAnswer, JobOptions, JobSettings, Run, blocking};
 pub use layer::{Arrival, Handling, Unhandled};
 pub use limits::Limits;
 pub use memory::{Memory, MemoryTransaction, MemoryTx};
@@ -65,8 +65,8 @@ pub use module::Module;
 pub use outgoing::Outgoing;
 pub use outside::outside;
 pub use ports::{
-    DeadLetter, DeadLetterFilter, Delivery, Depth, Heartbeat, LogLevel, LogLine, Progress, RunFilter, RunRecord,
-    RunStatus, SagaFilter, SagaId, SagaRecord, SagaRow, SagaTimer, StoredSchedule,
+    DeadLetter, DeadLetterFilter, Delivery, Depth, Heartbeat, JobType, LogLevel, LogLine, Progress, RunFilter,
+    RunRecord, RunStatus, SagaFilter, SagaId, SagaRecord, SagaRow, SagaTimer, StoredSchedule,
 };
 pub use retry::Retry;
 pub use runtime::{Vital, Vitals, WorkerState};

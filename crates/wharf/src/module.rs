@@ -6,6 +6,7 @@ use crate::{
     Guard, Job, JobAnswer, JobOptions, Message, Saga, Schedule, Timetable,
     endpoint::{Endpoint, EndpointDefinition},
     handler::{Answer, Consumer, Handler, Parameters},
+    job::job_type,
     saga::SagaConsumer,
 };
 
@@ -84,7 +85,7 @@ impl<S: Clone + Send + Sync + 'static> Module<S> {
         P: Parameters<S, Message: Job>,
     {
         let consumer = Consumer::of_job(id, handler, self.state.clone());
-        let mut definition = EndpointDefinition::of_job(consumer, options);
+        let mut definition = EndpointDefinition::of_job(consumer, options, job_type::<P::Message>());
         definition.guard.clone_from(&self.guard);
         self.endpoints.push(definition);
         self

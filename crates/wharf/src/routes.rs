@@ -78,20 +78,20 @@ fn words(kind: Kind) -> &'static str {
     }
 }
 
-/// The routes in force. Whoever sends looks here, in memory; they are replaced as a whole.
+/// What is in force, of what other processes declare too. Whoever sends looks here, in memory; it is replaced as a whole.
 #[derive(Debug, Default)]
-pub(crate) struct CurrentRoutes(RwLock<Arc<Routes>>);
+pub(crate) struct Current<T>(RwLock<Arc<T>>);
 
-impl CurrentRoutes {
-    pub(crate) fn new(routes: Routes) -> Self {
-        Self(RwLock::new(Arc::new(routes)))
+impl<T> Current<T> {
+    pub(crate) fn new(first: T) -> Self {
+        Self(RwLock::new(Arc::new(first)))
     }
 
-    pub(crate) fn get(&self) -> Arc<Routes> {
+    pub(crate) fn get(&self) -> Arc<T> {
         Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    pub(crate) fn replace(&self, routes: Routes) {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(routes);
+    pub(crate) fn replace(&self, next: T) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(next);
     }
 }

@@ -3,9 +3,9 @@
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use crate::{
-    Code, Error, Kind, Limits, Schedule,
+    Code, Error, JobOptions, Kind, Limits, Schedule,
     endpoint::EndpointDefinition,
-    job,
+    job::{self, KnownJobs},
     ports::{
         Declaration, Declared, Engine, Outbox, Replacement, StoredSchedule, StoredSubscription, Subscription,
         TimerFiring, Transactions, Turns,
@@ -42,6 +42,16 @@ pub(crate) fn check_transactions(has: Option<Transactions>, endpoints: &[Endpoin
         );
         Error::new(Code::POOL_TOO_SMALL, message)
     })
+}
+
+/// How many jobs run at once where nobody has said.
+pub(crate) fn max_parallel_jobs(endpoints: &[EndpointDefinition]) -> usize {
+    let jobs = endpoints.iter().filter(|endpoint| endpoint.job.is_some());
+    jobs.map(|job| job.concurrency).fold(JobOptions::MAX_PARALLEL, usize::max)
+}
+
+pub(crate) fn check_slots(max_parallel_jobs: usize) -> Option<Error> {
+    (max_parallel_jobs == 0).then(|| Error::new(Code::LIMIT_INVALID, "max_parallel_jobs: at least 1"))
 }
 
 /// All that is wrong with a worker's own parts.
@@ -110,6 +120,9 @@ pub(crate) fn orders_lost(endpoints: &[EndpointDefinition]) -> impl Iterator<Ite
 /// What these endpoints consume, and what is sent by schedules.
 pub(crate) fn declaration(endpoints: &[EndpointDefinition], schedules: &[Schedule]) -> Declaration {
     let mut declaration = Declaration { schedules: schedules.to_vec(), ..Declaration::default() };
+    declaration
+        .jobs
+        .extend(endpoints.iter().filter_map(|endpoint| endpoint.job.as_ref()).map(|job| job.announces.clone()));
     for endpoint in endpoints {
         let consumed = || endpoint.consumers.iter().map(|consumer| Arc::from(consumer.name));
         for old in &endpoint.replaces {
@@ -142,9 +155,13 @@ pub(crate) fn replace_outboxes(declaration: &mut Declaration) {
     declaration.replacements.extend(outboxes);
 }
 
-/// Adds what is wrong beside what others have declared; if there is nothing wrong at all, declares. Returns the routes
-/// from then on.
-pub(crate) async fn declare(engine: &dyn Engine, declaration: &Declaration, problems: &mut Vec<Error>) -> Routes {
+/// Adds what is wrong beside what others have declared; if there is nothing wrong at all, declares. Returns the routes and
+/// the jobs that are known from then on.
+pub(crate) async fn declare(
+    engine: &dyn Engine,
+    declaration: &Declaration,
+    problems: &mut Vec<Error>,
+) -> (Routes, KnownJobs) {
     let stored = engine.subscriptions().await.unwrap_or_else(|error| {
         problems.push(error);
         Vec::new()
@@ -152,8 +169,14 @@ pub(crate) async fn declare(engine: &dyn Engine, declaration: &Declaration, prob
     problems.extend(declaration.problems(&stored));
     let others = stored.iter().map(|stored| &stored.subscription);
     let routes = Routes::of(others.filter(|one| !declaration.supersedes(one)).chain(&declaration.subscriptions));
-    let sent = declaration.schedules.iter().map(|schedule| &schedule.message);
-    problems.extend(sent.filter_map(|message| routes.find(&message.name, message.kind).err()));
+    let announced = engine.job_types().await.unwrap_or_else(|error| {
+        problems.push(error);
+        Vec::new()
+    });
+    let jobs = KnownJobs::of(announced.into_iter().chain(declaration.jobs.iter().cloned()));
+    let sent = || declaration.schedules.iter().map(|schedule| &schedule.message);
+    problems.extend(sent().filter_map(|message| routes.find(&message.name, message.kind).err()));
+    problems.extend(sent().filter_map(|message| jobs.admit(message).err()));
     if problems.is_empty() {
         match engine.declare(declaration).await {
             Ok(Declared::Accepted) => {
@@ -164,7 +187,7 @@ pub(crate) async fn declare(engine: &dyn Engine, declaration: &Declaration, prob
             Err(error) => problems.push(error),
         }
     }
-    routes
+    (routes, jobs)
 }
 
 fn warn_of_the_unseen(stored: &[StoredSubscription], declaration: &Declaration) {

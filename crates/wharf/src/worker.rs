@@ -1,19 +1,26 @@
 //! Runs modules on an engine.
 
-use std::{collections::BTreeSet, fmt, future::Future, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    future::Future,
+    sync::Arc,
+    time::Duration,
+};
 
 use tokio::{
-    sync::watch,
+    sync::{Semaphore, watch},
     task::{AbortHandle, JoinSet},
 };
 
 use crate::{
-    Client, Error, Limits, Schedule,
+    Client, Error, JobSettings, Limits, Schedule,
     bus::PostOffice,
     endpoint::EndpointDefinition,
+    job,
     module::Module,
     ports::{Engine, Signals, Subscription, Transport, Wakeups},
-    routes::CurrentRoutes,
+    routes::Current,
     runtime::{
         HEARTBEAT, LOOK_EVERY, PRUNE, PRUNE_EVERY, Phase, Relay, Runtime, SIGNALS, Survivors, Vitals, WorkerState,
         beat, fire_timers, hear, introduce, keep_routes, keep_schedule, leave, prune, prune_inbox, pump, sign,
@@ -39,8 +46,11 @@ pub struct Worker {
     pub(crate) engine: Arc<dyn Engine>,
     via: Option<Arc<dyn Transport>>,
     signals: Option<Arc<dyn Signals>>,
+    name: String,
     version: Option<String>,
     limits: Limits,
+    max_parallel_jobs: Option<usize>,
+    job_settings: BTreeMap<String, JobSettings>,
     endpoints: Vec<EndpointDefinition>,
     schedules: Vec<Schedule>,
     modules: Vec<&'static str>,
@@ -72,20 +82,26 @@ pub struct ReadyWorker {
     pub(crate) outboxes: Vec<Arc<EndpointDefinition>>,
     pub(crate) schedules: Vec<Arc<Schedule>>,
     consumes: Vec<Subscription>,
+    name: String,
     version: Option<String>,
     /// Ends what draws the routes anew.
     keeps_routes: Option<AbortHandle>,
 }
 
 impl Worker {
+    const NAME: &str = "worker";
+
     /// A worker on this engine, which carries messages and keeps state.
     pub fn new(engine: impl Engine) -> Self {
         Self {
             engine: Arc::new(engine),
             via: None,
             signals: None,
+            name: Self::NAME.to_owned(),
             version: None,
             limits: Limits::default(),
+            max_parallel_jobs: None,
+            job_settings: BTreeMap::new(),
             endpoints: Vec::new(),
             schedules: Vec::new(),
             modules: Vec::new(),
@@ -118,6 +134,29 @@ impl Worker {
     #[must_use]
     pub fn signals(mut self, signals: impl Signals) -> Self {
         self.signals = Some(Arc::new(signals));
+        self
+    }
+
+    /// What the worker is called, for [`Client::workers`] to show: `worker` by default. Workers that do the same have the same
+    /// name; several in one process, each with its own modules and limits, have names of their own.
+    #[must_use]
+    pub fn named(mut self, name: &str) -> Self {
+        name.clone_into(&mut self.name);
+        self
+    }
+
+    /// So many jobs run at once, of whatever kinds, besides the messages that are handled. Ten by default, or as many as a
+    /// single one of its jobs may run if that is more.
+    #[must_use]
+    pub fn max_parallel_jobs(mut self, runs: usize) -> Self {
+        self.max_parallel_jobs = Some(runs);
+        self
+    }
+
+    /// How jobs are run as a configuration says, by [`Job::NAME`](crate::Job::NAME): in place of what the code says.
+    #[must_use]
+    pub fn job_settings(mut self, settings: impl IntoIterator<Item = (String, JobSettings)>) -> Self {
+        self.job_settings.extend(settings);
         self
     }
 
@@ -160,15 +199,18 @@ impl Worker {
     }
 
     /// As [`Worker::ready`], with nothing in the background.
-    pub(crate) async fn prepare(self) -> Result<ReadyWorker, Refused> {
-        let mut problems = start::check(&self.limits, &self.endpoints, &self.schedules);
+    pub(crate) async fn prepare(mut self) -> Result<ReadyWorker, Refused> {
+        let mut problems = job::apply(&self.job_settings, &mut self.endpoints);
+        problems.extend(start::check(&self.limits, &self.endpoints, &self.schedules));
+        let max_parallel_jobs = self.max_parallel_jobs.unwrap_or_else(|| start::max_parallel_jobs(&self.endpoints));
+        problems.extend(start::check_slots(max_parallel_jobs));
         problems.extend(start::check_transactions(self.engine.transactions(), &self.endpoints));
         let mut declaration = start::declaration(&self.endpoints, &self.schedules);
         if self.via.is_some() {
             start::replace_outboxes(&mut declaration);
             problems.extend(start::orders_lost(&self.endpoints));
         }
-        let routes = start::declare(&*self.engine, &declaration, &mut problems).await;
+        let (routes, jobs) = start::declare(&*self.engine, &declaration, &mut problems).await;
         if !problems.is_empty() {
             return Err(Refused(problems));
         }
@@ -181,7 +223,8 @@ impl Worker {
         let carried = self.endpoints.iter().filter(|endpoint| endpoint.job.is_none());
         destinations.extend(carried.map(|endpoint| Arc::clone(&endpoint.name)));
         let post = PostOffice {
-            routes: CurrentRoutes::new(routes),
+            routes: Current::new(routes),
+            jobs: Current::new(jobs),
             clock: self.engine.clock(),
             body_size_max_bytes: self.limits.body_size_max_bytes,
             joined: self.via.is_none(),
@@ -195,6 +238,7 @@ impl Worker {
             vitals: Vitals::default(),
             survivors: Arc::new(Survivors::default()),
             presence: Arc::default(),
+            job_slots: Arc::new(Semaphore::new(max_parallel_jobs.min(Semaphore::MAX_PERMITS))),
         };
         let outboxes = match &runtime.via {
             Some(transport) => {
@@ -211,6 +255,7 @@ impl Worker {
             endpoints: self.endpoints.into_iter().map(Arc::new).collect(),
             schedules: self.schedules.into_iter().map(Arc::new).collect(),
             consumes: declaration.subscriptions,
+            name: self.name,
             version: self.version,
             keeps_routes: None,
         })
@@ -266,7 +311,7 @@ impl ReadyWorker {
         let mut pumps = JoinSet::new();
         vitals.turn(WorkerState::Running);
         let names = self.endpoints.iter().map(|endpoint| endpoint.name.to_string()).collect();
-        let who = Arc::new(introduce(&self.runtime.presence, self.version, names, clock.now()));
+        let who = Arc::new(introduce(&self.runtime.presence, self.name, self.version, names, clock.now()));
         let endpoints = self.endpoints.into_iter().map(|endpoint| (self.runtime.serving(&endpoint), endpoint));
         let outboxes = self.outboxes.into_iter().map(|outbox| (self.runtime.of_the_store(), outbox));
         for (runtime, endpoint) in endpoints.chain(outboxes) {

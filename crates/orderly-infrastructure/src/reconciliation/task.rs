@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use wharf::{Job, Key, Module, Msg, Result, Run, State, outside};
 
@@ -13,7 +14,7 @@ use super::{Reconciliation, reconcile};
 use crate::Settings;
 
 /// Compare the records.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ReconcileRecords {}
 
 impl Job for ReconcileRecords {

@@ -1,5 +1,6 @@
 //! `inventory-monitoring`: every five minutes, what is at or below its reorder level is brought to mind again.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use wharf::{Job, Key, Msg, Result, Run, State, Tx};
 
@@ -9,7 +10,7 @@ use super::{Ports, StockView};
 const NAMED_MAX_PRODUCTS: u32 = 20;
 
 /// Look for stock that is low.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct MonitorStock {}
 
 impl Job for MonitorStock {

@@ -1,13 +1,14 @@
 //! `order-expiry`: every minute by default, orders before payment that nothing happened to for ten minutes run out of time.
 
 use orderly_contracts::orders::OrderTimeoutEvent;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use wharf::{Bus, Job, Key, Msg, Result, Run, State, Tx};
 
 use super::Ports;
 
 /// Look for stale orders.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ExpireStaleOrders {}
 
 impl Job for ExpireStaleOrders {

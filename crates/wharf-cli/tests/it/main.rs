@@ -10,6 +10,7 @@ use std::{
     time::Duration,
 };
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -17,7 +18,7 @@ use uuid::Uuid;
 use wharf::{Client, Failure, Job, JobOptions, Module, Msg, Result, Run, Schedule, Tenant, Timetable, Worker};
 use wharf_sqlite::Sqlite;
 
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize, Deserialize, JsonSchema)]
 struct Resize {
     pictures: usize,
 }
@@ -111,7 +112,7 @@ async fn runs_are_listed_shown_run_again_and_cancelled() {
     let listed = left.json(&["jobs", "list"]);
     assert_eq!(listed.as_array().unwrap().len(), 2);
     let failed = left.json(&["jobs", "list", "--status", "failed", "--job", "pictures.resize"]);
-    assert_eq!((&failed[0]["run"], &failed[0]["error"]), (&left.failed.to_string().into(), &"W0004".into()));
+    assert_eq!((&failed[0]["run"], &failed[0]["why"]), (&left.failed.to_string().into(), &"W0004".into()));
 
     let well = left.json(&["jobs", "show", &left.well.to_string()]);
     assert_eq!((&well["status"], &well["result"], &well["progress"]), (&"succeeded".into(), &3.into(), &"3/3".into()));
@@ -136,6 +137,15 @@ async fn a_job_is_enqueued_by_its_name_and_who_would_run_it_is_told() {
     assert_eq!((&queues[0]["endpoint"], &queues[0]["due"]), (&"job:pictures.resize".into(), &1.into()));
     assert_eq!(left.json(&["workers"]), serde_json::json!([]));
 
+    let waits = left.json(&["jobs", "list", "--status", "queued"]);
+    assert_eq!(waits[0]["why"], "no worker for this type");
+
+    let (ok, said) = left.wharf(&["jobs", "run", "pictures.resize", "--args", r#"{"pictures":"two"}"#]);
+    assert!(!ok && said.contains("W0104: job `pictures.resize`: /pictures: want integer, but got string"), "{said}");
+    let types = left.json(&["jobs", "types"]);
+    assert_eq!(types, serde_json::json!([{ "job": "pictures.resize", "version": 1, "workers": 0 }]));
+    let schema = &left.json(&["jobs", "types", "pictures.resize"])["schema"];
+    assert_eq!(schema["properties"]["pictures"]["minimum"], 0);
     let (ok, said) = left.wharf(&["jobs", "run", "pictures.resize", "--args", "{"]);
     assert!(!ok && said.starts_with("wharf: --args is no JSON"), "{said}");
 }

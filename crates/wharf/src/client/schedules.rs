@@ -84,7 +84,8 @@ impl Client {
         self.trigger(tenant, name, &draft, who).await
     }
 
-    /// As [`Client::trigger_schedule`], with another body, such as other arguments. The message keeps its key.
+    /// As [`Client::trigger_schedule`], with another body, such as other arguments. The message keeps its key. Those of a job
+    /// are checked as [`Draft::of_job`] says.
     ///
     /// # Errors
     /// Those of [`Client::trigger_schedule`].
@@ -95,7 +96,8 @@ impl Client {
         body: &serde_json::Value,
         who: &str,
     ) -> Result<Uuid, Error> {
-        let draft = Draft { body: Ok(Arc::from(body.to_string())), ..self.draft(tenant, name).await? };
+        let body = Ok(Arc::from(body.to_string()));
+        let draft = Draft { body, by_name: true, ..self.draft(tenant, name).await? };
         self.trigger(tenant, name, &draft, who).await
     }
 

@@ -19,7 +19,7 @@ pub struct Blocking<F>(F);
 /// ```
 /// # use serde::{Deserialize, Serialize};
 /// # use wharf::{Job, Module, Msg, Result, Run, blocking};
-/// # #[derive(Serialize, Deserialize)] struct CountPrimes { below: u64 }
+/// # #[derive(Serialize, Deserialize, schemars::JsonSchema)] struct CountPrimes { below: u64 }
 /// # impl Job for CountPrimes { const NAME: &'static str = "numbers.count-primes"; }
 /// # fn is_prime(_: &u64) -> bool { true }
 /// fn count_primes(Msg(job): Msg<CountPrimes>, run: Run) -> Result<usize> {

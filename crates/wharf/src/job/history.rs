@@ -6,8 +6,8 @@ use uuid::Uuid;
 
 use super::{Job, queue};
 use crate::{
-    Client, Code, DeadLetterFilter, Draft, Envelope, Error, Kind, LogLine, Outgoing, Priority, RunFilter, RunRecord,
-    RunStatus, Tenant, Timestamp, Trail,
+    Client, Code, DeadLetterFilter, Draft, Envelope, Error, JobType, Kind, LogLine, Outgoing, Priority, RunFilter,
+    RunRecord, RunStatus, Tenant, Timestamp, Trail,
 };
 
 impl Client {
@@ -37,6 +37,15 @@ impl Client {
             }
             // What kept it out has just ended.
         }
+    }
+
+    /// Every job that workers have announced, by name, with the schema of its arguments. Those that [`Client::workers`] of
+    /// today run have an endpoint `job:` and its name in their heartbeats.
+    ///
+    /// # Errors
+    /// When the engine does not answer; so for the calls below.
+    pub async fn job_types(&self) -> Result<Vec<JobType>, Error> {
+        self.engine().job_types().await
     }
 
     /// The runs that match: first those that have not ended, the oldest first; then those that have, the last one first.

@@ -1,34 +1,43 @@
 //! Jobs: work with a history.
 
 mod answer;
+mod arguments;
 mod blocking;
 mod history;
 mod options;
 mod run;
+mod settings;
 
 pub use answer::JobAnswer;
 pub use blocking::{Blocking, blocking};
 pub use history::Enqueued;
 pub use options::JobOptions;
 pub use run::Run;
+pub use settings::JobSettings;
+
+pub(crate) use arguments::{KnownJobs, job_type};
+pub(crate) use settings::apply;
 
 use std::sync::Arc;
 
+use schemars::JsonSchema;
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{Key, Kind, Message, Priority};
 
-/// A job: its arguments, as a plain serde type that says what the job is called.
+/// A job: its arguments, as a plain serde type with a JSON schema, that says what the job is called.
 ///
 /// A job is a command whose every run is kept: when it was enqueued, by which worker it ran and for how long, what it
 /// logged, how far it has come, what it returned or why it failed. It waits in the store's own queue, whatever carries
-/// messages, and one that no worker knows yet waits there until one does.
+/// messages, and one that no worker knows yet waits there until one does. Workers announce the schema of its arguments, so
+/// that those which somebody writes by hand are refused at the door where they do not fit.
 ///
 /// ```
 /// # use std::time::Duration;
+/// # use schemars::JsonSchema;
 /// # use serde::{Deserialize, Serialize};
 /// # use wharf::{Client, Error, Job, JobOptions, Module, Msg, Result, Run, Tenant};
-/// #[derive(Serialize, Deserialize)]
+/// #[derive(Serialize, Deserialize, JsonSchema)]
 /// struct Resize { pictures: Vec<String>, width: u32 }
 ///
 /// impl Job for Resize {
@@ -62,7 +71,7 @@ use crate::{Key, Kind, Message, Priority};
     note = "or `wharf::Job`, if every run of it is to have a history",
     note = "a handler returns `wharf::Result` of `()`, a message, or an `Option`, `Vec` or tuple of messages"
 )]
-pub trait Job: Serialize + DeserializeOwned + Send + Sync + 'static {
+pub trait Job: Serialize + DeserializeOwned + JsonSchema + Send + Sync + 'static {
     /// What it is called, `context.what-to-do`. Never derived from the Rust path.
     const NAME: &'static str;
     /// Raised when the meaning of the arguments changes. Added fields need no new version: unknown ones are ignored.

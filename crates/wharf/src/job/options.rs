@@ -17,16 +17,20 @@ pub struct JobOptions {
 impl Default for JobOptions {
     fn default() -> Self {
         Self {
-            max_parallel: 10,
+            max_parallel: Self::MAX_PARALLEL,
             timeout: Duration::from_secs(300),
-            retry: retries(3, Duration::from_secs(10)),
+            retry: retries(3, Self::BASE_RETRY_DELAY),
             mirrors_logs: false,
         }
     }
 }
 
 impl JobOptions {
-    /// So many run at once in one worker.
+    pub(crate) const MAX_PARALLEL: usize = 10;
+    pub(crate) const BASE_RETRY_DELAY: Duration = Duration::from_secs(10);
+
+    /// So many run at once in one worker, as long as [`Worker::max_parallel_jobs`](crate::Worker::max_parallel_jobs) lets
+    /// them.
     #[must_use]
     pub fn max_parallel(mut self, runs: usize) -> Self {
         self.max_parallel = runs;

@@ -12,8 +12,8 @@ use crate::{
     Code, Envelope, Kind, Outgoing, Tenant, Timestamp,
     memory::history::History,
     ports::{
-        Burial, Claim, DeadLetter, Ending, Lease, Outcome, Receipt, Report, Round, RunEnd, RunStatus, SagaId, SagaRow,
-        StoredSchedule, TimerArm, Turns,
+        Burial, Claim, DeadLetter, Ending, JobType, Lease, Outcome, Receipt, Report, Round, RunEnd, RunStatus, SagaId,
+        SagaRow, StoredSchedule, TimerArm, Turns,
     },
 };
 
@@ -28,6 +28,7 @@ pub(super) struct State {
     pub(super) timers: BTreeMap<(SagaId, String), Timer>,
     pub(super) subscriptions: BTreeMap<(Arc<str>, Arc<str>), super::subscriptions::Row>,
     pub(super) schedules: BTreeMap<(Tenant, Arc<str>), StoredSchedule>,
+    pub(super) job_types: BTreeMap<Arc<str>, JobType>,
     /// When instances finished, first.
     pub(super) finished: BTreeMap<SagaId, Timestamp>,
     pub(super) values: BTreeMap<String, String>,

@@ -12,9 +12,10 @@ use super::{
 use crate::{
     Clock, Code, Error, Outgoing, Tenant, Timestamp,
     ports::{
-        Burial, Cancellation, DeadLetter, DeadLetterFilter, Declaration, Declared, Ending, Fired, History, Lease,
-        Outcome, Receipt, Report, Retention, Round, SagaFilter, SagaId, SagaRecord, SagaRow, ScheduleChange, Signals,
-        Store, StoredSchedule, StoredSubscription, Subscription, Ticked, TimerArm, TimerFiring, Transaction, Wakeups,
+        Burial, Cancellation, DeadLetter, DeadLetterFilter, Declaration, Declared, Ending, Fired, History, JobType,
+        Lease, Outcome, Receipt, Report, Retention, Round, SagaFilter, SagaId, SagaRecord, SagaRow, ScheduleChange,
+        Signals, Store, StoredSchedule, StoredSubscription, Subscription, Ticked, TimerArm, TimerFiring, Transaction,
+        Wakeups,
     },
 };
 
@@ -261,6 +262,10 @@ impl Store for Memory {
 
     async fn declare(&self, declaration: &Declaration) -> Result<Declared, Error> {
         Ok(Self::declare(self, declaration).await)
+    }
+
+    async fn job_types(&self) -> Result<Vec<JobType>, Error> {
+        Ok(self.lock().await.job_types.values().cloned().collect())
     }
 
     async fn subscriptions(&self) -> Result<Vec<StoredSubscription>, Error> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{Memory, state::State};
 use crate::{
     Code, Timestamp,
-    ports::{Declaration, Declared, Replacement, StoredSubscription, Subscription, TimerFiring, Wakeups},
+    ports::{Declaration, Declared, JobType, Replacement, StoredSubscription, Subscription, TimerFiring, Wakeups},
 };
 
 /// A subscription as the memory engine holds it, under its message and endpoint.
@@ -26,6 +26,7 @@ impl Memory {
         }
         declaration.replacements.iter().for_each(|replacement| state.replace(replacement, now));
         declaration.schedules.iter().for_each(|schedule| state.declare_schedule(schedule, now));
+        declaration.jobs.iter().for_each(|job| state.announce(job));
         for subscription in &declaration.subscriptions {
             let id = (Arc::clone(&subscription.message), Arc::clone(&subscription.endpoint));
             let declared_at = state.subscriptions.get(&id).map_or(now, |row| row.declared_at);
@@ -63,6 +64,12 @@ impl Memory {
 }
 
 impl State {
+    fn announce(&mut self, job: &JobType) {
+        if self.job_types.get(&job.name).is_none_or(|before| before.version <= job.version) {
+            self.job_types.insert(Arc::clone(&job.name), job.clone());
+        }
+    }
+
     fn subscriptions(&self, now: Timestamp) -> Vec<StoredSubscription> {
         let stored = |row: &Row| StoredSubscription {
             subscription: row.subscription.clone(),

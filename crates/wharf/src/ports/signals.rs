@@ -42,6 +42,9 @@ pub type Hear = dyn Fn(Cancellation) + Send + Sync;
 pub struct Heartbeat {
     /// Drawn when the worker is made: two in one process differ, and so do two that follow one another.
     pub worker: Uuid,
+    /// What it is called: [`Worker::named`](crate::Worker::named).
+    #[serde(default)]
+    pub name: String,
     /// The name of its machine, as far as that is known.
     pub host: String,
     /// Its process there.

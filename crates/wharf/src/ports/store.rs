@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use uuid::Uuid;
 
 use super::{
-    Burial, Cancellation, Declaration, Declared, Ending, History, Lease, Receipt, Report, Retention, Round, SagaFilter,
-    SagaRecord, ScheduleChange, Signals, StoredSchedule, StoredSubscription, Subscription, Ticked,
+    Burial, Cancellation, Declaration, Declared, Ending, History, JobType, Lease, Receipt, Report, Retention, Round,
+    SagaFilter, SagaRecord, ScheduleChange, Signals, StoredSchedule, StoredSubscription, Subscription, Ticked,
 };
 use crate::{Clock, Code, Envelope, Error, Key, Kind, Outgoing, Priority, Tenant, Timestamp, Trail};
 
@@ -84,6 +84,9 @@ pub trait Store: Any + fmt::Debug + Send + Sync {
     /// processes that declare at once the second sees what the first has written. Rings the bell
     /// [`Wakeups::ROUTES`](super::Wakeups::ROUTES).
     async fn declare(&self, declaration: &Declaration) -> Result<Declared, Error>;
+
+    /// Every job that was ever announced in a [`Declaration`], by name, as its newest version was announced last.
+    async fn job_types(&self) -> Result<Vec<JobType>, Error>;
 
     /// Every subscription, by message and endpoint.
     async fn subscriptions(&self) -> Result<Vec<StoredSubscription>, Error>;

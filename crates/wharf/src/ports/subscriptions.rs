@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
+use super::JobType;
 use crate::{Code, Error, Kind, Schedule, Timestamp};
 
 /// One endpoint's wish for the messages of one name.
@@ -40,6 +41,8 @@ pub struct Declaration {
     pub replacements: Vec<Replacement>,
     /// What its modules send every so often.
     pub schedules: Vec<Schedule>,
+    /// The jobs that it runs.
+    pub jobs: Vec<JobType>,
 }
 
 /// An endpoint that takes another's place: subscriptions, what waits, and armed timers pass to it.

@@ -10,6 +10,7 @@ mod refresh;
 mod relay;
 mod reporting;
 mod schedule;
+mod slots;
 mod supervise;
 mod survivors;
 mod timers;
@@ -35,6 +36,8 @@ pub use vitals::{Vital, Vitals, WorkerState};
 
 use std::sync::Arc;
 
+use tokio::sync::Semaphore;
+
 use crate::{
     Limits,
     bus::PostOffice,
@@ -56,6 +59,8 @@ pub(crate) struct Runtime {
     pub(crate) vitals: Vitals,
     pub(crate) survivors: Arc<Survivors>,
     pub(crate) presence: Arc<Presence>,
+    /// One for each job that may run at once.
+    pub(crate) job_slots: Arc<Semaphore>,
 }
 
 impl Runtime {

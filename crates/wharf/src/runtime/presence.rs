@@ -76,12 +76,14 @@ impl Drop for Handling {
 /// Who a worker is, as its heartbeats tell.
 pub(crate) fn introduce(
     presence: &Presence,
+    name: String,
     version: Option<String>,
     endpoints: Vec<String>,
     started_at: Timestamp,
 ) -> Heartbeat {
     Heartbeat {
         worker: presence.worker,
+        name,
         host: host(),
         pid: process::id(),
         version,

@@ -33,6 +33,7 @@ use super::{
     Delivered, Ended, Lookout, Runtime, deliver,
     inbox::{Batch, Taken, done, returned},
     reporting::refused,
+    slots::{Slot, Slots},
     survivors::Permit,
 };
 use crate::{
@@ -78,6 +79,7 @@ pub(crate) async fn pump(
             settled = &mut pump.settling => pump.on_settled(settled, *phase.borrow()),
             answered = &mut pump.claiming => pump.on_claimed(answered),
             permit = &mut pump.permit_coming => pump.on_permit(permit),
+            slot = &mut pump.slots.coming => pump.on_slot(slot),
             Some(ended) = pump.running.join_next() => pump.on_ended(ended),
             told = pump.cancellations.recv() => pump.on_cancellation(told),
             lost = &mut pump.renewing => pump.on_renewed(lost),
@@ -118,6 +120,7 @@ struct Pump {
     permit: Option<Permit>,
     permit_coming: Fuse<BoxFuture<'static, Permit>>,
     wants_permit: bool,
+    slots: Slots,
     settling: Fuse<BoxFuture<'static, Settled>>,
     renewing: Fuse<BoxFuture<'static, Result<Vec<Lease>, Error>>>,
     look_at: Timestamp,
@@ -135,6 +138,8 @@ struct Held {
     attempt: u32,
     /// Kept by a survivor until it is let go.
     permit: Option<Permit>,
+    /// Of a job.
+    _slot: Option<Slot>,
 }
 
 impl Pump {
@@ -142,6 +147,7 @@ impl Pump {
         let now = runtime.post.clock.now();
         let renew_at = now + runtime.limits.lease / 3;
         let cancellations = runtime.presence.cancellations();
+        let slots = Slots::of(endpoint.job.as_ref().map(|_| Arc::clone(&runtime.job_slots)));
         Self {
             runtime,
             endpoint,
@@ -157,6 +163,7 @@ impl Pump {
             permit: None,
             permit_coming: Fuse::terminated(),
             wants_permit: false,
+            slots,
             settling: Fuse::terminated(),
             renewing: Fuse::terminated(),
             look_at: now,
@@ -230,7 +237,17 @@ impl Pump {
             return;
         }
         let room = self.endpoint.prefetch - self.held.len();
-        self.claim_size = room.min(self.runtime.limits.claim_batch_max_rows);
+        let Some(room) = self.slots.take(room.min(self.runtime.limits.claim_batch_max_rows)) else {
+            // When one comes, or to be seen to be alive.
+            self.look_at = self.runtime.post.clock.now() + self.runtime.limits.fallback_poll;
+            self.runtime.vitals.look(
+                &self.endpoint.name,
+                self.runtime.post.clock.now(),
+                self.runtime.limits.fallback_poll,
+            );
+            return;
+        };
+        self.claim_size = room;
         let (runtime, endpoint) = (self.runtime.clone(), Arc::clone(&self.endpoint));
         let (size, lease) = (self.claim_size, self.runtime.limits.lease);
         let survivors = &self.runtime.survivors;
@@ -261,6 +278,11 @@ impl Pump {
         self.look_at = self.runtime.post.clock.now();
     }
 
+    fn on_slot(&mut self, slot: Slot) {
+        self.slots.add(slot);
+        self.look_at = self.runtime.post.clock.now();
+    }
+
     fn start_settling(&mut self) {
         if !self.is_held_up() || self.settle_at > self.runtime.post.clock.now() {
             return;
@@ -282,6 +304,7 @@ impl Pump {
         let Taken { claimed, repeated } = match taken {
             Ok(taken) => taken,
             Err(error) => {
+                self.slots.give_back();
                 self.stumble("claim", &error);
                 self.look_at = now + TROUBLE_PAUSE;
                 return;
@@ -302,6 +325,7 @@ impl Pump {
             let delivery = self.hold(delivery, None);
             self.to_settle.push_back(Ended { settlement: done(delivery.lease), delivery });
         }
+        self.slots.give_back();
         // Others may be due beside a survivor.
         if found < self.claim_size && !brought_survivor {
             let poll = self.runtime.limits.fallback_poll;
@@ -311,7 +335,8 @@ impl Pump {
 
     fn hold(&mut self, delivery: Delivery, permit: Option<Permit>) -> Arc<Delivery> {
         let (cancel, attempt, delivery) = (Cancel::default(), delivery.envelope.attempt, Arc::new(delivery));
-        self.held.insert(delivery.lease, Held { cancel, delivery: Arc::clone(&delivery), attempt, permit });
+        let held = Held { cancel, delivery: Arc::clone(&delivery), attempt, permit, _slot: self.slots.give() };
+        self.held.insert(delivery.lease, held);
         delivery
     }
 

@@ -9,12 +9,16 @@ use super::Runtime;
 use crate::{
     Error,
     bus::PostOffice,
+    job::KnownJobs,
     ports::{Engine, Subscription, Transport, Wakeups},
     routes::Routes,
 };
 
 /// How often a running worker says that it still consumes what it declared.
 const CONFIRM_EVERY: Duration = Duration::from_secs(3600);
+/// How often the jobs that others announce are looked at when nobody has rung: they are larger than routes, and only who
+/// writes arguments by hand misses them.
+const JOBS_EVERY: Duration = Duration::from_secs(60);
 
 /// Looks when the table has changed, and now and then, for as long as anybody holds the worker or a client of it: a
 /// process that only publishes runs nothing else.
@@ -30,19 +34,22 @@ pub(crate) fn keep_routes(runtime: &Runtime, consumes: Vec<Subscription>) -> tok
         (Arc::clone(&runtime.post.clock), runtime.vitals.clone(), runtime.limits.fallback_poll);
     vitals.expect_task(Wakeups::ROUTES, clock.now(), every);
     let task = async move {
-        let mut confirm_at = clock.now() + CONFIRM_EVERY;
+        let (mut confirm_at, mut jobs_at) = (clock.now() + CONFIRM_EVERY, clock.now() + JOBS_EVERY);
         loop {
-            tokio::select! {
-                _ = bell.notified() => {}
-                () = clock.sleep_until(clock.now() + every) => {}
-            }
-            let is_due = clock.now() >= confirm_at;
-            match keeper.refresh(is_due).await {
+            let has_rung = tokio::select! {
+                _ = bell.notified() => true,
+                () = clock.sleep_until(clock.now() + every) => false,
+            };
+            let (is_due, jobs_are_due) = (clock.now() >= confirm_at, has_rung || clock.now() >= jobs_at);
+            match keeper.refresh(is_due, jobs_are_due).await {
                 Ok(Kept::Gone) => return,
                 Ok(Kept::Refreshed) => {
                     vitals.look(Wakeups::ROUTES, clock.now(), every);
                     if is_due {
                         confirm_at = clock.now() + CONFIRM_EVERY;
+                    }
+                    if jobs_are_due {
+                        jobs_at = clock.now() + JOBS_EVERY;
                     }
                 }
                 Err(error) => {
@@ -69,7 +76,7 @@ enum Kept {
 }
 
 impl Keeper {
-    async fn refresh(&self, confirm: bool) -> Result<Kept, Error> {
+    async fn refresh(&self, confirm: bool, jobs: bool) -> Result<Kept, Error> {
         let (Some(engine), Some(post)) = (self.engine.upgrade(), self.post.upgrade()) else { return Ok(Kept::Gone) };
         if confirm {
             engine.confirm(&self.consumes).await?;
@@ -80,6 +87,9 @@ impl Keeper {
             via.know(&subscriptions);
         }
         post.routes.replace(Routes::of(&subscriptions));
+        if jobs {
+            post.jobs.replace(KnownJobs::of(engine.job_types().await?));
+        }
         Ok(Kept::Refreshed)
     }
 }

@@ -18,7 +18,7 @@ const REPORT_EVERY: Duration = Duration::from_secs(1);
 impl Runtime {
     /// The run that this delivery is, if it is one of a job.
     pub(crate) fn run_of(&self, endpoint: &EndpointDefinition, delivery: &Delivery, cancel: &Cancel) -> Option<Run> {
-        let options = endpoint.job.as_ref()?;
+        let options = &endpoint.job.as_ref()?.options;
         let (retries_max, clock) = (options.retry.retries(), self.post.clock.clone());
         let worker = self.presence.worker;
         Some(Run::new(delivery, worker, retries_max, options.mirrors_logs, cancel, clock))

@@ -18,9 +18,9 @@ use crate::{
     Clock, Code, DeadLetter, DeadLetterFilter, Depth, Error, Outgoing, SagaFilter, SagaId, SagaRecord, SagaRow, Tenant,
     Timestamp,
     ports::{
-        Burial, Cancellation, Claim, Claimed, Declaration, Declared, Ending, Fired, History, Lease, Receipt, Report,
-        Retention, Round, ScheduleChange, Settlement, Signals, Store, StoredSchedule, StoredSubscription, Subscription,
-        Ticked, TimerArm, Transaction, Transactions, Transport, Wakeups,
+        Burial, Cancellation, Claim, Claimed, Declaration, Declared, Ending, Fired, History, JobType, Lease, Receipt,
+        Report, Retention, Round, ScheduleChange, Settlement, Signals, Store, StoredSchedule, StoredSubscription,
+        Subscription, Ticked, TimerArm, Transaction, Transactions, Transport, Wakeups,
     },
 };
 
@@ -331,6 +331,10 @@ impl<E: Store> Store for Faulty<E> {
         who: &str,
     ) -> Result<Option<StoredSchedule>, Error> {
         self.source().call("change_schedule", self.inner.change_schedule(tenant, name, change, who)).await
+    }
+
+    async fn job_types(&self) -> Result<Vec<JobType>, Error> {
+        self.inner.job_types().await
     }
 
     async fn schedules(&self) -> Result<Vec<StoredSchedule>, Error> {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use wharf::{
     Bus, CancelReason, Draft, Enqueued, Job, JobOptions, Key, LogLevel, Memory, MemoryTx, Message, Module, Msg,
@@ -12,7 +13,7 @@ use wharf::{
 };
 
 /// Fails so many times, then makes thumbnails.
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize, Deserialize, JsonSchema)]
 struct Resize {
     pictures: usize,
     failures: u32,
@@ -260,7 +261,7 @@ async fn a_due_time_passes_while_the_job_of_an_earlier_one_goes_on() {
 }
 
 /// A message that is no job.
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize, Deserialize, JsonSchema)]
 struct Rang;
 
 impl Message for Rang {
@@ -270,7 +271,7 @@ impl Message for Rang {
     }
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize, Deserialize, JsonSchema)]
 struct Noted;
 
 impl Job for Noted {

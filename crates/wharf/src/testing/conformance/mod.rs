@@ -29,6 +29,8 @@ pub mod inbox;
 #[doc(hidden)]
 pub mod instances;
 #[doc(hidden)]
+pub mod job_types;
+#[doc(hidden)]
 pub mod leases;
 #[doc(hidden)]
 pub mod pruning;
@@ -238,6 +240,11 @@ macro_rules! conformance {
                 w31_a_unique_job_keeps_others_of_its_key_out_until_it_ends,
                 w31_of_many_who_enqueue_a_unique_job_at_once_one_does,
                 a_unique_job_that_failed_is_redriven_whatever_else_waits,
+            }
+            job_types {
+                the_newest_version_of_a_job_speaks,
+                arguments_written_by_hand_are_of_the_announced_version_and_fit_its_schema,
+                a_job_that_nobody_has_announced_waits_unchecked,
             }
             leases {
                 what_is_held_is_nobody_elses_until_the_lease_ends,

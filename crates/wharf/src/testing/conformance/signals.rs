@@ -63,6 +63,7 @@ pub async fn run<S: Signallers>(case: impl AsyncFn(&S)) {
 fn heartbeat(started_at: i64) -> Heartbeat {
     Heartbeat {
         worker: Uuid::now_v7(),
+        name: "worker".to_owned(),
         host: "håns".to_owned(),
         pid: 4711,
         version: Some("1.2.3".to_owned()),

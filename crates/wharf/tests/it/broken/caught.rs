@@ -101,6 +101,8 @@ caught! {
     an_engine_that_ends_runs_for_whoever_lost_them: IgnoresTheEpoch by history::w05_who_lost_a_run_can_no_longer_tell_of_it;
     an_engine_that_lets_anyone_tell_of_a_run: LetsAnyoneTellOfARun by history::w05_who_lost_a_run_can_no_longer_tell_of_it;
     an_engine_that_numbers_lines_anew: NumbersLinesAnew by history::what_a_run_logs_is_kept_in_its_order_and_once;
+    an_engine_that_forgets_what_jobs_there_are: ForgetsJobTypes by job_types::the_newest_version_of_a_job_speaks;
+    an_engine_that_checks_no_arguments: ForgetsJobTypes by job_types::arguments_written_by_hand_are_of_the_announced_version_and_fit_its_schema;
     an_engine_that_prunes_runs_early: PrunesEarly by history::each_status_is_kept_for_its_own_time;
     an_engine_that_prunes_runs_at_will: PrunesAtWill by history::w19_no_more_runs_go_at_once_than_asked;
     an_engine_that_prunes_early: PrunesEarly by pruning::a_finished_saga_goes_after_its_retention_and_not_before;

@@ -17,8 +17,8 @@ use wharf::{
     Clock, Code, DeadLetter, DeadLetterFilter, Delivery, Depth, Error, LogLine, Memory, MemoryTx, Misfire, Outgoing,
     Priority, Result, RunFilter, RunRecord, SagaFilter, SagaId, SagaRecord, SagaRow, Schedule, Tenant, Tx,
     ports::{
-        Burial, Cancellation, Claim, Claimed, Declaration, Declared, Ending, Fired, History, Lease, Outbox, Outcome,
-        Receipt, Report, Retention, Round, ScheduleChange, Settlement, Signals, Store, StoredSchedule,
+        Burial, Cancellation, Claim, Claimed, Declaration, Declared, Ending, Fired, History, JobType, Lease, Outbox,
+        Outcome, Receipt, Report, Retention, Round, ScheduleChange, Settlement, Signals, Store, StoredSchedule,
         StoredSubscription, Subscription, Ticked, TimerArm, Transaction, Transport, Turns, Wakeups,
     },
     testing::{
@@ -106,6 +106,7 @@ flaws! {
     ListsWhatHasEnded,
     ForgetsHowRunsEnded,
     NumbersLinesAnew,
+    ForgetsJobTypes,
     LetsAnyoneTellOfARun,
 }
 
@@ -461,6 +462,10 @@ impl Store for Broken {
         who: &str,
     ) -> Result<Option<StoredSchedule>, Error> {
         Store::change_schedule(&self.memory, tenant, name, change, who).await
+    }
+
+    async fn job_types(&self) -> Result<Vec<JobType>, Error> {
+        if self.has(Flaw::ForgetsJobTypes) { Ok(Vec::new()) } else { Store::job_types(&self.memory).await }
     }
 
     async fn schedules(&self) -> Result<Vec<StoredSchedule>, Error> {

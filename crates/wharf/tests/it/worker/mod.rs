@@ -3,6 +3,7 @@
 mod background;
 mod cancelling;
 mod health;
+mod jobs_at_once;
 mod leases;
 mod one_connection;
 mod presence;

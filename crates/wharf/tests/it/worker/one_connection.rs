@@ -8,7 +8,7 @@ use wharf::{
     Clock, DeadLetter, DeadLetterFilter, Depth, Error, Memory, Module, Msg, Outgoing, Result, SagaFilter, SagaId,
     SagaRecord, SagaRow, State, Tenant,
     ports::{
-        Cancellation, Claim, Claimed, Declaration, Declared, Ending, Fired, History, Lease, Retention, Round,
+        Cancellation, Claim, Claimed, Declaration, Declared, Ending, Fired, History, JobType, Lease, Retention, Round,
         ScheduleChange, Settlement, Signals, Store, StoredSchedule, StoredSubscription, Subscription, Ticked,
         Transaction, Transport, Wakeups,
     },
@@ -176,6 +176,10 @@ impl Store for OneConnection {
         who: &str,
     ) -> Result<Option<StoredSchedule>, Error> {
         Store::change_schedule(&self.memory, tenant, name, change, who).await
+    }
+
+    async fn job_types(&self) -> Result<Vec<JobType>, Error> {
+        Store::job_types(&self.memory).await
     }
 
     async fn schedules(&self) -> Result<Vec<StoredSchedule>, Error> {
