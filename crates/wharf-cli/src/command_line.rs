@@ -30,6 +30,15 @@ pub(crate) struct CommandLine {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    #[command(flatten)]
+    Within(Within),
+    /// Bring wharf's tables up to date, then stop
+    Migrate,
+}
+
+/// What is done within a database that has wharf's tables. None of it makes them.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Within {
     /// Runs of jobs: list, show, run, cancel, retry; and the types there are
     #[command(subcommand)]
     Jobs(JobsCommand),
@@ -40,11 +49,12 @@ pub(crate) enum Command {
     Workers,
     /// How much waits at each endpoint
     Queues,
+    /// Instances of sagas, and what they wait for: list, show
+    #[command(subcommand)]
+    Sagas(SagasCommand),
     /// What was given up: list, show, redrive, discard
     #[command(subcommand)]
     DeadLetters(DeadLettersCommand),
-    /// Bring wharf's tables up to date, then stop
-    Migrate,
 }
 
 #[derive(Debug, Subcommand)]
@@ -118,6 +128,31 @@ pub(crate) enum SchedulesCommand {
     },
     /// Give it back the times that its module declares
     Reset { name: String },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum SagasCommand {
+    /// Those that have not come to their end, the one that has stood still the longest first
+    List {
+        /// Only of this saga
+        #[arg(long)]
+        saga: Option<String>,
+        /// Only in this state
+        #[arg(long)]
+        state: Option<String>,
+        /// Those that have come to their end instead, the last one first
+        #[arg(long)]
+        finished: bool,
+        /// At most so many
+        #[arg(long, default_value_t = 20)]
+        limit: u32,
+    },
+    /// One: its state, its facts and its timers
+    Show {
+        saga: String,
+        /// As it is listed, such as order:7
+        key: String,
+    },
 }
 
 #[derive(Debug, Subcommand)]

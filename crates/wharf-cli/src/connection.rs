@@ -1,7 +1,6 @@
 //! The database, by the form of its address.
 
-use anyhow::Context;
-use wharf::{Client, ReadyWorker, Worker};
+use wharf::{Client, Code, ReadyWorker, Worker};
 use wharf_postgres::Postgres;
 use wharf_sqlite::Sqlite;
 
@@ -18,22 +17,21 @@ enum Engine {
     Sqlite(Sqlite),
 }
 
+/// What becomes of a database without wharf's tables, or with older ones.
+#[derive(Clone, Copy)]
+enum Tables {
+    /// It is refused, untouched: it may be another's, or have workers of its own version.
+    Expected,
+    Made,
+}
+
 impl Connection {
-    /// Opens it, its tables brought up to date.
+    /// Opens a database that is migrated, by whoever.
     pub(crate) async fn open(address: &str) -> anyhow::Result<Self> {
-        let (engine, worker) = if address.starts_with("postgres://") || address.starts_with("postgresql://") {
-            let engine = Postgres::connect(address).await?;
-            (Engine::Postgres(engine.clone()), Worker::new(engine))
-        } else {
-            let path = address.strip_prefix("sqlite://").unwrap_or(address);
-            anyhow::ensure!(
-                std::path::Path::new(path).exists(),
-                "there is no file `{path}`; give --database a path, or an address that begins with postgres://"
-            );
-            let engine = Sqlite::open(path).await.with_context(|| {
-                format!("`{path}`; while a process owns a SQLite file, no other can change what is in it")
-            })?;
-            (Engine::Sqlite(engine.clone()), Worker::new(engine))
+        let engine = Engine::open(address, Tables::Expected).await?;
+        let worker = match &engine {
+            Engine::Postgres(engine) => Worker::new(engine.clone()),
+            Engine::Sqlite(engine) => Worker::new(engine.clone()),
         };
         let worker = worker.ready().await?;
         let client = worker.client("wharf");
@@ -45,9 +43,50 @@ impl Connection {
     }
 
     pub(crate) async fn close(self) {
-        match self.engine {
-            Engine::Postgres(engine) => engine.close().await,
-            Engine::Sqlite(engine) => engine.close().await,
+        self.engine.close().await;
+    }
+}
+
+/// Brings the tables up to date.
+pub(crate) async fn migrate(address: &str) -> anyhow::Result<()> {
+    Engine::open(address, Tables::Made).await?.close().await;
+    Ok(())
+}
+
+impl Engine {
+    async fn open(address: &str, tables: Tables) -> anyhow::Result<Self> {
+        if address.starts_with("postgres://") || address.starts_with("postgresql://") {
+            let options = Postgres::options(address)?;
+            let options = match tables {
+                Tables::Expected => options.expect_migrated(),
+                Tables::Made => options,
+            };
+            return Ok(Self::Postgres(options.connect().await?));
+        }
+        let path = address.strip_prefix("sqlite://").unwrap_or(address);
+        anyhow::ensure!(
+            std::path::Path::new(path).exists(),
+            "there is no file `{path}`; give --database a path, or an address that begins with postgres://"
+        );
+        let options = Sqlite::options(path);
+        let options = match tables {
+            Tables::Expected => options.expect_migrated(),
+            Tables::Made => options,
+        };
+        let engine = options.open().await.map_err(|error| {
+            let owned = error.code() == Code::ALREADY_OWNED;
+            let hint = if owned { OWNED } else { "" };
+            anyhow::Error::new(error).context(format!("`{path}`{hint}"))
+        })?;
+        Ok(Self::Sqlite(engine))
+    }
+
+    async fn close(self) {
+        match self {
+            Self::Postgres(engine) => engine.close().await,
+            Self::Sqlite(engine) => engine.close().await,
         }
     }
 }
+
+const OWNED: &str = "; while a process owns a SQLite file, no other can change what is in it";

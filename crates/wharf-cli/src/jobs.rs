@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use wharf::{Client, Draft, Error, Heartbeat, JobType, RunFilter, RunRecord, RunStatus, Tenant};
 
 use crate::{
     command_line::JobsCommand,
-    shown::{Shown, moment},
+    shown::{Shown, moment, written},
 };
 
 const COLUMNS: &[&str] = &["run", "job", "status", "attempts", "enqueued", "started", "ended", "progress", "why"];
@@ -144,11 +144,6 @@ fn card(run: &RunRecord, alive: &Alive) -> Vec<(&'static str, Value)> {
         ),
     ]);
     fields
-}
-
-/// JSON as it is, and what is none as a text.
-fn written(text: &str) -> Value {
-    serde_json::from_str(text).unwrap_or_else(|_| json!(text))
 }
 
 fn time(at: wharf::Timestamp) -> String {

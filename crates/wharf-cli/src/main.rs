@@ -6,6 +6,7 @@ mod connection;
 mod dead_letters;
 mod jobs;
 mod queues;
+mod sagas;
 mod schedules;
 mod shown;
 mod workers;
@@ -13,7 +14,7 @@ mod workers;
 use std::process::ExitCode;
 
 use clap::Parser;
-use command_line::{Command, CommandLine};
+use command_line::{Command, CommandLine, Within};
 use connection::Connection;
 use shown::Shown;
 
@@ -30,17 +31,28 @@ async fn main() -> ExitCode {
 }
 
 async fn run(line: CommandLine) -> anyhow::Result<()> {
+    let shown = match &line.command {
+        Command::Within(command) => within(&line, command).await?,
+        Command::Migrate => {
+            connection::migrate(line.database()?).await?;
+            Shown::words("the tables are up to date")
+        }
+    };
+    shown.print(line.json);
+    Ok(())
+}
+
+async fn within(line: &CommandLine, command: &Within) -> anyhow::Result<Shown> {
     let connection = Connection::open(line.database()?).await?;
     let (client, tenant) = (connection.client(), line.tenant());
-    let shown = match &line.command {
-        Command::Migrate => Ok(Shown::words("the tables are up to date")),
-        Command::Jobs(command) => jobs::run(client, &tenant, command).await,
-        Command::Schedules(command) => schedules::run(client, &tenant, command, line.who()).await,
-        Command::Workers => workers::list(client).await,
-        Command::Queues => queues::list(client).await,
-        Command::DeadLetters(command) => dead_letters::run(client, command).await,
+    let shown = match command {
+        Within::Jobs(command) => jobs::run(client, &tenant, command).await,
+        Within::Schedules(command) => schedules::run(client, &tenant, command, line.who()).await,
+        Within::Workers => workers::list(client).await,
+        Within::Queues => queues::list(client).await,
+        Within::Sagas(command) => sagas::run(client, &tenant, command).await,
+        Within::DeadLetters(command) => dead_letters::run(client, command).await,
     };
     connection.close().await;
-    shown?.print(line.json);
-    Ok(())
+    shown
 }

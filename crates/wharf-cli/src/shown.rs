@@ -98,3 +98,8 @@ pub(crate) fn moment(at: Option<Timestamp>) -> Value {
         None => Value::Null,
     }
 }
+
+/// JSON as it is, and what is none as a text.
+pub(crate) fn written(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or_else(|_| text.into())
+}

@@ -21,7 +21,7 @@ use wharf::{
 use crate::{
     PostgresOptions,
     lanes::Lanes,
-    migrations::{Migrations, WHARF, migrate},
+    migrations::{Migrations, WHARF, expect, migrate},
     notify::Notifier,
     options::ShareCommits,
     session::Session,
@@ -90,7 +90,11 @@ impl Postgres {
 
     pub(crate) async fn open(options: PostgresOptions) -> Result<Self, Error> {
         let session = Session::new(options.connect, options.is_pooled).with(options.settings);
-        migrate(&session, options.acquire_timeout, WHARF).await?;
+        if options.expect_migrated {
+            expect(&session, options.acquire_timeout, WHARF).await?;
+        } else {
+            migrate(&session, options.acquire_timeout, WHARF).await?;
+        }
         let session = session.with([
             ("statement_timeout", format!("{}ms", options.statement_timeout.as_millis())),
             // A connection that was dropped half-way frees its locks, even while the server is at work for it.

@@ -3,7 +3,7 @@
 use std::{borrow::Cow, time::Duration};
 
 use sqlx::{
-    Connection, PgConnection, SqlSafeStr,
+    AssertSqlSafe, Connection, PgConnection, SqlSafeStr,
     migrate::{MigrateError, Migration, MigrationType, Migrator},
     raw_sql,
 };
@@ -70,16 +70,62 @@ impl Migrations {
 pub(crate) async fn migrate(session: &Session, connect_timeout: Duration, migrations: Migrations) -> Result<(), Error> {
     // What exists already is no news; and a long migration is not to be cut off.
     let session = session.with([("client_min_messages", "warning"), ("statement_timeout", "0")]);
-    let connected = timeout(connect_timeout, session.connect()).await.map_err(|_| {
-        let message = format!("PostgreSQL did not accept a connection within {connect_timeout:?}");
-        Error::new(Code::ENGINE_UNREACHABLE, message)
-    })?;
-    let mut connection = connected.map_err(not_connected)?;
+    let mut connection = connect(&session, connect_timeout).await?;
     let migrated = run(&session, &mut connection, migrations).await;
     // Closing also ends the lock, which a failed run leaves held.
     let closed = connection.close().await;
     migrated.map_err(|error| refused(migrations, error))?;
     closed.map_err(|error| failed("end the migration", error))
+}
+
+/// Fails unless all has run, and nothing else; only looks.
+pub(crate) async fn expect(session: &Session, connect_timeout: Duration, migrations: Migrations) -> Result<(), Error> {
+    let schema = migrations.schema;
+    let what = |error| failed(&format!("look for the schema `{schema}`"), error);
+    let mut connection = connect(session, connect_timeout).await?;
+    let newest = newest(session, &mut connection, migrations).await.map_err(what)?;
+    connection.close().await.map_err(what)?;
+    let known = migrations.steps.len() as i64;
+    match newest {
+        Some(newest) if newest == known => Ok(()),
+        Some(newest) if newest > known => Err(refused(migrations, MigrateError::VersionMissing(newest))),
+        Some(older) => {
+            let expects = format!("this program expects {known}: run `wharf migrate`");
+            Err(Error::new(Code::SCHEMA_OLDER, format!("the schema `{schema}` is at version {older}, {expects}")))
+        }
+        None => Err(Error::new(Code::SCHEMA_OLDER, NO_TABLES)),
+    }
+}
+
+const NO_TABLES: &str =
+    "there are no tables of wharf's in this database; if it is the one that was meant, run `wharf migrate`";
+
+/// The last step that has run; `None` where none ever has.
+async fn newest(
+    session: &Session,
+    connection: &mut PgConnection,
+    migrations: Migrations,
+) -> Result<Option<i64>, sqlx::Error> {
+    session.enter(connection, false).await?;
+    let table = format!("{}.migrations", migrations.schema);
+    let exists = sqlx::query_scalar("SELECT to_regclass($1) IS NOT NULL").bind(&table);
+    let newest = match exists.fetch_one(&mut *connection).await? {
+        // The name is one of a program's constants.
+        true => {
+            let newest = AssertSqlSafe(format!("SELECT max(version) FROM {table} WHERE success"));
+            sqlx::query_scalar(newest).fetch_one(&mut *connection).await?
+        }
+        false => None,
+    };
+    session.leave(connection).await?;
+    Ok(newest)
+}
+
+async fn connect(session: &Session, limit: Duration) -> Result<PgConnection, Error> {
+    let connected = timeout(limit, session.connect()).await.map_err(|_| {
+        Error::new(Code::ENGINE_UNREACHABLE, format!("PostgreSQL did not accept a connection within {limit:?}"))
+    })?;
+    connected.map_err(not_connected)
 }
 
 async fn run(session: &Session, connection: &mut PgConnection, migrations: Migrations) -> Result<(), MigrateError> {

@@ -27,6 +27,7 @@ pub struct PostgresOptions {
     pub(crate) acquire_timeout: Duration,
     pub(crate) statement_timeout: Duration,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) expect_migrated: bool,
 }
 
 impl PostgresOptions {
@@ -48,6 +49,7 @@ impl PostgresOptions {
             acquire_timeout: Duration::from_secs(30),
             statement_timeout: Duration::from_secs(60),
             clock: Arc::new(SystemClock),
+            expect_migrated: false,
         })
     }
 
@@ -143,11 +145,19 @@ impl PostgresOptions {
         self
     }
 
+    /// Connects only to a database whose schema `wharf` is as this version has it: for a tool that may be pointed at any
+    /// database, and for a role that may not create tables. What is missing, older or newer is refused, and nothing is
+    /// changed. By default what is missing is made.
+    pub fn expect_migrated(mut self) -> Self {
+        self.expect_migrated = true;
+        self
+    }
+
     /// Connects, and brings the schema `wharf` up to date.
     ///
     /// # Errors
-    /// `W0017` when the server cannot be reached, `W0020` when a newer version migrated the database, `W0027` when a
-    /// limit makes no sense.
+    /// `W0017` when the server cannot be reached, `W0020` when a newer version migrated the database, `W0031` when it is
+    /// [expected](Self::expect_migrated) to be migrated and is not, `W0027` when a limit makes no sense.
     pub async fn connect(self) -> Result<Postgres, Error> {
         if self.transactions_max == 0 || self.reads_max == 0 || self.share.members_max == 0 {
             let message = "transactions_max, reads_max and share_commits: at least 1";

@@ -1,9 +1,11 @@
 //! Saga instances.
 
-use sqlx::{PgConnection, PgExecutor, Row, postgres::PgRow};
-use wharf::{Code, Error, SagaId, SagaRow};
+use std::sync::Arc;
 
-use crate::error::failed;
+use sqlx::{PgConnection, PgExecutor, Row, postgres::PgRow};
+use wharf::{Code, Error, Key, SagaFilter, SagaId, SagaRecord, SagaRow, SagaTimer, Tenant, Timestamp};
+
+use crate::{Postgres, error::failed};
 
 const FIND: &str = "
     SELECT revision, version, state_name, state, facts, finished_at IS NOT NULL FROM wharf.sagas
@@ -29,6 +31,18 @@ const STEP: &str = "
     FROM (SELECT wharf.wharf_now()) AS c(now)
     WHERE tenant = $1 AND saga = $2 AND key = $3 AND revision = $4 - 1";
 
+/// Finished ones by the index of tombstones, one by its key; else it looks at every instance: see
+/// [`Store::sagas`](wharf::ports::Store::sagas). Planned for what is bound, so that what is null leaves no condition.
+const LIST: &str = "
+    SELECT revision, version, state_name, state, facts, finished_at IS NOT NULL, tenant, saga, key, created_at, updated_at,
+           finished_at,
+           (SELECT coalesce(json_agg(json_build_array(name, generation, due_at, fired) ORDER BY due_at, name), '[]')::text
+            FROM wharf.timers t WHERE t.tenant = s.tenant AND t.saga = s.saga AND t.key = s.key)
+    FROM wharf.sagas s
+    WHERE ($1::text IS NULL OR tenant = $1) AND ($2::text IS NULL OR saga = $2) AND ($3::text IS NULL OR key = $3)
+      AND ($4::text IS NULL OR state_name = $4) AND ($5::bool IS NULL OR (finished_at IS NOT NULL) = $5)
+    ORDER BY finished_at DESC NULLS FIRST, updated_at, tenant, saga, key LIMIT $6";
+
 const DROP_TIMERS: &str = "DELETE FROM wharf.timers WHERE tenant = $1 AND saga = $2 AND key = $3";
 
 /// One instance, if there is one.
@@ -46,6 +60,40 @@ async fn find_by(sql: &'static str, executor: impl PgExecutor<'_>, id: &SagaId) 
     let row = query.fetch_optional(executor).await;
     let saga = row.and_then(|row| row.map(|row| read(&row, id)).transpose());
     saga.map_err(|error| failed("read a saga", error))
+}
+
+/// Those that match, with what they wait for.
+pub(crate) async fn list(engine: &Postgres, filter: &SagaFilter) -> Result<Vec<SagaRecord>, Error> {
+    let rows = sqlx::query(LIST)
+        .persistent(false)
+        .bind(filter.tenant.as_ref().map(|tenant| tenant.as_str()))
+        .bind(filter.saga.as_deref())
+        .bind(filter.key.as_ref().map(|key| key.as_str()))
+        .bind(filter.state.as_deref())
+        .bind(filter.finished)
+        .bind(i64::from(filter.limit_rows()))
+        .fetch_all(engine.pool())
+        .await;
+    let records = rows.and_then(|rows| rows.iter().map(record).collect());
+    records.map_err(|error| failed("list sagas", error))
+}
+
+fn record(row: &PgRow) -> Result<SagaRecord, sqlx::Error> {
+    let id = SagaId {
+        tenant: Tenant::new(row.try_get(6)?),
+        saga: Arc::from(row.try_get::<&str, _>(7)?),
+        key: Key::from_stored(row.try_get(8)?),
+    };
+    let timers: Vec<(String, i64, Timestamp, bool)> =
+        serde_json::from_str(row.try_get(12)?).map_err(|error| sqlx::Error::Decode(error.into()))?;
+    let timers = timers.into_iter();
+    Ok(SagaRecord {
+        row: read(row, &id)?,
+        began_at: Timestamp::from_micros(row.try_get(9)?),
+        updated_at: Timestamp::from_micros(row.try_get(10)?),
+        finished_at: row.try_get::<Option<i64>, _>(11)?.map(Timestamp::from_micros),
+        timers: timers.map(|(name, generation, due_at, fired)| SagaTimer { name, generation, due_at, fired }).collect(),
+    })
 }
 
 /// Writes the revision that follows the one before.

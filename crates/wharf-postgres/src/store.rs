@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use wharf::{
-    Clock, DeadLetter, DeadLetterFilter, Error, Outgoing, SagaId, SagaRow, Tenant,
+    Clock, DeadLetter, DeadLetterFilter, Error, Outgoing, SagaFilter, SagaId, SagaRecord, SagaRow, Tenant,
     ports::{
         Cancellation, Declaration, Declared, Ending, Fired, History, JobType, Retention, Round, ScheduleChange,
         Signals, Store, StoredSchedule, StoredSubscription, Subscription, Ticked, Transaction, Transactions,
@@ -62,6 +62,10 @@ impl Store for Postgres {
 
     async fn saga(&self, id: &SagaId) -> Result<Option<SagaRow>, Error> {
         sagas::find(self.pool(), id).await
+    }
+
+    async fn sagas(&self, filter: &SagaFilter) -> Result<Vec<SagaRecord>, Error> {
+        sagas::list(self, filter).await
     }
 
     async fn endings(&self, rounds: &[Round]) -> Result<Vec<Option<Ending>>, Error> {

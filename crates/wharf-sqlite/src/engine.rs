@@ -11,7 +11,7 @@ use wharf::{
 use crate::{
     error::failed,
     lock::Lock,
-    migrations::{Migrations, WHARF, migrate},
+    migrations::{Migrations, WHARF, expect, migrate},
     options::SqliteOptions,
     script::Script,
     writer::Writer,
@@ -59,6 +59,9 @@ impl Sqlite {
     }
 
     pub(crate) async fn open_with(options: SqliteOptions) -> Result<Self, Error> {
+        if options.expects_migrated() {
+            expect(&options.looker(), WHARF).await?;
+        }
         let lock = Lock::take(options.path())?;
         let wakeups = Arc::new(Wakeups::default());
         let writer = Writer::start(options.writer(), options.share(), Arc::clone(&wakeups), lock);
@@ -77,9 +80,11 @@ impl Sqlite {
 
     /// Migrates, then takes over: what was held was held by a process that is no more.
     async fn prepare(writer: &Writer, options: &SqliteOptions) -> Result<(), Error> {
-        let mut alone = writer.alone().await?;
-        migrate(alone.connection()?, WHARF).await?;
-        alone.undo().await;
+        if !options.expects_migrated() {
+            let mut alone = writer.alone().await?;
+            migrate(alone.connection()?, WHARF).await?;
+            alone.undo().await;
+        }
         let script = Script::new().write(TAKE_OVER).bind(options.time().now().as_micros());
         writer.run("take over what was held", script, Vec::new()).await?.committed().map(drop)
     }

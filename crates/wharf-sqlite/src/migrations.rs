@@ -3,8 +3,9 @@
 use std::borrow::Cow;
 
 use sqlx::{
-    SqlSafeStr, SqliteConnection,
+    AssertSqlSafe, Connection, SqlSafeStr, SqliteConnection,
     migrate::{MigrateError, Migration, MigrationType, Migrator},
+    sqlite::SqliteConnectOptions,
 };
 use wharf::{Code, Error};
 
@@ -62,6 +63,38 @@ impl Migrations {
 pub(crate) async fn migrate(connection: &mut SqliteConnection, migrations: Migrations) -> Result<(), Error> {
     let migrated = migrations.migrator().run_direct(None, connection, false).await;
     migrated.map_err(|error| refused(migrations, error))
+}
+
+/// Fails unless all has run, and nothing else; only looks.
+pub(crate) async fn expect(looker: &SqliteConnectOptions, migrations: Migrations) -> Result<(), Error> {
+    let what = |error| failed(&format!("look for `{}`", migrations.table()), error);
+    let mut connection = SqliteConnection::connect_with(looker).await.map_err(what)?;
+    let newest = newest(&mut connection, migrations).await;
+    connection.close().await.map_err(what)?;
+    let known = migrations.steps.len() as i64;
+    match newest.map_err(what)? {
+        Some(newest) if newest == known => Ok(()),
+        Some(newest) if newest > known => Err(refused(migrations, MigrateError::VersionMissing(newest))),
+        Some(older) => {
+            let (table, expects) = (migrations.table(), format!("this program expects {known}: run `wharf migrate`"));
+            Err(Error::new(Code::SCHEMA_OLDER, format!("`{table}` is at version {older}; {expects}")))
+        }
+        None => Err(Error::new(Code::SCHEMA_OLDER, NO_TABLES)),
+    }
+}
+
+const NO_TABLES: &str =
+    "there are no tables of wharf's in this file; if it is the one that was meant, run `wharf migrate`";
+
+/// The last step that has run; `None` where none ever has.
+async fn newest(connection: &mut SqliteConnection, migrations: Migrations) -> Result<Option<i64>, sqlx::Error> {
+    let table = "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = ?";
+    if sqlx::query_scalar::<_, i64>(table).bind(migrations.table()).fetch_one(&mut *connection).await? == 0 {
+        return Ok(None);
+    }
+    // The name is one of this crate's constants.
+    let newest = AssertSqlSafe(format!("SELECT max(version) FROM {} WHERE success", migrations.table()));
+    sqlx::query_scalar(newest).fetch_one(connection).await
 }
 
 fn refused(migrations: Migrations, error: MigrateError) -> Error {

@@ -31,6 +31,7 @@ pub struct SqliteOptions {
     busy_timeout: Duration,
     share: ShareCommits,
     size_max_pages: Option<u32>,
+    expect_migrated: bool,
 }
 
 impl SqliteOptions {
@@ -43,6 +44,7 @@ impl SqliteOptions {
             busy_timeout: Duration::from_secs(5),
             share: ShareCommits { max_members: 32, max_age: Duration::from_millis(4) },
             size_max_pages: None,
+            expect_migrated: false,
         }
     }
 
@@ -89,11 +91,20 @@ impl SqliteOptions {
         self
     }
 
+    /// Opens only a database that has wharf's tables as this version has them: for a tool that may be pointed at any file.
+    /// What is none, is older or newer is refused before anything of it, or beside it, was touched. By default what is
+    /// missing is made.
+    #[must_use]
+    pub fn expect_migrated(mut self) -> Self {
+        self.expect_migrated = true;
+        self
+    }
+
     /// Opens the database, creating and migrating it if need be, and takes over what a former owner left held.
     ///
     /// # Errors
     /// `W0021` when another process works on the file; `W0020` when a newer version migrated it, which then is left
-    /// untouched; `W0027` for an option that makes no sense; else what SQLite said.
+    /// untouched; `W0031` when it is [expected](Self::expect_migrated) to be migrated and is not; `W0027` for an option that makes no sense; else what SQLite said.
     pub async fn open(self) -> Result<Sqlite, Error> {
         if self.read_pool_size_max == 0 || self.share.max_members == 0 {
             return Err(Error::new(Code::LIMIT_INVALID, "sqlite: read_pool and share_commits begin at 1"));
@@ -137,6 +148,19 @@ impl SqliteOptions {
             Some(pages) => options.pragma("max_page_count", pages.to_string()),
             None => options,
         }
+    }
+
+    pub(crate) fn expects_migrated(&self) -> bool {
+        self.expect_migrated
+    }
+
+    /// A connection that looks at what stands in the file, and leaves nothing beside it.
+    pub(crate) fn looker(&self) -> SqliteConnectOptions {
+        let mut log = self.path.as_os_str().to_owned();
+        log.push("-wal");
+        // Who reads a database that keeps a log makes one where there is none, and only a writer clears it away. Without a
+        // log all there is stands in the file: https://www.sqlite.org/uri.html#uriimmutable
+        self.reader().immutable(!Path::new(&log).exists())
     }
 
     /// The connections that read.

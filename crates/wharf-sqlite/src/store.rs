@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use wharf::{
-    Clock, DeadLetter, DeadLetterFilter, Error, Outgoing, SagaId, SagaRow, Tenant,
+    Clock, DeadLetter, DeadLetterFilter, Error, Outgoing, SagaFilter, SagaId, SagaRecord, SagaRow, Tenant,
     ports::{
         Cancellation, Declaration, Declared, Ending, Fired, History, JobType, Retention, Round, ScheduleChange,
         Signals, Store, StoredSchedule, StoredSubscription, Subscription, Ticked, Transaction,
@@ -50,6 +50,10 @@ impl Store for Sqlite {
     async fn saga(&self, id: &SagaId) -> Result<Option<SagaRow>, Error> {
         let mut reader = self.read_pool().acquire().await.map_err(|error| failed("read a saga", error))?;
         sagas::find(&mut reader, id).await
+    }
+
+    async fn sagas(&self, filter: &SagaFilter) -> Result<Vec<SagaRecord>, Error> {
+        sagas::list(self, filter).await
     }
 
     async fn endings(&self, rounds: &[Round]) -> Result<Vec<Option<Ending>>, Error> {

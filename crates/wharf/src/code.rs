@@ -83,6 +83,8 @@ codes! {
         "Redrive it if it is still of use: a redriven message no longer expires. Else discard it.";
     TEXT_UNSTORABLE = 30, "A message's key or tenant contains a NUL character, which not every engine can store.",
         "Make keys and tenants of printable text.";
+    SCHEMA_OLDER = 31, "The database was not migrated for this version of the program, or never.",
+        "Look whether it is the database that was meant. If so, run `wharf migrate`, or start a worker of this version.";
     SUBSCRIPTION_RETIRED = 34, "The message waited for an endpoint whose subscription was retired.",
         "Discard it; or redrive it once an endpoint of this name consumes it again.";
     KIND_CONTRADICTED = 35, "One takes a message for a command and another for an event.",

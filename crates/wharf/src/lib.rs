@@ -66,7 +66,7 @@ pub use outgoing::Outgoing;
 pub use outside::outside;
 pub use ports::{
     DeadLetter, DeadLetterFilter, Delivery, Depth, Heartbeat, JobType, LogLevel, LogLine, Progress, RunFilter,
-    RunRecord, RunStatus, SagaId, SagaRow, StoredSchedule,
+    RunRecord, RunStatus, SagaFilter, SagaId, SagaRecord, SagaRow, SagaTimer, StoredSchedule,
 };
 pub use retry::Retry;
 pub use runtime::{Vital, Vitals, WorkerState};

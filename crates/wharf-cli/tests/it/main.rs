@@ -1,7 +1,14 @@
 //! The program, as somebody at a terminal sees it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
-use std::{path::Path, process::Command, time::Duration};
+mod migrating;
+mod sagas;
+
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+    time::Duration,
+};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -64,23 +71,12 @@ impl Left {
         Self { directory, well: ended.0, failed: ended.1 }
     }
 
-    fn file(&self) -> &Path {
-        self.directory.path()
+    fn file(&self) -> PathBuf {
+        self.directory.path().join("wharf.db")
     }
 
-    /// Runs the program; what it said, and whether it was content.
     fn wharf(&self, arguments: &[&str]) -> (bool, String) {
-        let database = self.file().join("wharf.db");
-        let ran = Command::new(env!("CARGO_BIN_EXE_wharf"))
-            .env_remove("DATABASE_URL")
-            .arg("--database")
-            .arg(database)
-            .args(["--who", "jane"])
-            .args(arguments)
-            .output()
-            .unwrap();
-        let said = [ran.stdout, ran.stderr].concat();
-        (ran.status.success(), String::from_utf8(said).unwrap())
+        wharf(&self.file(), arguments)
     }
 
     fn json(&self, arguments: &[&str]) -> Value {
@@ -88,6 +84,20 @@ impl Left {
         assert!(ok, "{said}");
         serde_json::from_str(&said).unwrap()
     }
+}
+
+/// Runs the program on a database; whether it was content, and what it said.
+fn wharf(database: &Path, arguments: &[&str]) -> (bool, String) {
+    let ran = Command::new(env!("CARGO_BIN_EXE_wharf"))
+        .env_remove("DATABASE_URL")
+        .arg("--database")
+        .arg(database)
+        .args(["--who", "jane"])
+        .args(arguments)
+        .output()
+        .unwrap();
+    let said = [ran.stdout, ran.stderr].concat();
+    (ran.status.success(), String::from_utf8(said).unwrap())
 }
 
 async fn end_of(client: &Client, tenant: &Tenant, run: Uuid) {
@@ -196,7 +206,7 @@ async fn what_cannot_be_done_is_said_in_a_line() {
     assert_eq!(lost.stderr, b"wharf: say which database: --database, or DATABASE_URL\n");
 
     // While a process owns the file.
-    let owner = Sqlite::open(left.file().join("wharf.db")).await.unwrap();
+    let owner = Sqlite::open(left.file()).await.unwrap();
     let (ok, said) = left.wharf(&["jobs", "list"]);
     assert!(!ok && said.contains("W0021") && said.contains("while a process owns a SQLite file"), "{said}");
     owner.close().await;

@@ -9,6 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sqlx::{Connection, Row};
 use wharf::{Job, JobOptions, Module, Msg, Result, Tenant, Worker};
@@ -63,7 +64,7 @@ const HISTORY: &str = "
            'job:bench', '{}', '{}'
     FROM generate_series(1, 1000000) AS n";
 
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize, Deserialize, JsonSchema)]
 struct Nothing<const KIND: usize> {
     number: i64,
 }

@@ -1,6 +1,9 @@
 //! Bringing schemas up to date: once, whoever comes first, and never back.
 
-use sqlx::Connection;
+use sqlx::{
+    Connection, SqlSafeStr,
+    migrate::{Migration, MigrationType, Migrator},
+};
 use wharf::Code;
 use wharf_postgres::{Migrations, Postgres};
 
@@ -38,6 +41,47 @@ async fn a_database_of_a_newer_version_is_refused_untouched() {
     let told = refused.to_string();
     assert!(told.starts_with("W0020: the schema `wharf` is at version 1000, this program knows "), "{told}");
     assert_eq!(everything(&database).await, before);
+    database.remove().await;
+}
+
+#[tokio::test]
+async fn who_expects_tables_makes_none() {
+    let database = Database::create().await;
+    let expecting = || database.options().expect_migrated().connect();
+
+    let refused = expecting().await.unwrap_err();
+    assert_eq!(refused.code(), Code::SCHEMA_OLDER);
+    let told = refused.to_string();
+    assert!(told.starts_with("W0031: there are no tables of wharf's in this database;"), "{told}");
+    let mut connection = database.connection().await;
+    let schemas = "SELECT count(*) FROM pg_namespace WHERE nspname = 'wharf'";
+    assert_eq!(sqlx::query_scalar::<_, i64>(schemas).fetch_one(&mut connection).await.unwrap(), 0);
+
+    // As the first version left it.
+    let first = include_str!("../../migrations/0001_time.sql").into_sql_str();
+    let first = Migration::new(1, "time".into(), MigrationType::Simple, first, false);
+    let mut older = Migrator::with_migrations(vec![first]);
+    older.create_schema("wharf");
+    older.dangerous_set_table_name("wharf.migrations");
+    older.run_direct(None, &mut connection, false).await.unwrap();
+    connection.close().await.unwrap();
+    let before = everything(&database).await;
+    let refused = expecting().await.unwrap_err();
+    assert_eq!(refused.code(), Code::SCHEMA_OLDER);
+    let told = refused.to_string();
+    assert!(told.starts_with("W0031: the schema `wharf` is at version 1, this program expects "), "{told}");
+    assert_eq!(everything(&database).await, before);
+
+    database.engine().await.close().await;
+    expecting().await.unwrap().close().await;
+
+    database
+        .run(
+            "INSERT INTO wharf.migrations (version, description, success, checksum, execution_time)
+             VALUES (1000, 'from the future', true, '', 0)",
+        )
+        .await;
+    assert_eq!(expecting().await.unwrap_err().code(), Code::SCHEMA_NEWER);
     database.remove().await;
 }
 

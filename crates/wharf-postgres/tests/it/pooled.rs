@@ -5,8 +5,8 @@ use std::{convert::Infallible, time::Duration};
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 use wharf::{
-    Attempt, DeadLetterFilter, Failure, Key, Message, Module, Msg, Result, Retry, Saga, SagaConsumer, Start, State,
-    Step, Tenant, Tx, Worker, begin, finish, stay, to,
+    Attempt, Code, DeadLetterFilter, Failure, Key, Message, Module, Msg, Result, Retry, Saga, SagaConsumer, Start,
+    State, Step, Tenant, Tx, Worker, begin, finish, stay, to,
 };
 use wharf_postgres::PostgresTx;
 
@@ -202,10 +202,13 @@ async fn w15_with_a_direct_connection_to_listen_on_a_worker_behind_a_pooler_is_w
 async fn w15_many_may_migrate_through_a_pooler_at_once() {
     let Some(pooler) = Pooler::start(SERVER_CONNECTIONS_MAX) else { return };
     let database = Database::create().await;
+    let expecting = || pooler.options(&database).expect_migrated().connect();
+    assert_eq!(expecting().await.unwrap_err().code(), Code::SCHEMA_OLDER);
 
     let (one, two) = tokio::join!(pooler.options(&database).connect(), pooler.options(&database).connect());
 
     one.unwrap().close().await;
     two.unwrap().close().await;
+    expecting().await.unwrap().close().await;
     database.remove().await;
 }

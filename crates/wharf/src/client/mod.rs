@@ -10,8 +10,8 @@ use std::{
 use uuid::Uuid;
 
 use crate::{
-    Bus, DeadLetter, DeadLetterFilter, Depth, Draft, Error, Heartbeat, Kind, Message, Outgoing, SagaId, SagaRow,
-    Tenant, Timestamp, Trail, Tx, Vitals,
+    Bus, DeadLetter, DeadLetterFilter, Depth, Draft, Error, Heartbeat, Kind, Message, Outgoing, SagaFilter, SagaId,
+    SagaRecord, SagaRow, Tenant, Timestamp, Trail, Tx, Vitals,
     health::{Health, Observed, Queues, judge},
     ports::{Cancellation, Engine, Outbox, StoredSubscription, Transaction},
     runtime::Runtime,
@@ -223,6 +223,16 @@ impl Client {
     /// When the engine does not answer.
     pub async fn saga(&self, id: &SagaId) -> Result<Option<SagaRow>, Error> {
         self.runtime.engine.saga(id).await
+    }
+
+    /// The saga instances that match, with their timers: first those that have not come to their end, the one that has
+    /// stood still the longest first; then those that have, the last one first. Looks through every instance that is
+    /// stored, unless the filter asks for [one](SagaFilter::one) or for finished ones.
+    ///
+    /// # Errors
+    /// When the engine does not answer.
+    pub async fn sagas(&self, filter: &SagaFilter) -> Result<Vec<SagaRecord>, Error> {
+        self.runtime.engine.sagas(filter).await
     }
 
     /// How much waits at each endpoint. With a transport of another kind than the store, what waits for it stands under

@@ -4,6 +4,7 @@
 //! the process.
 
 mod history;
+mod instances;
 mod schedules;
 mod state;
 mod store;

@@ -24,7 +24,7 @@ pub(super) struct State {
     pub(super) dead: BTreeMap<i64, Dead>,
     pub(super) inbox: HashMap<(Tenant, Arc<str>, Uuid), Ended>,
     pub(super) survivors: HashMap<(Tenant, Arc<str>, Uuid), Survivor>,
-    pub(super) sagas: HashMap<SagaId, SagaRow>,
+    pub(super) sagas: HashMap<SagaId, Instance>,
     pub(super) timers: BTreeMap<(SagaId, String), Timer>,
     pub(super) subscriptions: BTreeMap<(Arc<str>, Arc<str>), super::subscriptions::Row>,
     pub(super) schedules: BTreeMap<(Tenant, Arc<str>), StoredSchedule>,
@@ -34,6 +34,14 @@ pub(super) struct State {
     pub(super) values: BTreeMap<String, String>,
     pub(super) history: History,
     pub(super) next_id: i64,
+}
+
+/// A saga instance, and when it took its first and its last step.
+#[derive(Debug, Clone)]
+pub(super) struct Instance {
+    pub(super) row: SagaRow,
+    pub(super) began_at: Timestamp,
+    pub(super) updated_at: Timestamp,
 }
 
 /// A delivery that waits or is held.

@@ -7,14 +7,15 @@ use tokio::sync::OwnedMutexGuard;
 
 use super::{
     Memory,
-    state::{State, Timer},
+    state::{Instance, State, Timer},
 };
 use crate::{
     Clock, Code, Error, Outgoing, Tenant, Timestamp,
     ports::{
         Burial, Cancellation, DeadLetter, DeadLetterFilter, Declaration, Declared, Ending, Fired, History, JobType,
-        Lease, Outcome, Receipt, Report, Retention, Round, SagaId, SagaRow, ScheduleChange, Signals, Store,
-        StoredSchedule, StoredSubscription, Subscription, Ticked, TimerArm, TimerFiring, Transaction, Wakeups,
+        Lease, Outcome, Receipt, Report, Retention, Round, SagaFilter, SagaId, SagaRecord, SagaRow, ScheduleChange,
+        Signals, Store, StoredSchedule, StoredSubscription, Subscription, Ticked, TimerArm, TimerFiring, Transaction,
+        Wakeups,
     },
 };
 
@@ -57,7 +58,8 @@ impl MemoryTransaction {
                 state.timers.retain(|(id, _), _| *id != row.id);
                 state.finished.entry(row.id.clone()).or_insert(now);
             }
-            state.sagas.insert(row.id.clone(), row);
+            let began_at = state.sagas.get(&row.id).map_or(now, |before| before.began_at);
+            state.sagas.insert(row.id.clone(), Instance { row, began_at, updated_at: now });
         }
         self.receipts.drain(..).for_each(|receipt| state.note(&receipt, now));
         self.burials.drain(..).for_each(|burial| state.bury(burial, now));
@@ -71,7 +73,7 @@ impl MemoryTransaction {
 impl Transaction for MemoryTransaction {
     async fn saga(&mut self, id: &SagaId) -> Result<Option<SagaRow>, Error> {
         let staged = self.sagas.iter().rev().find(|row| row.id == *id);
-        Ok(staged.or_else(|| self.state.sagas.get(id)).cloned())
+        Ok(staged.or_else(|| self.state.sagas.get(id).map(|instance| &instance.row)).cloned())
     }
 
     async fn save_saga(&mut self, row: &SagaRow) -> Result<(), Error> {
@@ -230,7 +232,11 @@ impl Store for Memory {
     }
 
     async fn saga(&self, id: &SagaId) -> Result<Option<SagaRow>, Error> {
-        Ok(self.lock().await.sagas.get(id).cloned())
+        Ok(self.lock().await.sagas.get(id).map(|instance| instance.row.clone()))
+    }
+
+    async fn sagas(&self, filter: &SagaFilter) -> Result<Vec<SagaRecord>, Error> {
+        Ok(self.lock().await.sagas(filter))
     }
 
     async fn endings(&self, rounds: &[Round]) -> Result<Vec<Option<Ending>>, Error> {

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::{
     Burial, Cancellation, Declaration, Declared, Ending, History, JobType, Lease, Receipt, Report, Retention, Round,
-    ScheduleChange, Signals, StoredSchedule, StoredSubscription, Subscription, Ticked,
+    SagaFilter, SagaRecord, ScheduleChange, Signals, StoredSchedule, StoredSubscription, Subscription, Ticked,
 };
 use crate::{Clock, Code, Envelope, Error, Key, Kind, Outgoing, Priority, Tenant, Timestamp, Trail};
 
@@ -54,6 +54,11 @@ pub trait Store: Any + fmt::Debug + Send + Sync {
 
     /// One saga instance, outside any transaction.
     async fn saga(&self, id: &SagaId) -> Result<Option<SagaRow>, Error>;
+
+    /// The saga instances that match, at most `filter.limit`: first those that have not come to their end, the one that has
+    /// stood still the longest first; then those that have, the last one first. Looks through all instances for those that
+    /// have not, as this is rare and an index would cost every step.
+    async fn sagas(&self, filter: &SagaFilter) -> Result<Vec<SagaRecord>, Error>;
 
     /// Of these rounds, for each: `None` when it has not ended, as far as the inbox remembers; else how the last round
     /// of its message ended.

@@ -15,7 +15,8 @@ use async_trait::async_trait;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::{
-    Clock, Code, DeadLetter, DeadLetterFilter, Depth, Error, Outgoing, SagaId, SagaRow, Tenant, Timestamp,
+    Clock, Code, DeadLetter, DeadLetterFilter, Depth, Error, Outgoing, SagaFilter, SagaId, SagaRecord, SagaRow, Tenant,
+    Timestamp,
     ports::{
         Burial, Cancellation, Claim, Claimed, Declaration, Declared, Ending, Fired, History, JobType, Lease, Receipt,
         Report, Retention, Round, ScheduleChange, Settlement, Signals, Store, StoredSchedule, StoredSubscription,
@@ -272,6 +273,10 @@ impl<E: Store> Store for Faulty<E> {
 
     async fn saga(&self, id: &SagaId) -> Result<Option<SagaRow>, Error> {
         self.inner.saga(id).await
+    }
+
+    async fn sagas(&self, filter: &SagaFilter) -> Result<Vec<SagaRecord>, Error> {
+        self.inner.sagas(filter).await
     }
 
     async fn endings(&self, rounds: &[Round]) -> Result<Vec<Option<Ending>>, Error> {

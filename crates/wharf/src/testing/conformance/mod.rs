@@ -263,6 +263,7 @@ macro_rules! conformance {
                 tenants_and_sagas_are_kept_apart,
                 concurrent_steps_lose_no_update,
                 a_finished_instance_stays_and_loses_its_timers,
+                instances_are_found_by_each_field_with_what_they_wait_for,
             }
             timers {
                 a_timer_fires_once_and_not_a_microsecond_early,

@@ -96,6 +96,7 @@ caught! {
     an_engine_that_forgets_schedules_early: PrunesEarly by schedules::a_forsaken_schedule_is_forgotten_in_the_end;
     an_engine_that_counts_every_delivery: CountsToTheEnd by delivery::w19_depth_is_counted_only_so_far;
     an_engine_that_counts_every_dead_letter: CountsToTheEnd by dead_letters::dead_letters_are_counted_no_further_than_asked;
+    an_engine_that_lists_what_has_ended: ListsWhatHasEnded by sagas::instances_are_found_by_each_field_with_what_they_wait_for;
     an_engine_that_forgets_how_runs_ended: ForgetsHowRunsEnded by history::a_run_goes_from_its_queue_into_the_history;
     an_engine_that_ends_runs_for_whoever_lost_them: IgnoresTheEpoch by history::w05_who_lost_a_run_can_no_longer_tell_of_it;
     an_engine_that_lets_anyone_tell_of_a_run: LetsAnyoneTellOfARun by history::w05_who_lost_a_run_can_no_longer_tell_of_it;

@@ -15,7 +15,7 @@ use async_trait::async_trait;
 use uuid::Uuid;
 use wharf::{
     Clock, Code, DeadLetter, DeadLetterFilter, Delivery, Depth, Error, LogLine, Memory, MemoryTx, Misfire, Outgoing,
-    Priority, Result, RunFilter, RunRecord, SagaId, SagaRow, Schedule, Tenant, Tx,
+    Priority, Result, RunFilter, RunRecord, SagaFilter, SagaId, SagaRecord, SagaRow, Schedule, Tenant, Tx,
     ports::{
         Burial, Cancellation, Claim, Claimed, Declaration, Declared, Ending, Fired, History, JobType, Lease, Outbox,
         Outcome, Receipt, Report, Retention, Round, ScheduleChange, Settlement, Signals, Store, StoredSchedule,
@@ -103,6 +103,7 @@ flaws! {
     PrunesTheUnfinished,
     PrunesAtWill,
     CountsToTheEnd,
+    ListsWhatHasEnded,
     ForgetsHowRunsEnded,
     NumbersLinesAnew,
     ForgetsJobTypes,
@@ -334,6 +335,14 @@ impl Store for Broken {
 
     async fn saga(&self, id: &SagaId) -> Result<Option<SagaRow>, Error> {
         Store::saga(&self.memory, id).await
+    }
+
+    async fn sagas(&self, filter: &SagaFilter) -> Result<Vec<SagaRecord>, Error> {
+        let mut filter = filter.clone();
+        if self.has(Flaw::ListsWhatHasEnded) {
+            filter.finished = None;
+        }
+        self.memory.sagas(&filter).await
     }
 
     async fn endings(&self, rounds: &[Round]) -> Result<Vec<Option<Ending>>, Error> {

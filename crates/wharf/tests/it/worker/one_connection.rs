@@ -5,8 +5,8 @@ use std::{sync::Arc, time::Duration};
 use async_trait::async_trait;
 use tokio::sync::{Mutex, Semaphore};
 use wharf::{
-    Clock, DeadLetter, DeadLetterFilter, Depth, Error, Memory, Module, Msg, Outgoing, Result, SagaId, SagaRow, State,
-    Tenant,
+    Clock, DeadLetter, DeadLetterFilter, Depth, Error, Memory, Module, Msg, Outgoing, Result, SagaFilter, SagaId,
+    SagaRecord, SagaRow, State, Tenant,
     ports::{
         Cancellation, Claim, Claimed, Declaration, Declared, Ending, Fired, History, JobType, Lease, Retention, Round,
         ScheduleChange, Settlement, Signals, Store, StoredSchedule, StoredSubscription, Subscription, Ticked,
@@ -122,6 +122,10 @@ impl Store for OneConnection {
 
     async fn saga(&self, id: &SagaId) -> Result<Option<SagaRow>, Error> {
         Store::saga(&self.memory, id).await
+    }
+
+    async fn sagas(&self, filter: &SagaFilter) -> Result<Vec<SagaRecord>, Error> {
+        self.memory.sagas(filter).await
     }
 
     async fn endings(&self, rounds: &[Round]) -> Result<Vec<Option<Ending>>, Error> {
