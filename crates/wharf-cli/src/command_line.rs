@@ -1,5 +1,7 @@
 //! The command line: which database, and what to do.
 
+use std::path::PathBuf;
+
 use clap::{Args, Parser, Subcommand};
 use uuid::Uuid;
 use wharf::{RunStatus, Tenant};
@@ -34,6 +36,14 @@ pub(crate) enum Command {
     Within(Within),
     /// Bring wharf's tables up to date, then stop
     Migrate,
+    /// Make a worker's project in a directory of this name
+    New {
+        /// Lower-case letters, digits, - and _
+        name: String,
+        /// Depend on wharf's crates in a checkout, by their path
+        #[arg(long, value_name = "CHECKOUT")]
+        path: Option<PathBuf>,
+    },
 }
 
 /// What is done within a database that has wharf's tables. None of it makes them.

@@ -5,6 +5,7 @@ mod command_line;
 mod connection;
 mod dead_letters;
 mod jobs;
+mod new;
 mod queues;
 mod sagas;
 mod schedules;
@@ -37,6 +38,7 @@ async fn run(line: CommandLine) -> anyhow::Result<()> {
             connection::migrate(line.database()?).await?;
             Shown::words("the tables are up to date")
         }
+        Command::New { name, path } => new::run(name, path.as_deref())?,
     };
     shown.print(line.json);
     Ok(())
