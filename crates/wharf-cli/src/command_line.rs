@@ -6,6 +6,8 @@ use clap::{Args, Parser, Subcommand};
 use uuid::Uuid;
 use wharf::{RunStatus, Tenant};
 
+use crate::bench::BenchCommand;
+
 /// Looks at jobs, schedules, workers, queues and dead letters in a wharf database, and changes what you want changed.
 #[derive(Debug, Parser)]
 #[command(name = "wharf", version, after_help = "Exit codes: 0 good, 1 it could not be done, 2 usage.")]
@@ -36,6 +38,9 @@ pub(crate) enum Command {
     Within(Within),
     /// Bring wharf's tables up to date, then stop
     Migrate,
+    /// Measure jobs that do nothing, in a database of its own, beside the same written by hand; exit 1 if one is lost or
+    /// doubled
+    Bench(BenchCommand),
     /// Make a worker's project in a directory of this name
     New {
         /// Lower-case letters, digits, - and _
