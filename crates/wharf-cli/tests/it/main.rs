@@ -4,6 +4,7 @@
 mod bench;
 mod database;
 mod migrating;
+mod queues;
 mod sagas;
 
 use std::{
