@@ -90,6 +90,13 @@ const TELL_NEWS: &str = "
     SET epoch = excluded.epoch, told_at = excluded.told_at, took = excluded.took, worker = excluded.worker,
         progress = excluded.progress";
 
+/// The schedule that enqueued a run, as it stands in the JSON of its trail. The index of runs is on this very expression.
+macro_rules! schedule_of {
+    () => {
+        r#"substring(trail FROM '"firing":\{"schedule":"((?:[^"\\]|\\.)*)"')"#
+    };
+}
+
 const ACTIVE: &str = concat!(
     "SELECT ",
     message_columns!(),
@@ -102,6 +109,9 @@ const ACTIVE: &str = concat!(
        AND ($4::text IS NULL
             OR $4 = CASE WHEN held_until > 0 THEN 'running' WHEN attempt > 0 THEN 'retrying' ELSE 'queued' END)
        AND ($5::text IS NULL OR unique_key = $5)
+       AND ($7::text IS NULL OR $7 = ",
+    schedule_of!(),
+    ")
      ORDER BY id LIMIT $6"
 );
 
@@ -142,6 +152,18 @@ const ENDED: &str = concat!(
       CROSS JOIN LATERAL (",
     ended_runs!("status = one AND ($4::text IS NULL OR one = $4)"),
     ") AS last ORDER BY ended_at DESC, id DESC LIMIT $6"
+);
+
+/// The last that a schedule enqueued.
+const ENDED_OF_SCHEDULE: &str = concat!(
+    "SELECT ",
+    run_columns!(),
+    r#" FROM wharf.runs
+        WHERE trail LIKE '%"firing":{%' AND $7 = "#,
+    schedule_of!(),
+    " AND ($1::uuid IS NULL OR id = $1) AND ($2::text IS NULL OR tenant = $2) AND ($3::text IS NULL OR job = $3)
+      AND ($4::text IS NULL OR status = $4) AND ($5::bigint IS NULL OR ended_at < $5)
+      ORDER BY ended_at DESC, id DESC LIMIT $6"
 );
 
 const LINES: &str = "
@@ -242,6 +264,7 @@ impl History for Postgres {
 
     async fn active(&self, filter: &RunFilter) -> Result<Vec<RunRecord>, Error> {
         let query = bind(ACTIVE, filter).bind(filter.unique.as_deref()).bind(i64::from(filter.limit_rows()));
+        let query = query.bind(filter.schedule.as_deref().map(within_json));
         let rows = query.fetch_all(self.pool()).await;
         rows.and_then(|rows| rows.iter().map(read_active).collect()).map_err(|error| failed("read runs", error))
     }
@@ -250,8 +273,16 @@ impl History for Postgres {
         if filter.unique.is_some() {
             return Ok(Vec::new());
         }
-        let query = bind(if filter.job.is_some() { ENDED_OF_JOB } else { ENDED }, filter);
-        let query = query.bind(filter.ended_before.map(Timestamp::as_micros)).bind(i64::from(filter.limit_rows()));
+        let sql = match (&filter.schedule, &filter.job) {
+            (Some(_), _) => ENDED_OF_SCHEDULE,
+            (None, Some(_)) => ENDED_OF_JOB,
+            (None, None) => ENDED,
+        };
+        let query = bind(sql, filter).bind(filter.ended_before.map(Timestamp::as_micros));
+        let mut query = query.bind(i64::from(filter.limit_rows()));
+        if let Some(schedule) = &filter.schedule {
+            query = query.bind(within_json(schedule));
+        }
         let rows = query.fetch_all(self.pool()).await;
         rows.and_then(|rows| rows.iter().map(read_ended).collect()).map_err(|error| failed("read runs", error))
     }
@@ -267,6 +298,12 @@ impl History for Postgres {
 fn bind<'q>(sql: &'static str, filter: &'q RunFilter) -> Query<'q, Pg, PgArguments> {
     let query = sqlx::query(sql).bind(filter.id).bind(filter.tenant.as_ref().map(Tenant::as_str));
     query.bind(filter.job.as_deref()).bind(filter.status.map(RunStatus::as_str))
+}
+
+/// A name as it stands between the quotes of JSON.
+fn within_json(name: &str) -> String {
+    let quoted = serde_json::Value::from(name).to_string();
+    quoted[1..quoted.len() - 1].to_owned()
 }
 
 fn read_active(row: &PgRow) -> Result<RunRecord, sqlx::Error> {

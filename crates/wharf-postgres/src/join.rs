@@ -89,7 +89,7 @@ impl JoinPostgres for Client {
     ) -> Result<(), Error> {
         let work = self.begin(tenant)?;
         work.bus.publish(event);
-        send_within(connection, &work.into_outgoing()?).await
+        send_within(connection, &work.into_outgoing()?).await.map(drop)
     }
 
     async fn send_in<M: Message>(
@@ -100,7 +100,7 @@ impl JoinPostgres for Client {
     ) -> Result<(), Error> {
         let work = self.begin(tenant)?;
         work.bus.send(command);
-        send_within(connection, &work.into_outgoing()?).await
+        send_within(connection, &work.into_outgoing()?).await.map(drop)
     }
 }
 

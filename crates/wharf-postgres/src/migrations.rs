@@ -43,7 +43,7 @@ pub(crate) const WHARF: Migrations = Migrations::of(
         ("workers", include_str!("../migrations/0010_workers.sql")),
         ("timetables", include_str!("../migrations/0011_timetables.sql")),
         ("runs", include_str!("../migrations/0012_runs.sql")),
-        ("job types", include_str!("../migrations/0013_job_types.sql")),
+        ("scheduling jobs", include_str!("../migrations/0013_scheduling_jobs.sql")),
     ],
 );
 

@@ -18,12 +18,12 @@ use crate::{
 macro_rules! columns {
     () => {
         "tenant, name, message, draft, misfire, declared, times, next_at, last_at, missed, paused_at, version, changed_at,
-         changed_by"
+         changed_by, skipped, paused_because"
     };
 }
 
 /// Which comes after them.
-const NOW: usize = 14;
+const NOW: usize = 16;
 
 const ALL: &str = concat!("SELECT ", columns!(), " FROM wharf.schedules ORDER BY tenant, name");
 
@@ -54,12 +54,12 @@ const LOCK_TO_DECLARE: &str = concat!(
 const WRITE: &str = concat!(
     "INSERT INTO wharf.schedules (",
     columns!(),
-    ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+    ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
     ON CONFLICT (tenant, name) DO UPDATE
     SET message = excluded.message, draft = excluded.draft, misfire = excluded.misfire, declared = excluded.declared,
         times = excluded.times, next_at = excluded.next_at, last_at = excluded.last_at, missed = excluded.missed,
         paused_at = excluded.paused_at, version = excluded.version, changed_at = excluded.changed_at,
-        changed_by = excluded.changed_by"
+        changed_by = excluded.changed_by, skipped = excluded.skipped, paused_because = excluded.paused_because"
 );
 
 /// Declares schedules, under the lock that lets one process declare at a time.
@@ -117,11 +117,12 @@ pub(crate) async fn fire(
         let before = stored.next_at;
         (ticked, sent) = stored.fire(Timestamp::from_micros(now), outgoing)?;
         ticked.next_due = stored.next_at.map(|next| due_in(next.as_micros().saturating_sub(now)));
+        if !sent.is_empty() {
+            ticked.skipped = send_within(&mut transaction, &sent).await?;
+            stored.skip(ticked.skipped);
+        }
         if stored.next_at != before {
             write(&mut transaction, &stored).await.map_err(what)?;
-        }
-        if !sent.is_empty() {
-            send_within(&mut transaction, &sent).await?;
         }
     }
     transaction.commit().await.map_err(what)?;
@@ -181,7 +182,9 @@ async fn write(connection: &mut PgConnection, stored: &StoredSchedule) -> Result
         .bind(stored.paused_at.map(Timestamp::as_micros))
         .bind(number(stored.version))
         .bind(stored.changed_at.as_micros())
-        .bind(stored.changed_by.as_deref());
+        .bind(stored.changed_by.as_deref())
+        .bind(number(stored.skipped))
+        .bind(stored.paused_because.as_deref());
     write.execute(connection).await?;
     Ok(())
 }
@@ -206,5 +209,7 @@ fn read(row: &PgRow) -> Result<StoredSchedule, sqlx::Error> {
         version: count(11)?,
         changed_at: Timestamp::from_micros(row.try_get(12)?),
         changed_by: row.try_get::<Option<&str>, _>(13)?.map(Arc::from),
+        skipped: count(14)?,
+        paused_because: row.try_get::<Option<&str>, _>(15)?.map(Arc::from),
     })
 }

@@ -80,17 +80,19 @@ pub(crate) fn unique_of<'a>(outgoing: impl IntoIterator<Item = &'a Outgoing>) ->
     outgoing.into_iter().filter(|one| is_unique(one)).collect()
 }
 
-/// Sends such messages within a transaction: `ours` says whether it is one that wharf opened.
+/// Sends such messages within a transaction: `ours` says whether it is one that wharf opened. Returns how many were not
+/// the only ones, and went nowhere.
 pub(crate) async fn send_unique(
     connection: &mut PgConnection,
     unique: &[&Outgoing],
     ours: bool,
-) -> Result<(), sqlx::Error> {
+) -> Result<u64, sqlx::Error> {
+    let mut kept_out = unique.len() as u64;
     for one in unique {
         let query = bind_one(sqlx::query(SEND_UNIQUE), one).bind(ours).bind(one.unique.as_deref());
-        query.execute(&mut *connection).await?;
+        kept_out -= query.execute(&mut *connection).await?.rows_affected();
     }
-    Ok(())
+    Ok(kept_out)
 }
 
 /// Outgoing messages, column by column.
@@ -219,8 +221,8 @@ pub(crate) async fn send(engine: &crate::Postgres, batch: &[Outgoing]) -> Result
     Ok(())
 }
 
-/// Sends within an open transaction.
-pub(crate) async fn send_within(connection: &mut PgConnection, batch: &[Outgoing]) -> Result<(), Error> {
+/// Sends within an open transaction. Returns how many were kept out by others of their unique key.
+pub(crate) async fn send_within(connection: &mut PgConnection, batch: &[Outgoing]) -> Result<u64, Error> {
     let columns = Columns::of(batch);
     let sent = columns.bind(sqlx::query(SEND)).execute(&mut *connection).await;
     sent.map_err(|error| failed("send", error))?;

@@ -117,6 +117,7 @@ macro_rules! active {
              AND ($4 IS NULL
                   OR $4 = CASE WHEN d.held = 1 THEN 'running' WHEN d.attempt > 0 THEN 'retrying' ELSE 'queued' END)
              AND ($5 IS NULL OR d.unique_key = $5)
+             AND ($7 IS NULL OR $7 = CASE WHEN json_valid(d.trail) THEN d.trail ->> '$.firing.schedule' END)
            ORDER BY d.id LIMIT $6)"
         )
     };
@@ -170,6 +171,15 @@ const ENDED_OF_JOB: &str = ended!(
      ORDER BY ended_at DESC, id DESC LIMIT $6"
 );
 
+/// The last that a schedule enqueued.
+const ENDED_OF_SCHEDULE: &str = ended!(
+    "SELECT * FROM wharf_runs
+     WHERE CASE WHEN json_valid(trail) THEN trail ->> '$.firing.schedule' END = $7
+       AND ($1 IS NULL OR id = $1) AND ($2 IS NULL OR tenant = $2) AND ($3 IS NULL OR job = $3)
+       AND ($4 IS NULL OR status = $4) AND ($5 IS NULL OR ended_at < $5)
+     ORDER BY ended_at DESC, id DESC LIMIT $6"
+);
+
 /// One of a tenant is found by its key; any tenant's is looked for.
 const ENDED_ONE: &str = ended!(
     "SELECT * FROM wharf_runs
@@ -200,7 +210,7 @@ impl History for Sqlite {
     async fn active(&self, filter: &RunFilter) -> Result<Vec<RunRecord>, Error> {
         let active = if filter.id.is_some() { ACTIVE_ONE } else { ACTIVE };
         let script = bind(Script::new().read(active), filter).bind(filter.unique.as_deref());
-        let script = script.bind(filter.limit_rows());
+        let script = script.bind(filter.limit_rows()).bind(filter.schedule.as_deref());
         let document = self.read(script, "read runs").await?;
         Ok(rows::<Active<'_>>(&document)?.into_iter().map(Active::open).collect())
     }
@@ -210,12 +220,16 @@ impl History for Sqlite {
             return Ok(Vec::new());
         }
         let before = filter.ended_before.map(Timestamp::as_micros);
-        let ended = match (filter.id, &filter.job) {
-            (Some(_), _) => ENDED_ONE,
-            (None, Some(_)) => ENDED_OF_JOB,
-            (None, None) => ENDED,
+        let ended = match (filter.id, &filter.schedule, &filter.job) {
+            (_, Some(_), _) => ENDED_OF_SCHEDULE,
+            (Some(_), None, _) => ENDED_ONE,
+            (None, None, Some(_)) => ENDED_OF_JOB,
+            (None, None, None) => ENDED,
         };
-        let script = bind(Script::new().read(ended), filter).bind(before).bind(filter.limit_rows());
+        let mut script = bind(Script::new().read(ended), filter).bind(before).bind(filter.limit_rows());
+        if let Some(schedule) = &filter.schedule {
+            script = script.bind(schedule.as_str());
+        }
         let document = self.read(script, "read runs").await?;
         Ok(rows::<Ended>(&document)?.into_iter().map(Ended::open).collect())
     }

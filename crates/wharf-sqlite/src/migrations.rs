@@ -32,7 +32,7 @@ pub(crate) const WHARF: Migrations = Migrations::of(
         ("survivors", include_str!("../migrations/0002_survivors.sql")),
         ("timetables", include_str!("../migrations/0003_timetables.sql")),
         ("runs", include_str!("../migrations/0004_runs.sql")),
-        ("job types", include_str!("../migrations/0005_job_types.sql")),
+        ("scheduling jobs", include_str!("../migrations/0005_scheduling_jobs.sql")),
     ],
 );
 

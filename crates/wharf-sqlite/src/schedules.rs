@@ -20,7 +20,7 @@ use crate::{
 macro_rules! columns {
     () => {
         "tenant, name, message, draft, misfire, declared, times, next_at, last_at, missed, paused_at, version, changed_at,
-         changed_by"
+         changed_by, skipped, paused_because"
     };
 }
 
@@ -69,13 +69,23 @@ pub(crate) async fn fire(
         return Ok(None);
     };
     let (before, now) = (stored.next_at, engine.now());
-    let (ticked, outgoing) = stored.fire(now, outgoing)?;
+    let (mut ticked, outgoing) = stored.fire(now, outgoing)?;
     if stored.next_at == before {
         turn.undo().await;
         return Ok(Some(ticked));
     }
-    let script = deliveries::send(write(Script::new(), &stored)?, &outgoing, now)?;
-    turn.end(DOING, script, deliveries::bells(&outgoing)).await?.committed()?;
+    let mut script = deliveries::send(write(Script::new(), &stored)?, &outgoing, now)?;
+    let unique = outgoing.iter().filter(|one| one.unique.is_some()).count() as u64;
+    if unique > 0 {
+        // The statement before it is the one that sends them.
+        script = script.write(SKIP).bind(number(unique)).bind(tenant.as_str()).bind(name);
+    }
+    let ran = turn.end(DOING, script, deliveries::bells(&outgoing)).await?.committed()?;
+    if let [.., sent, _] = &ran[..]
+        && unique > 0
+    {
+        ticked.skipped = unique.saturating_sub(sent.changed);
+    }
     Ok(Some(ticked))
 }
 
@@ -114,10 +124,17 @@ async fn find(connection: &mut SqliteConnection, tenant: &Tenant, name: &str) ->
     ran.first().and_then(|found| found.rows.first()).map(stored).transpose()
 }
 
+/// Counts those of so many that the statement before it did not insert.
+const SKIP: &str = "
+UPDATE wharf_schedules SET skipped = skipped + (? - changes()) WHERE tenant = ? AND name = ?";
+
 const FIND: &str = concat!("SELECT ", columns!(), " FROM wharf_schedules WHERE tenant = ? AND name = ?");
 
+fn number(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
 fn write(script: Script, stored: &StoredSchedule) -> Result<Script, Error> {
-    let number = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
     let script = script
         .write_exactly(1, WRITE)
         .bind(stored.tenant.as_str())
@@ -133,19 +150,21 @@ fn write(script: Script, stored: &StoredSchedule) -> Result<Script, Error> {
         .bind(stored.paused_at.map(Timestamp::as_micros))
         .bind(number(stored.version))
         .bind(stored.changed_at.as_micros())
-        .bind(stored.changed_by.as_deref());
+        .bind(stored.changed_by.as_deref())
+        .bind(number(stored.skipped))
+        .bind(stored.paused_because.as_deref());
     Ok(script)
 }
 
 const WRITE: &str = concat!(
     "INSERT INTO wharf_schedules (",
     columns!(),
-    ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT DO UPDATE SET
         message = excluded.message, draft = excluded.draft, misfire = excluded.misfire, declared = excluded.declared,
         times = excluded.times, next_at = excluded.next_at, last_at = excluded.last_at, missed = excluded.missed,
         paused_at = excluded.paused_at, version = excluded.version, changed_at = excluded.changed_at,
-        changed_by = excluded.changed_by"
+        changed_by = excluded.changed_by, skipped = excluded.skipped, paused_because = excluded.paused_because"
 );
 
 /// What a foreign hand wrote is read as well as can be: a draft that is none is not known.
@@ -168,5 +187,7 @@ fn stored(row: &SqliteRow) -> Result<StoredSchedule, Error> {
         version: count(11)?,
         changed_at: Timestamp::from_micros(column(row, 12)?),
         changed_by: column::<Option<&str>>(row, 13)?.map(Arc::from),
+        skipped: count(14)?,
+        paused_because: column::<Option<&str>>(row, 15)?.map(Arc::from),
     })
 }

@@ -158,7 +158,7 @@ impl PostOffice {
         }
         let (routes, queue);
         let endpoints = if draft.kind == Kind::Job {
-            queue = [Destination { endpoint: job::queue(&draft.name), takes_turns: false }];
+            queue = [Destination { endpoint: job::queue(&draft.name), takes_turns: draft.in_order }];
             &queue[..]
         } else {
             routes = self.routes.get();

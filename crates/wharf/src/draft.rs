@@ -35,6 +35,9 @@ pub struct Draft {
     /// Of a job: while one of this key waits or runs, no other is enqueued.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unique: Option<String>,
+    /// Of a job: it waits until those of its key that were enqueued so before it have ended.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub in_order: bool,
     /// Of a job: written down by its name alone, so its arguments are checked against what workers announce.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub by_name: bool,
@@ -54,6 +57,7 @@ impl Draft {
             priority: M::PRIORITY,
             expires_in: None,
             unique: None,
+            in_order: false,
             by_name: false,
         }
     }
@@ -73,6 +77,7 @@ impl Draft {
             priority: Priority::Normal,
             expires_in: None,
             unique: None,
+            in_order: false,
             by_name: true,
         }
     }

@@ -56,7 +56,7 @@ pub use failure::{Failure, Permanent, Result, Verdict, snooze};
 pub use guard::Guard;
 pub use handler::{Answer, Handler, Parameters, Reply};
 pub use health::{Check, Health, Status};
-pub use job::{Blocking, Enqueued, Job, JobAnswer, JobOptions, JobSettings, Run, blocking};
+pub use job::{Blocking, Enqueued, Job, JobAnswer, JobFilter, JobOptions, JobSettings, Run, blocking};
 pub use layer::{Arrival, Handling, Unhandled};
 pub use limits::Limits;
 pub use memory::{Memory, MemoryTransaction, MemoryTx};
@@ -71,7 +71,7 @@ pub use ports::{
 pub use retry::Retry;
 pub use runtime::{Vital, Vitals, WorkerState};
 pub use saga::{Next, Recorder, Saga, SagaConsumer, Start, Step, Stored, TimerChange, begin, finish, stay, to};
-pub use schedule::{Misfire, Overlap, Schedule};
+pub use schedule::{Misfire, Overlap, PauseAfter, Schedule};
 pub use time::{Clock, SystemClock, Timestamp, micros};
 pub use timetable::Timetable;
 pub use tx::Tx;

@@ -38,8 +38,20 @@ pub struct Schedule {
     pub misfire: Misfire,
     /// What becomes of a due time while an earlier one's job goes on.
     pub overlap: Overlap,
+    /// When it is paused by itself. Not stored.
+    pub pause_after: Option<PauseAfter>,
     /// For so long after its start a worker leaves it alone. Not stored.
     pub start_delay: Duration,
+}
+
+/// A schedule whose job has failed so often, the last time after each other and within so long, is paused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PauseAfter {
+    /// So many runs in a row, each with all its retries.
+    pub failures: u32,
+    /// Within so long.
+    pub within: Duration,
 }
 
 impl Schedule {
@@ -52,7 +64,7 @@ impl Schedule {
     pub fn of(timetable: Timetable, message: Draft) -> Self {
         let (tenant, name) = (Tenant::default(), Arc::from(&*message.name));
         let (misfire, overlap, start_delay) = (Misfire::default(), Overlap::default(), Duration::ZERO);
-        Self { tenant, name, timetable, message, misfire, overlap, start_delay }
+        Self { tenant, name, timetable, message, misfire, overlap, pause_after: None, start_delay }
     }
 
     /// Under a name of its own, where a message has more than one schedule.
@@ -76,6 +88,15 @@ impl Schedule {
         self
     }
 
+    /// Pauses it by itself once so many of the runs that it enqueued have failed one after another, each with all its
+    /// retries, and all within this time: whoever [resumes](crate::Client::resume_schedule) it begins a new count. Only of
+    /// schedules of jobs.
+    #[must_use]
+    pub fn pause_after(mut self, failures: u32, within: Duration) -> Self {
+        self.pause_after = Some(PauseAfter { failures, within });
+        self
+    }
+
     /// A worker leaves it alone for so long after its start, so that what starts with it comes first. Workers that run
     /// already go on with it meanwhile.
     #[must_use]
@@ -86,8 +107,10 @@ impl Schedule {
 
     /// As a module keeps it, with what its name decides.
     pub(crate) fn named_for_good(mut self) -> Self {
-        if self.overlap == Overlap::Skip {
-            self.message.unique = Some(format!("schedule:{}", self.name));
+        match self.overlap {
+            Overlap::Allow => {}
+            Overlap::Skip => self.message.unique = Some(format!("schedule:{}", self.name)),
+            Overlap::Queue => self.message.in_order = true,
         }
         self
     }
@@ -120,8 +143,13 @@ pub enum Overlap {
     /// Its job is enqueued all the same, and may run beside the other.
     #[default]
     Allow,
-    /// It passes: its job is [`unique`](Draft::unique) by the schedule's name. One that waits for a retry goes on, too.
+    /// It passes: its job is [`unique`](Draft::unique) by the schedule's name. One that waits for a retry goes on, too. How
+    /// often that was so is [recorded](crate::StoredSchedule::skipped).
     Skip,
+    /// Its job waits until the earlier one has ended, with all its retries: those that schedules enqueue of one job and key
+    /// run one after another, first in, first out. Others of that job are not held up. The worker that declares the schedule
+    /// must run the job.
+    Queue,
 }
 
 impl Misfire {

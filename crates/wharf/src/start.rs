@@ -3,7 +3,7 @@
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use crate::{
-    Code, Error, JobOptions, Kind, Limits, Schedule,
+    Code, Error, JobOptions, Kind, Limits, Overlap, Schedule,
     endpoint::EndpointDefinition,
     job::{self, KnownJobs},
     ports::{
@@ -54,6 +54,15 @@ pub(crate) fn check_slots(max_parallel_jobs: usize) -> Option<Error> {
     (max_parallel_jobs == 0).then(|| Error::new(Code::LIMIT_INVALID, "max_parallel_jobs: at least 1"))
 }
 
+/// The runs that some schedules enqueue are to be run one after another.
+pub(crate) fn keep_in_order(schedules: &[Schedule], endpoints: &mut [EndpointDefinition]) {
+    for schedule in schedules.iter().filter(|schedule| schedule.message.in_order) {
+        let queue = job::queue(&schedule.message.name);
+        let run = endpoints.iter_mut().filter(|endpoint| endpoint.name == queue);
+        run.for_each(|endpoint| endpoint.turns = Turns::Ordered { dead_letters_hold: false });
+    }
+}
+
 /// All that is wrong with a worker's own parts.
 pub(crate) fn check(limits: &Limits, endpoints: &[EndpointDefinition], schedules: &[Schedule]) -> Vec<Error> {
     let mut problems: Vec<Error> = limits.check().err().into_iter().collect();
@@ -93,7 +102,24 @@ pub(crate) fn check(limits: &Limits, endpoints: &[EndpointDefinition], schedules
         }
     }
     let mut names = HashSet::new();
-    for Schedule { name, timetable, message, .. } in schedules {
+    for Schedule { name, timetable, message, overlap, pause_after, .. } in schedules {
+        let for_jobs = *overlap != Overlap::Allow || pause_after.is_some();
+        if for_jobs && message.kind != Kind::Job {
+            let message =
+                format!("schedule `{name}` sends `{}`, which is no job: it neither overlaps nor fails", message.name);
+            problems.push(Error::new(Code::JOB_MISPLACED, message));
+        }
+        let is_run_here = || endpoints.iter().any(|endpoint| *endpoint.name == *job::queue(&message.name));
+        if *overlap == Overlap::Queue && !is_run_here() {
+            let message =
+                format!("schedule `{name}` queues runs of the job `{}`, which this worker does not run", message.name);
+            problems.push(Error::new(Code::JOB_UNKNOWN, message));
+        }
+        if pause_after.is_some_and(|after| after.failures == 0 || after.within.is_zero()) {
+            let message =
+                format!("schedule `{name}`: it is paused after one failure at least, within more than no time");
+            problems.push(Error::new(Code::LIMIT_INVALID, message));
+        }
         if let Some(period) = timetable.period().filter(|period| *period < PERIOD_MIN) {
             let message = format!("`{name}` is sent every {period:?}, at least {PERIOD_MIN:?}");
             problems.push(Error::new(Code::LIMIT_INVALID, message));

@@ -14,10 +14,10 @@ use tokio::{
 };
 
 use crate::{
-    Client, Error, JobSettings, Limits, Schedule,
+    Client, Error, JobFilter, JobSettings, Limits, Schedule,
     bus::PostOffice,
     endpoint::EndpointDefinition,
-    job,
+    job::{self, Filters},
     module::Module,
     ports::{Engine, Signals, Subscription, Transport, Wakeups},
     routes::Current,
@@ -51,6 +51,7 @@ pub struct Worker {
     limits: Limits,
     max_parallel_jobs: Option<usize>,
     job_settings: BTreeMap<String, JobSettings>,
+    job_filters: Filters,
     endpoints: Vec<EndpointDefinition>,
     schedules: Vec<Schedule>,
     modules: Vec<&'static str>,
@@ -102,6 +103,7 @@ impl Worker {
             limits: Limits::default(),
             max_parallel_jobs: None,
             job_settings: BTreeMap::new(),
+            job_filters: Filters::default(),
             endpoints: Vec::new(),
             schedules: Vec::new(),
             modules: Vec::new(),
@@ -160,6 +162,13 @@ impl Worker {
         self
     }
 
+    /// Has this look at every job, before and after its handler.
+    #[must_use]
+    pub fn job_filter(mut self, filter: impl JobFilter) -> Self {
+        self.job_filters.add(filter);
+        self
+    }
+
     /// The version of the program, for [`Client::workers`] to show.
     #[must_use]
     pub fn version(mut self, version: &str) -> Self {
@@ -201,6 +210,7 @@ impl Worker {
     /// As [`Worker::ready`], with nothing in the background.
     pub(crate) async fn prepare(mut self) -> Result<ReadyWorker, Refused> {
         let mut problems = job::apply(&self.job_settings, &mut self.endpoints);
+        start::keep_in_order(&self.schedules, &mut self.endpoints);
         problems.extend(start::check(&self.limits, &self.endpoints, &self.schedules));
         let max_parallel_jobs = self.max_parallel_jobs.unwrap_or_else(|| start::max_parallel_jobs(&self.endpoints));
         problems.extend(start::check_slots(max_parallel_jobs));
@@ -239,6 +249,7 @@ impl Worker {
             survivors: Arc::new(Survivors::default()),
             presence: Arc::default(),
             job_slots: Arc::new(Semaphore::new(max_parallel_jobs.min(Semaphore::MAX_PERMITS))),
+            job_filters: Arc::new(self.job_filters),
         };
         let outboxes = match &runtime.via {
             Some(transport) => {

@@ -115,10 +115,12 @@ async fn a_schedule_of_an_older_version_goes_on_as_it_was() {
     engine.wind_to(Timestamp::from_micros(7)).await.unwrap();
     let (older, newer) =
         (include_str!("../../migrations/0007_schedules.sql"), include_str!("../../migrations/0011_timetables.sql"));
-    database.run("DROP TABLE wharf.schedules").await;
+    let newest = include_str!("../../migrations/0013_scheduling_jobs.sql");
+    database.run("DROP TABLE wharf.schedules; DROP TABLE wharf.job_types; DROP INDEX wharf.runs_of_schedule").await;
     database.run(older).await;
     database.run("INSERT INTO wharf.schedules VALUES ('default', 'test.swept', 'test.swept', 60000000, 5, 4, 3)").await;
     database.run(newer).await;
+    database.run(newest).await;
 
     let declared = Schedule::new(Timetable::every(PERIOD), Swept);
     let stored = engine.schedules().await.unwrap();

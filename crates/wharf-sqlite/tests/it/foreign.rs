@@ -38,11 +38,13 @@ async fn a_schedule_of_an_older_version_goes_on_as_it_was() {
     let older = &first[first.find("CREATE TABLE wharf_schedules").unwrap()..];
     let older = &older[..=older.find(';').unwrap()];
     let newer = include_str!("../../migrations/0003_timetables.sql");
+    let newest = include_str!("../../migrations/0005_scheduling_jobs.sql");
     for step in [
-        "DROP TABLE wharf_schedules",
+        "DROP TABLE wharf_schedules; DROP TABLE wharf_job_types; DROP INDEX wharf_runs_of_schedule",
         older,
         "INSERT INTO wharf_schedules VALUES ('default', 'said', 'said', 60000000, 5, 4, 3)",
         newer,
+        newest,
     ] {
         sqlx::raw_sql(sqlx::AssertSqlSafe(step)).execute(&mut foreign).await.unwrap();
     }

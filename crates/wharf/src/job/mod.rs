@@ -3,6 +3,7 @@
 mod answer;
 mod arguments;
 mod blocking;
+mod filter;
 mod history;
 mod options;
 mod run;
@@ -10,12 +11,14 @@ mod settings;
 
 pub use answer::JobAnswer;
 pub use blocking::{Blocking, blocking};
+pub use filter::JobFilter;
 pub use history::Enqueued;
 pub use options::JobOptions;
 pub use run::Run;
 pub use settings::JobSettings;
 
 pub(crate) use arguments::{KnownJobs, job_type};
+pub(crate) use filter::Filters;
 pub(crate) use settings::apply;
 
 use std::sync::Arc;

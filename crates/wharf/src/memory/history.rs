@@ -88,6 +88,10 @@ fn matches(filter: &RunFilter, run: &RunRecord) -> bool {
         && filter.id.is_none_or(|id| id == run.id)
         && filter.tenant.as_ref().is_none_or(|tenant| *tenant == run.tenant)
         && filter.job.as_ref().is_none_or(|job| **job == *run.job)
+        && filter
+            .schedule
+            .as_ref()
+            .is_none_or(|name| run.trail.firing.as_ref().is_some_and(|one| *one.schedule == **name))
         && filter.admits(run.status)
         && filter.ended_before.is_none_or(|before| run.ended_at.is_none_or(|at| at < before))
 }

@@ -26,9 +26,13 @@ impl Memory {
     ) -> Result<Option<Ticked>, Error> {
         let mut state = self.lock().await;
         let now = self.shared.clock.now();
-        let Some(stored) = state.schedules.get_mut(&(tenant.clone(), Arc::from(name))) else { return Ok(None) };
-        let (ticked, outgoing) = stored.fire(now, outgoing)?;
-        state.send(&outgoing, now);
+        let id = (tenant.clone(), Arc::from(name));
+        let Some(stored) = state.schedules.get_mut(&id) else { return Ok(None) };
+        let (mut ticked, outgoing) = stored.fire(now, outgoing)?;
+        ticked.skipped = state.send(&outgoing, now);
+        if let Some(stored) = state.schedules.get_mut(&id) {
+            stored.skip(ticked.skipped);
+        }
         self.wake(&outgoing);
         Ok(Some(ticked))
     }

@@ -141,9 +141,12 @@ impl Row {
 }
 
 impl State {
-    pub(super) fn send(&mut self, outgoing: &[Outgoing], now: Timestamp) {
+    /// Returns how many were kept out by others of their unique key.
+    pub(super) fn send(&mut self, outgoing: &[Outgoing], now: Timestamp) -> u64 {
+        let mut kept_out = 0;
         for one in outgoing {
             if one.unique.is_some() && self.deliveries.values().any(|row| row.keeps_out(one)) {
+                kept_out += 1;
                 continue;
             }
             let mut envelope = one.envelope.clone();
@@ -151,6 +154,7 @@ impl State {
             let row = Row::new(Arc::clone(&one.endpoint), now + one.delay, envelope, Arc::clone(&one.body));
             self.insert(Row { turn: one.turn.clone(), unique: one.unique.clone(), ..row });
         }
+        kept_out
     }
 
     fn insert(&mut self, row: Row) {

@@ -182,6 +182,8 @@ pub struct RunFilter {
     pub tenant: Option<Tenant>,
     /// Only of this job.
     pub job: Option<String>,
+    /// Only those that this schedule enqueued.
+    pub schedule: Option<String>,
     /// Only those that stand here.
     pub status: Option<RunStatus>,
     /// Only the one that is [`unique`](crate::Draft::unique) under this key; once it has ended it is so no more.
@@ -212,6 +214,13 @@ impl RunFilter {
     #[must_use]
     pub fn job(mut self, name: &str) -> Self {
         self.job = Some(name.to_owned());
+        self
+    }
+
+    /// Only those that this schedule enqueued.
+    #[must_use]
+    pub fn schedule(mut self, name: &str) -> Self {
+        self.schedule = Some(name.to_owned());
         self
     }
 

@@ -33,8 +33,14 @@ pub struct StoredSchedule {
     /// Due times that passed and are not made up for, since it was first declared. Where a cron expression was left alone
     /// for very long, they are counted no further than [`StoredSchedule::MISSED_COUNT_MAX`] at once.
     pub missed: u64,
+    /// Due times whose job was not enqueued, as that of an earlier due time still waited or ran: [`Overlap::Skip`].
+    ///
+    /// [`Overlap::Skip`]: crate::Overlap::Skip
+    pub skipped: u64,
     /// Since when it is paused.
     pub paused_at: Option<Timestamp>,
+    /// Why, where no person paused it.
+    pub paused_because: Option<Arc<str>>,
     /// How often it was declared otherwise or changed, from 1.
     pub version: u64,
     /// When it was first declared, or last declared otherwise or changed.
@@ -49,6 +55,8 @@ pub struct StoredSchedule {
 pub enum ScheduleChange {
     /// It is due no more.
     Pause,
+    /// The same, for this reason: its runs have [failed too often](crate::Schedule::pause_after).
+    GiveUp(String),
     /// It is due again. What passed meanwhile is neither made up for nor counted.
     Resume,
     /// It is due at other times than its module declares.
@@ -64,6 +72,8 @@ pub struct Ticked {
     pub fired: usize,
     /// How many due times passed that are not made up for.
     pub missed: u64,
+    /// How many of those that were fired found the job of an earlier due time still there, and enqueued none.
+    pub skipped: u64,
     /// When it is due next, by the engine's clock. `None` when it is not.
     pub next_due: Option<Timestamp>,
 }
@@ -76,7 +86,8 @@ impl StoredSchedule {
     /// missed meanwhile is noticed, unless it is to be due at other times; those that somebody chose are kept. A new one
     /// that was due only once, before now, is never due.
     pub fn declared(before: Option<&Self>, schedule: &Schedule, now: Timestamp) -> Self {
-        let Schedule { tenant, name, timetable, message, misfire, overlap: _, start_delay: _ } = schedule;
+        let Schedule { tenant, name, timetable, message, misfire, overlap: _, pause_after: _, start_delay: _ } =
+            schedule;
         let (times, draft): (Arc<str>, _) = (Arc::from(timetable.to_string()), Some(message.clone()));
         let Some(before) = before else {
             return Self {
@@ -90,7 +101,9 @@ impl StoredSchedule {
                 next_at: timetable.first_after(now),
                 last_at: None,
                 missed: 0,
+                skipped: 0,
                 paused_at: None,
+                paused_because: None,
                 version: 1,
                 changed_at: now,
                 changed_by: None,
@@ -161,6 +174,11 @@ impl StoredSchedule {
         Ok((ticked, outgoing))
     }
 
+    /// Notes that so many of the messages that were just made of it found one of an earlier due time.
+    pub fn skip(&mut self, skipped: u64) {
+        self.skipped += skipped;
+    }
+
     /// A message of its own for one due time, at every endpoint that gets it.
     fn copies(&self, message: &[Outgoing], due: Timestamp) -> impl Iterator<Item = Outgoing> {
         let (id, chain) = (Uuid::now_v7(), Uuid::now_v7());
@@ -181,7 +199,11 @@ impl StoredSchedule {
         let mut after = self.clone();
         match change {
             ScheduleChange::Pause => after.paused_at = self.paused_at.or(Some(now)),
-            ScheduleChange::Resume => after.paused_at = None,
+            ScheduleChange::GiveUp(_) if self.paused_at.is_some() => {}
+            ScheduleChange::GiveUp(reason) => {
+                (after.paused_at, after.paused_because) = (Some(now), Some(Arc::from(reason.as_str())));
+            }
+            ScheduleChange::Resume => (after.paused_at, after.paused_because) = (None, None),
             ScheduleChange::Times(timetable) => after.times = Arc::from(timetable.to_string()),
             ScheduleChange::Reset => after.times = Arc::clone(&self.declared),
         }

@@ -179,7 +179,9 @@ async fn attempt(
         None => call(runtime, endpoint, consumer, &context, tx_open).await,
         Some(run) => {
             run.begin();
-            runtime.reporting(delivery.lease, run, call(runtime, endpoint, consumer, &context, tx_open)).await
+            let call = call(runtime, endpoint, consumer, &context, tx_open);
+            let filtered = runtime.job_filters.around(run, &*runtime.post.clock, call);
+            runtime.reporting(delivery.lease, run, filtered).await
         }
     };
     let transaction = context.slot.take_back();

@@ -42,6 +42,7 @@ use crate::{
     Limits,
     bus::PostOffice,
     endpoint::EndpointDefinition,
+    job::Filters,
     ports::{Engine, Signals, Transport},
 };
 
@@ -61,6 +62,7 @@ pub(crate) struct Runtime {
     pub(crate) presence: Arc<Presence>,
     /// One for each job that may run at once.
     pub(crate) job_slots: Arc<Semaphore>,
+    pub(crate) job_filters: Arc<Filters>,
 }
 
 impl Runtime {

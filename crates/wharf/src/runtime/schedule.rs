@@ -4,8 +4,8 @@ use std::{sync::Arc, time::Duration};
 
 use super::{Lookout, Runtime};
 use crate::{
-    Bus, Code, Error, Schedule, Trail,
-    ports::{Declaration, Declared, Ticked, Wakeups},
+    Bus, Code, Error, PauseAfter, RunFilter, RunRecord, RunStatus, Schedule, Trail,
+    ports::{Declaration, Declared, ScheduleChange, Ticked, Wakeups},
 };
 
 /// How long it is left alone at most: another process may have changed it.
@@ -45,8 +45,10 @@ pub(crate) fn sign(schedule: &Schedule) -> String {
     format!("wharf.schedule.{}", schedule.name)
 }
 
-/// Sends its message if it is due, by the engine's clock, and moves it on in the same commit.
+/// Sends its message if it is due, by the engine's clock, and moves it on in the same commit; unless it has failed so often
+/// that it is paused.
 pub(crate) async fn fire(runtime: &Runtime, schedule: &Schedule) -> Result<Ticked, Error> {
+    give_up(runtime, schedule).await?;
     let trail = Trail::begin(Arc::clone(&schedule.name));
     let bus = Bus::new(Arc::clone(&runtime.post), schedule.tenant.clone(), trail);
     bus.post(&schedule.message);
@@ -58,7 +60,34 @@ pub(crate) async fn fire(runtime: &Runtime, schedule: &Schedule) -> Result<Ticke
         let (schedule, missed) = (&*schedule.name, ticked.missed);
         tracing::warn!(schedule, missed, "due times passed while nobody fired it; they are not made up for");
     }
+    if ticked.skipped > 0 {
+        let (schedule, skipped) = (&*schedule.name, ticked.skipped);
+        tracing::info!(schedule, skipped, "due times were skipped, as the job of an earlier one still waits or runs");
+    }
     Ok(ticked)
+}
+
+/// Pauses it if its last runs have all failed since somebody last changed it.
+async fn give_up(runtime: &Runtime, schedule: &Schedule) -> Result<(), Error> {
+    let Some(PauseAfter { failures, within }) = schedule.pause_after else { return Ok(()) };
+    let last = RunFilter::default().tenant(&schedule.tenant).schedule(&schedule.name).limit(failures);
+    let last = runtime.engine.history().ended(&last).await?;
+    let has_failed = |run: &RunRecord| matches!(run.status, RunStatus::Failed | RunStatus::TimedOut);
+    let (Some(latest), Some(first)) = (last.first(), last.last()) else { return Ok(()) };
+    let (Some(latest_at), Some(first_at)) = (latest.ended_at, first.ended_at) else { return Ok(()) };
+    if last.len() < failures as usize || !last.iter().all(has_failed) || latest_at.since(first_at) > within {
+        return Ok(());
+    }
+    let stored = runtime.engine.schedules().await?;
+    let ours = stored.iter().find(|one| (&one.tenant, &one.name) == (&schedule.tenant, &schedule.name));
+    if ours.is_none_or(|stored| stored.paused_at.is_some() || stored.changed_at > first_at) {
+        return Ok(());
+    }
+    let reason = latest.reason.as_deref().unwrap_or_default();
+    let because = format!("its last {failures} runs failed within {within:?}; the last of them: {reason}");
+    tracing::error!(schedule = &*schedule.name, because, "paused; `Client::resume_schedule` lets it go on");
+    let change = ScheduleChange::GiveUp(because);
+    runtime.engine.change_schedule(&schedule.tenant, &schedule.name, &change, "wharf").await.map(drop)
 }
 
 /// Forsaken for so long that it was pruned.

@@ -10,6 +10,7 @@ mod explore;
 mod faults;
 mod guard;
 mod harness;
+mod job_filters;
 mod jobs;
 mod layers;
 #[path = "../shared/on_memory.rs"]

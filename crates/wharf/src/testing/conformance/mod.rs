@@ -33,6 +33,8 @@ pub mod job_types;
 #[doc(hidden)]
 pub mod leases;
 #[doc(hidden)]
+pub mod overlaps;
+#[doc(hidden)]
 pub mod pruning;
 #[doc(hidden)]
 pub mod retry;
@@ -307,6 +309,14 @@ macro_rules! conformance {
                 what_somebody_changed_is_kept_until_it_is_reset,
                 what_is_declared_otherwise_is_due_at_its_new_times_only,
                 a_restart_of_everything_fires_nothing_that_is_not_due,
+            }
+            overlaps {
+                the_runs_of_a_schedule_are_found_among_others,
+                an_overlapping_due_time_is_skipped_and_recorded,
+                overlapping_due_times_queue_in_order,
+                a_schedule_whose_runs_keep_failing_is_paused_until_somebody_resumes_it,
+                failures_that_are_far_apart_pause_nothing,
+                a_good_end_in_between_begins_a_new_count,
             }
             pruning {
                 a_finished_saga_goes_after_its_retention_and_not_before,

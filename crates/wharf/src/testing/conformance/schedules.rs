@@ -76,7 +76,7 @@ impl<S: Subject> Stage<S> {
 }
 
 pub(super) fn ticked(fired: usize, missed: u64, next: Timestamp) -> Ticked {
-    Ticked { fired, missed, next_due: Some(next) }
+    Ticked { fired, missed, next_due: Some(next), ..Ticked::default() }
 }
 
 pub async fn a_schedule_fires_at_each_multiple_of_its_period_and_not_a_microsecond_early<S: Subject>(

@@ -103,6 +103,9 @@ caught! {
     an_engine_that_numbers_lines_anew: NumbersLinesAnew by history::what_a_run_logs_is_kept_in_its_order_and_once;
     an_engine_that_forgets_what_jobs_there_are: ForgetsJobTypes by job_types::the_newest_version_of_a_job_speaks;
     an_engine_that_checks_no_arguments: ForgetsJobTypes by job_types::arguments_written_by_hand_are_of_the_announced_version_and_fit_its_schema;
+    an_engine_that_forgets_what_it_skipped: ForgetsSkips by overlaps::an_overlapping_due_time_is_skipped_and_recorded;
+    an_engine_that_lets_runs_of_a_schedule_overlap: IgnoresTurns by overlaps::overlapping_due_times_queue_in_order;
+    an_engine_that_never_gives_up_on_a_schedule: NeverGivesUp by overlaps::a_schedule_whose_runs_keep_failing_is_paused_until_somebody_resumes_it;
     an_engine_that_prunes_runs_early: PrunesEarly by history::each_status_is_kept_for_its_own_time;
     an_engine_that_prunes_runs_at_will: PrunesAtWill by history::w19_no_more_runs_go_at_once_than_asked;
     an_engine_that_prunes_early: PrunesEarly by pruning::a_finished_saga_goes_after_its_retention_and_not_before;

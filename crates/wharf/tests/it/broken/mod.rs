@@ -107,6 +107,8 @@ flaws! {
     ForgetsHowRunsEnded,
     NumbersLinesAnew,
     ForgetsJobTypes,
+    ForgetsSkips,
+    NeverGivesUp,
     LetsAnyoneTellOfARun,
 }
 
@@ -461,6 +463,9 @@ impl Store for Broken {
         change: &ScheduleChange,
         who: &str,
     ) -> Result<Option<StoredSchedule>, Error> {
+        if self.has(Flaw::NeverGivesUp) && matches!(change, ScheduleChange::GiveUp(_)) {
+            return Ok(None);
+        }
         Store::change_schedule(&self.memory, tenant, name, change, who).await
     }
 
@@ -472,6 +477,9 @@ impl Store for Broken {
         let mut stored = Store::schedules(&self.memory).await?;
         if self.has(Flaw::ForgetsWhatItSends) {
             stored.iter_mut().for_each(|stored| stored.draft = None);
+        }
+        if self.has(Flaw::ForgetsSkips) {
+            stored.iter_mut().for_each(|stored| stored.skipped = 0);
         }
         Ok(stored)
     }
