@@ -21,6 +21,7 @@ struct Bench {
 const BENCHES: &[Bench] = &[
     Bench { name: "broker", packages: &["orderly-infrastructure"], broker: true },
     Bench { name: "deliveries", packages: &["wharf-sqlite", "wharf-postgres"], broker: false },
+    Bench { name: "jobs", packages: &["wharf-cli"], broker: false },
     Bench { name: "orders", packages: &["orderly-infrastructure"], broker: false },
     Bench { name: "replay", packages: &["orderly"], broker: false },
 ];

@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::{Context, Result};
 
-use crate::{api, cargo, faults::FAULTS, layers, requirements::REQUIREMENTS, standalone, tidy};
+use crate::{api, cargo, faults::FAULTS, layers, made, requirements::REQUIREMENTS, standalone, tidy};
 
 /// One check of the whole workspace.
 pub(crate) struct Gate {
@@ -39,6 +39,7 @@ pub(crate) const GATES: &[Gate] = &[
     },
     Gate { name: "api", check: api::check },
     Gate { name: "standalone", check: standalone::check },
+    Gate { name: "made", check: made::check },
     Gate { name: "deny", check: |root| run_cargo_tool(root, "deny", &["deny", "check"]) },
     Gate { name: "machete", check: |root| run_cargo_tool(root, "machete", &["machete"]) },
 ];

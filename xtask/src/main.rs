@@ -13,6 +13,7 @@ mod guard;
 mod layers;
 mod ledger;
 mod machine;
+mod made;
 mod postgres;
 mod rabbitmq;
 mod redis;
@@ -66,6 +67,8 @@ enum Xtask {
     Faults,
     /// Build the example that stands outside the workspace, as its README says, and run it.
     Standalone,
+    /// Build the project that `wharf new` makes, outside the workspace, and run its tests.
+    Made,
     /// Let orders flow while processes, servers and connections are killed and brought back; exit 1 if anything is lost,
     /// doubled or wrong.
     Chaos {
@@ -104,6 +107,7 @@ fn run(root: &Path, command: Xtask) -> Result<ExitCode> {
         Xtask::Requirements => gate::run_one(root, "requirements"),
         Xtask::Faults => gate::run_one(root, "faults"),
         Xtask::Standalone => gate::run_one(root, "standalone"),
+        Xtask::Made => gate::run_one(root, "made"),
         Xtask::Chaos { seed, minutes } => chaos::run(root, seed.unwrap_or_else(any_seed), minutes),
         Xtask::Bench { name, args } => bench::run(root, &name, &args),
     }

@@ -58,7 +58,7 @@ fn copy_out(root: &Path, copy: &Path) -> Result<()> {
 }
 
 /// What it needs is kept in our own target folder from one run to the next.
-fn cargo_there(copy: &Path, target: &Path) -> Command {
+pub(crate) fn cargo_there(copy: &Path, target: &Path) -> Command {
     let mut command = cargo(copy);
     command.env("CARGO_TARGET_DIR", target.join("standalone")).env("CARGO_PROFILE_DEV_DEBUG", "0");
     command

@@ -1,8 +1,12 @@
 //! The command line: which database, and what to do.
 
+use std::path::PathBuf;
+
 use clap::{Args, Parser, Subcommand};
 use uuid::Uuid;
 use wharf::{RunStatus, Tenant};
+
+use crate::bench::BenchCommand;
 
 /// Looks at jobs, schedules, workers, queues and dead letters in a wharf database, and changes what you want changed.
 #[derive(Debug, Parser)]
@@ -34,6 +38,17 @@ pub(crate) enum Command {
     Within(Within),
     /// Bring wharf's tables up to date, then stop
     Migrate,
+    /// Measure jobs that do nothing, in a database of its own, beside the same written by hand; exit 1 if one is lost or
+    /// doubled
+    Bench(BenchCommand),
+    /// Make a worker's project in a directory of this name
+    New {
+        /// Lower-case letters, digits, - and _
+        name: String,
+        /// Depend on wharf's crates in a checkout, by their path
+        #[arg(long, value_name = "CHECKOUT")]
+        path: Option<PathBuf>,
+    },
 }
 
 /// What is done within a database that has wharf's tables. None of it makes them.

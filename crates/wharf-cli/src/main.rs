@@ -1,10 +1,12 @@
 //! wharf: looks at what a wharf database holds, and changes what a person wants changed.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests"))]
 
+mod bench;
 mod command_line;
 mod connection;
 mod dead_letters;
 mod jobs;
+mod new;
 mod queues;
 mod sagas;
 mod schedules;
@@ -16,7 +18,12 @@ use std::process::ExitCode;
 use clap::Parser;
 use command_line::{Command, CommandLine, Within};
 use connection::Connection;
+use mimalloc::MiMalloc;
 use shown::Shown;
+
+/// As in the workers that it measures.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 #[tokio::main]
 #[expect(clippy::print_stderr, reason = "the program's last word is for people")]
@@ -37,6 +44,12 @@ async fn run(line: CommandLine) -> anyhow::Result<()> {
             connection::migrate(line.database()?).await?;
             Shown::words("the tables are up to date")
         }
+        Command::Bench(command) => {
+            let measured = bench::run(command).await?;
+            measured.shown.print(line.json);
+            return measured.verdict;
+        }
+        Command::New { name, path } => new::run(name, path.as_deref())?,
     };
     shown.print(line.json);
     Ok(())

@@ -1,7 +1,10 @@
 //! The program, as somebody at a terminal sees it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
+mod bench;
+mod database;
 mod migrating;
+mod queues;
 mod sagas;
 
 use std::{
@@ -88,14 +91,22 @@ impl Left {
 
 /// Runs the program on a database; whether it was content, and what it said.
 fn wharf(database: &Path, arguments: &[&str]) -> (bool, String) {
-    let ran = Command::new(env!("CARGO_BIN_EXE_wharf"))
-        .env_remove("DATABASE_URL")
-        .arg("--database")
-        .arg(database)
-        .args(["--who", "jane"])
-        .args(arguments)
-        .output()
-        .unwrap();
+    said(program().arg("--database").arg(database).args(["--who", "jane"]).args(arguments))
+}
+
+/// Runs the program on none.
+fn wharf_alone(arguments: &[&str]) -> (bool, String) {
+    said(program().args(arguments))
+}
+
+fn program() -> Command {
+    let mut program = Command::new(env!("CARGO_BIN_EXE_wharf"));
+    program.env_remove("DATABASE_URL");
+    program
+}
+
+fn said(program: &mut Command) -> (bool, String) {
+    let ran = program.output().unwrap();
     let said = [ran.stdout, ran.stderr].concat();
     (ran.status.success(), String::from_utf8(said).unwrap())
 }
@@ -202,8 +213,8 @@ async fn what_cannot_be_done_is_said_in_a_line() {
     assert!(!ok && said.contains("queued, running, retrying"), "{said}");
     assert_eq!(left.wharf(&["migrate"]), (true, "the tables are up to date\n".to_owned()));
 
-    let lost = Command::new(env!("CARGO_BIN_EXE_wharf")).env_remove("DATABASE_URL").arg("queues").output().unwrap();
-    assert_eq!(lost.stderr, b"wharf: say which database: --database, or DATABASE_URL\n");
+    let lost = "wharf: say which database: --database, or DATABASE_URL\n";
+    assert_eq!(wharf_alone(&["queues"]), (false, lost.to_owned()));
 
     // While a process owns the file.
     let owner = Sqlite::open(left.file()).await.unwrap();

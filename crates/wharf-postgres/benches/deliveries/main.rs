@@ -1,7 +1,8 @@
 //! `cargo xtask bench deliveries`: the engine beside what the same server does without it, in the same run.
 //!
 //! Rates are medians of three. The ratio is what to read: the machine and its disk make the rest. After `--` may come
-//! `quick`, to leave the backlog of a million out, and which parts: `noop`, `work`, `jobs`, `idle`, `memory`, `profile`.
+//! `quick`, to leave the backlog of a million out, and which parts: `noop`, `work`, `idle`, `memory`, `profile`. Jobs are
+//! measured by `wharf bench`: `cargo xtask bench jobs`.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -12,8 +13,8 @@
 
 mod by_hand;
 mod disk;
+mod drain;
 mod idle;
-mod jobs;
 mod memory;
 mod meter;
 mod noop;
@@ -35,7 +36,7 @@ use table::Table;
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
 
-const PARTS: [&str; 7] = ["quick", "memory", "noop", "work", "jobs", "idle", "profile"];
+const PARTS: [&str; 6] = ["quick", "memory", "noop", "work", "idle", "profile"];
 
 fn main() {
     let parts: Vec<String> = env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
@@ -60,9 +61,6 @@ fn main() {
         if wanted("work") {
             work::measure(&place, &mut table).await;
             saga::measure(&place, &mut table).await;
-        }
-        if wanted("jobs") {
-            jobs::measure(&place, &mut table).await;
         }
         if wanted("idle") {
             idle::measure(&place, &mut table).await;

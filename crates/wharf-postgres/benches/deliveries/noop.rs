@@ -5,13 +5,14 @@ use std::{
         Arc,
         atomic::{AtomicI64, Ordering},
     },
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use sqlx::{Connection, Row};
-use wharf::{Module, Msg, Result, Worker};
+use wharf::{Module, Msg, Result};
 
 use crate::{
+    drain::drain,
     meter::Meter,
     place::{CLIENTS, Happened, Place, TAKES, fill},
     table::{Table, Take},
@@ -95,27 +96,12 @@ async fn nothing(Msg(happened): Msg<Happened>) -> Result {
     Ok(())
 }
 
-/// A worker, from its start to its last settlement.
+/// A worker whose handlers do nothing.
 pub(crate) async fn our_rate(place: &Place, rows: u64) -> Take {
-    let engine = place.options().connect().await.unwrap();
     let mut module = Module::new("bench", ());
     for number in 0..ENDPOINTS {
         let id = format!("bench-{number}");
         module = module.endpoint(&id, |endpoint| endpoint.concurrency(64).prefetch(PREFETCH).consume(&id, nothing));
     }
-    let worker = Worker::new(engine.clone()).module(module).ready().await.unwrap();
-    let vitals = worker.client("bench").vitals().clone();
-    let meter = Meter::start(place).await;
-    let began = Instant::now();
-    let mut rate = 0.0;
-    worker
-        .run_until(async {
-            while vitals.settled_total() < rows {
-                tokio::time::sleep(Duration::from_millis(1)).await;
-            }
-            rate = vitals.settled_total() as f64 / began.elapsed().as_secs_f64();
-        })
-        .await;
-    engine.close().await;
-    Take { rate, cost: meter.stop(vitals.settled_total() as f64).await }
+    drain(place, place.options(), module, rows).await
 }

@@ -4,11 +4,12 @@
 use std::time::{Duration, Instant};
 
 use sqlx::Connection;
-use wharf::{Bus, Key, Message, Module, Msg, Result, Tx, Worker};
+use wharf::{Bus, Key, Message, Module, Msg, Result, Tx};
 use wharf_postgres::{PostgresOptions, PostgresTx};
 
 use crate::{
     by_hand,
+    drain::drain,
     meter::Meter,
     place::{Happened, Place, TAKES, fill},
     table::{Table, Take},
@@ -134,20 +135,5 @@ pub(crate) async fn our_rate(place: &Place, case: Case, total: u64) -> Take {
 pub(crate) async fn rate_of(module: Module<()>, place: &Place, case: Case, total: u64) -> Take {
     place.run(TABLE).await;
     fill(place, total, 1).await;
-    let engine = case.options(place).connect().await.unwrap();
-    let worker = Worker::new(engine.clone()).module(module).ready().await.unwrap();
-    let vitals = worker.client("bench").vitals().clone();
-    let meter = Meter::start(place).await;
-    let began = Instant::now();
-    let mut rate = 0.0;
-    worker
-        .run_until(async {
-            while vitals.settled_total() < total {
-                tokio::time::sleep(Duration::from_millis(1)).await;
-            }
-            rate = total as f64 / began.elapsed().as_secs_f64();
-        })
-        .await;
-    engine.close().await;
-    Take { rate, cost: meter.stop(total as f64).await }
+    drain(place, case.options(place), module, total).await
 }

@@ -1,0 +1,111 @@
+//! `wharf bench`: how fast jobs are here, in a database of its own; and whether each of them was run once.
+
+mod latencies;
+mod nothing;
+mod place;
+mod postgres;
+mod sqlite;
+mod verdict;
+
+use std::{path::PathBuf, time::Instant};
+
+use serde_json::Value;
+use tokio::signal::ctrl_c;
+
+use crate::shown::Shown;
+use place::Place;
+use verdict::Verdict;
+
+/// What is to be measured.
+#[derive(Debug, clap::Args)]
+pub(crate) struct BenchCommand {
+    /// postgres://… of a server, on which a database is made for it; or a directory for a SQLite file [default: one for
+    /// temporary files]
+    #[arg(long, value_name = "ADDRESS")]
+    engine: Option<String>,
+    /// So many jobs that do nothing
+    #[arg(long, default_value_t = 200_000, value_parser = clap::value_parser!(u64).range(1..=100_000_000))]
+    jobs: u64,
+    /// So many of them at once
+    #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u64).range(1..=100_000))]
+    handlers: u64,
+    /// So many runs that have ended before, to see that they slow nothing
+    #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u64).range(0..=100_000_000))]
+    ended: u64,
+}
+
+/// What came of it.
+pub(crate) struct Measured {
+    pub(crate) shown: Shown,
+    pub(crate) verdict: anyhow::Result<()>,
+}
+
+/// Measures, and leaves nothing behind, whether it ends well or is stopped.
+pub(crate) async fn run(command: &BenchCommand) -> anyhow::Result<Measured> {
+    match command.engine.as_deref() {
+        Some(address) if address.starts_with("postgres://") || address.starts_with("postgresql://") => {
+            on(postgres::Database::create(address).await?, command).await
+        }
+        directory => on(sqlite::File::create(directory.map(PathBuf::from))?, command).await,
+    }
+}
+
+async fn on<P: Place>(place: P, command: &BenchCommand) -> anyhow::Result<Measured> {
+    let measured = tokio::select! {
+        measured = measure(&place, command) => measured,
+        _ = ctrl_c() => Err(anyhow::anyhow!("stopped")),
+    };
+    let removed = place.remove().await;
+    let measured = measured?;
+    removed?;
+    Ok(measured)
+}
+
+async fn measure<P: Place>(place: &P, command: &BenchCommand) -> anyhow::Result<Measured> {
+    let (jobs, handlers) = (command.jobs, usize::try_from(command.handlers)?);
+    let by_hand_per_s = place.by_hand_per_s(jobs).await?;
+    place.close(place.engine().await?).await;
+    place.remember(command.ended).await?;
+
+    let engine = place.engine().await?;
+    let began = Instant::now();
+    nothing::enqueue(engine.clone(), jobs).await?;
+    let enqueued_per_s = jobs as f64 / began.elapsed().as_secs_f64();
+    place.close(engine).await;
+
+    let before = place.commits().await?;
+    let engine = place.engine().await?;
+    let drained = nothing::drain(engine.clone(), jobs, handlers).await?;
+    place.close(engine).await;
+    let commits = place.commits().await? - before;
+
+    let engine = place.engine().await?;
+    let latencies = nothing::pick_up(engine.clone()).await?;
+    place.close(engine).await;
+
+    let singles = latencies.len();
+    let verdict = Verdict { enqueued: jobs + singles, ran: drained.ran + singles, found: place.found().await? };
+    let fields = vec![
+        ("engine", P::NAME.into()),
+        ("jobs", jobs.into()),
+        ("handlers", handlers.into()),
+        ("ended before", command.ended.into()),
+        ("enqueued per s", whole(enqueued_per_s)),
+        ("drained per s", whole(drained.per_s)),
+        ("by hand per s", whole(by_hand_per_s)),
+        ("of by hand", hundredths(drained.per_s / by_hand_per_s)),
+        ("commits per job", hundredths(commits as f64 / jobs as f64)),
+        ("picked up p50 ms", hundredths(latencies.ms_of(0.5))),
+        ("picked up p99 ms", hundredths(latencies.ms_of(0.99))),
+        ("verdict", verdict.to_string().into()),
+    ];
+    Ok(Measured { shown: Shown::Card { fields, lines: Vec::new() }, verdict: verdict.given() })
+}
+
+fn whole(figure: f64) -> Value {
+    (figure.round() as u64).into()
+}
+
+fn hundredths(figure: f64) -> Value {
+    ((figure * 100.0).round() / 100.0).into()
+}
