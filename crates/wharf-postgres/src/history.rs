@@ -81,14 +81,21 @@ const WRITE_LINES: &str = "
     SELECT * FROM unnest($1::text[], $2::uuid[], $3::uuid[], $4::bigint[], $5::int[], $6::text[], $7::text[], $8::text[])
     ON CONFLICT DO NOTHING";
 
-/// Nothing when the delivery is no longer held under this lease.
+/// The places of those that are held under their leases. A foreign hand may have given two runs one id; then one is told of.
 const TELL_NEWS: &str = "
-    INSERT INTO wharf.run_news AS n (tenant, run, epoch, told_at, took, worker, progress)
-    SELECT tenant, message_id, epoch, (SELECT wharf.wharf_now()), $3, $4, $5
-    FROM wharf.deliveries WHERE id = $1 AND epoch = $2 AND held_until > 0
-    ON CONFLICT (tenant, run) DO UPDATE
-    SET epoch = excluded.epoch, told_at = excluded.told_at, took = excluded.took, worker = excluded.worker,
-        progress = excluded.progress";
+    WITH told AS MATERIALIZED (
+        SELECT d.tenant, d.message_id, d.epoch, t.took, t.worker, t.progress, t.nth
+        FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::uuid[], $5::text[]) WITH ORDINALITY
+            AS t(id, epoch, took, worker, progress, nth)
+        JOIN wharf.deliveries d ON d.id = t.id AND d.epoch = t.epoch AND d.held_until > 0),
+    news AS (
+        INSERT INTO wharf.run_news AS n (tenant, run, epoch, told_at, took, worker, progress)
+        SELECT DISTINCT ON (tenant, message_id) tenant, message_id, epoch, (SELECT wharf.wharf_now()), took, worker, progress
+        FROM told ORDER BY tenant, message_id, nth
+        ON CONFLICT (tenant, run) DO UPDATE
+        SET epoch = excluded.epoch, told_at = excluded.told_at, took = excluded.took, worker = excluded.worker,
+            progress = excluded.progress)
+    SELECT nth - 1 FROM told";
 
 /// The schedule that enqueued a run, as it stands in the JSON of its trail. The index of runs is on this very expression.
 macro_rules! schedule_of {
@@ -247,19 +254,25 @@ pub(crate) async fn report_within(connection: &mut PgConnection, lease: Lease, r
 
 #[async_trait]
 impl History for Postgres {
-    async fn report(&self, lease: Lease, report: &Report) -> Result<bool, Error> {
-        let what = |error| failed("report a run", error);
+    async fn report(&self, reports: &[(Lease, Report)]) -> Result<Vec<bool>, Error> {
+        let what = |error| failed("report runs", error);
         let mut lane = self.post().take().await?;
         let mut transaction = sqlx::Acquire::begin(&mut *lane).await.map_err(what)?;
-        let news = sqlx::query(TELL_NEWS).bind(lease.id).bind(lease.epoch).bind(report.took.map(micros));
-        let news = news.bind(report.worker).bind(write_progress(report));
-        let is_ours = news.execute(&mut *transaction).await.map_err(what)?.rows_affected() > 0;
-        if is_ours {
-            write_lines(&mut transaction, std::iter::once(report)).await.map_err(what)?;
-        }
+        let places: Vec<i64> = sqlx::query_scalar(TELL_NEWS)
+            .bind(reports.iter().map(|(lease, _)| lease.id).collect::<Vec<_>>())
+            .bind(reports.iter().map(|(lease, _)| lease.epoch).collect::<Vec<_>>())
+            .bind(reports.iter().map(|(_, report)| report.took.map(micros)).collect::<Vec<_>>())
+            .bind(reports.iter().map(|(_, report)| report.worker).collect::<Vec<_>>())
+            .bind(reports.iter().map(|(_, report)| write_progress(report)).collect::<Vec<_>>())
+            .fetch_all(&mut *transaction)
+            .await
+            .map_err(what)?;
+        let ours: Vec<_> = (0..).take(reports.len()).map(|place: i64| places.contains(&place)).collect();
+        let told = reports.iter().zip(&ours).filter(|(_, is_ours)| **is_ours);
+        write_lines(&mut transaction, told.map(|((_, report), _)| report)).await.map_err(what)?;
         transaction.commit().await.map_err(what)?;
         lane.finish().await.map_err(what)?;
-        Ok(is_ours)
+        Ok(ours)
     }
 
     async fn active(&self, filter: &RunFilter) -> Result<Vec<RunRecord>, Error> {

@@ -159,3 +159,16 @@ fn refused(migrations: Migrations, error: MigrateError) -> Error {
         other => Error::new(Code::ENGINE_FAILED, format!("cannot migrate the schema `{schema}`")).caused_by(other),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::WHARF;
+
+    /// What is built concurrently and breaks off leaves an invalid index behind, which nobody sees and every write pays for.
+    #[test]
+    fn w36_no_index_is_built_concurrently() {
+        let concurrently = WHARF.steps.iter().filter(|(_, sql)| sql.to_uppercase().contains("CONCURRENTLY"));
+        assert_eq!(concurrently.count(), 0);
+        assert!(WHARF.steps.iter().any(|(_, sql)| sql.contains("CREATE INDEX")));
+    }
+}

@@ -29,7 +29,12 @@ const PRUNE: &str = "
             LIMIT $3)
         RETURNING tenant, id),
     lines AS (
-        DELETE FROM wharf.run_lines l USING runs r WHERE l.tenant = r.tenant AND l.run = r.id)
+        DELETE FROM wharf.run_lines l USING runs r WHERE l.tenant = r.tenant AND l.run = r.id),
+    -- What was told while its run was just ending, or by a worker that died before its run was taken up again and ended.
+    news AS (
+        DELETE FROM wharf.run_news n
+        WHERE n.told_at <= (SELECT now FROM clock) - 3600000000
+          AND NOT EXISTS (SELECT FROM wharf.deliveries d WHERE d.kind = 'job' AND d.message_id = n.run AND d.tenant = n.tenant))
     SELECT (SELECT count(*) FROM sagas) + (SELECT count(*) FROM schedules) + (SELECT count(*) FROM runs)";
 
 /// See [`Store::prune`](wharf::ports::Store::prune).

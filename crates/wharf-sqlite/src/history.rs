@@ -15,7 +15,6 @@ use crate::{
     engine::Sqlite,
     error::failed,
     script::Script,
-    turn,
 };
 
 /// Adds the statements that write how the runs of these settlements ended and what they logged, provided that each is
@@ -80,10 +79,17 @@ SELECT value ->> '$[0][0]', value ->> '$[0][1]', value ->> '$[0][2]', value ->> 
        value ->> 5
 FROM json_each(?)";
 
-/// Not when the delivery is no longer held under this lease: then the turn is undone, the lines with it.
+/// Arrays of id, epoch, took, worker, progress.
 const TELL_NEWS: &str = "
 INSERT OR REPLACE INTO wharf_run_news (told_at, took, worker, progress, tenant, run, epoch)
-SELECT ?, ?, ?, ?, tenant, message_id, epoch FROM wharf_deliveries WHERE id = ? AND epoch = ? AND held = 1";
+SELECT ?, value ->> 2, value ->> 3, value ->> 4, d.tenant, d.message_id, d.epoch
+FROM json_each(?) CROSS JOIN wharf_deliveries AS d
+WHERE d.id = value ->> 0 AND d.epoch = value ->> 1 AND d.held = 1";
+
+/// The places, in an array of id and epoch, of those that are held.
+const HELD: &str = "
+SELECT json_group_array(key) FROM json_each(?) CROSS JOIN wharf_deliveries AS d
+WHERE d.id = value ->> 0 AND d.epoch = value ->> 1 AND d.held = 1";
 
 /// Adds the statements that end the jobs that wait of a message; `meant` is a subquery of their ids.
 macro_rules! end_cancelled {
@@ -197,14 +203,22 @@ FROM (SELECT * FROM wharf_run_lines WHERE tenant = $1 AND run = $2 AND ($3 IS NU
 
 #[async_trait]
 impl History for Sqlite {
-    async fn report(&self, lease: Lease, report: &Report) -> Result<bool, Error> {
-        let progress = report.progress.map(|progress| json(&progress)).transpose()?;
-        let script = Script::new().write_exactly(1, TELL_NEWS).bind(self.now().as_micros());
-        let script = script.bind(report.took.map(micros)).bind(report.worker.to_string()).bind(progress);
-        let script = script.bind(lease.id).bind(lease.epoch);
-        let script = tell(script, std::iter::once((lease, report)), self.now())?;
-        let told = self.writer().run("report a run", script, Vec::new()).await?;
-        Ok(matches!(told, turn::Ended::Committed(_)))
+    async fn report(&self, reports: &[(Lease, Report)]) -> Result<Vec<bool>, Error> {
+        const DOING: &str = "report runs";
+        let leases: Vec<_> = reports.iter().map(|(lease, _)| (lease.id, lease.epoch)).collect();
+        let mut turn = self.writer().turn().await?;
+        let held = Script::new().read(HELD).bind(json(&leases)?);
+        let held = held.run(turn.connection()?).await.map_err(|error| failed(DOING, error))?;
+        let places: Vec<usize> = rows(&document(held.first())?)?;
+        let ours = || places.iter().filter_map(|place| reports.get(*place)).map(|(lease, report)| (*lease, report));
+        let mut news = Vec::new();
+        for (lease, report) in ours() {
+            let progress = report.progress.map(|progress| json(&progress)).transpose()?;
+            news.push((lease.id, lease.epoch, report.took.map(micros), report.worker, progress));
+        }
+        let script = Script::new().write(TELL_NEWS).bind(self.now().as_micros()).bind(json(&news)?);
+        turn.end(DOING, tell(script, ours(), self.now())?, Vec::new()).await?.committed()?;
+        Ok((0..reports.len()).map(|place| places.contains(&place)).collect())
     }
 
     async fn active(&self, filter: &RunFilter) -> Result<Vec<RunRecord>, Error> {

@@ -25,7 +25,7 @@ use crate::{
     runtime::{
         HEARTBEAT, LOOK_EVERY, PROBE_EVERY, PROBES, PRUNE, PRUNE_EVERY, Phase, Probes, Relay, Runtime, SIGNALS,
         Survivors, Vitals, WorkerState, beat, fire_timers, hear, introduce, keep_routes, keep_schedule, leave, probe,
-        prune, prune_inbox, pump, sign, supervise,
+        prune, prune_inbox, pump, report_runs, sign, supervise,
     },
     start,
 };
@@ -266,6 +266,7 @@ impl Worker {
             presence: Arc::default(),
             job_slots: Arc::new(Semaphore::new(max_parallel_jobs.min(Semaphore::MAX_PERMITS))),
             job_filters: Arc::new(self.job_filters),
+            running: Arc::default(),
         };
         let outboxes = match &runtime.via {
             Some(transport) => {
@@ -340,6 +341,7 @@ impl ReadyWorker {
         vitals.turn(WorkerState::Running);
         let names = self.endpoints.iter().map(|endpoint| endpoint.name.to_string()).collect();
         let who = Arc::new(introduce(&self.runtime.presence, self.name, self.version, names, clock.now()));
+        let has_jobs = self.endpoints.iter().any(|endpoint| endpoint.job.is_some());
         let endpoints = self.endpoints.into_iter().map(|endpoint| (self.runtime.serving(&endpoint), endpoint));
         let outboxes = self.outboxes.into_iter().map(|outbox| (self.runtime.of_the_store(), outbox));
         for (runtime, endpoint) in endpoints.chain(outboxes) {
@@ -350,7 +352,7 @@ impl ReadyWorker {
                 supervise(&runtime, &endpoint.name, task).await;
             });
         }
-        let mut background = JoinSet::new();
+        let (mut background, mut reports) = (JoinSet::new(), JoinSet::new());
         let runtime = self.runtime.clone();
         vitals.expect_task(Wakeups::TIMERS, clock.now(), limits.fallback_poll);
         background.spawn(async move { supervise(&runtime, Wakeups::TIMERS, || fire_timers(runtime.clone())).await });
@@ -361,6 +363,10 @@ impl ReadyWorker {
         let runtime = self.runtime.clone();
         vitals.expect_task(PRUNE, clock.now(), PRUNE_EVERY);
         background.spawn(async move { supervise(&runtime, PRUNE, || prune(runtime.clone())).await });
+        if has_jobs {
+            let runtime = self.runtime.clone();
+            reports.spawn(async move { supervise(&runtime, "wharf.reports", || report_runs(runtime.clone())).await });
+        }
         if let Some(probes) = &self.probes {
             let (runtime, probes) = (self.runtime.clone(), Arc::clone(probes));
             vitals.expect_task(PROBES, clock.now(), PROBE_EVERY);
@@ -402,6 +408,7 @@ impl ReadyWorker {
         }
         drain(&self.runtime, &phase, &mut pumps).await;
         hears.shutdown().await;
+        reports.shutdown().await;
         drop(phase);
         leave(&self.runtime, &who, beats).await;
     }

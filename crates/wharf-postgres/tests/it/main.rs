@@ -12,6 +12,7 @@ mod database;
 mod foreign;
 mod joining;
 mod killed;
+mod killed_jobs;
 mod listening;
 mod migrating;
 mod outages;

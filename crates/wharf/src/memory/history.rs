@@ -98,13 +98,17 @@ fn matches(filter: &RunFilter, run: &RunRecord) -> bool {
 
 #[async_trait]
 impl ports::History for Memory {
-    async fn report(&self, lease: Lease, report: &Report) -> Result<bool, Error> {
+    async fn report(&self, reports: &[(Lease, Report)]) -> Result<Vec<bool>, Error> {
         let mut state = self.lock().await;
-        let (now, held) = (self.shared.clock.now(), state.holds(lease));
-        if held {
-            state.report(lease, report, now);
-        }
-        Ok(held)
+        let now = self.shared.clock.now();
+        let told = reports.iter().map(|(lease, report)| {
+            let is_held = state.holds(*lease);
+            if is_held {
+                state.report(*lease, report, now);
+            }
+            is_held
+        });
+        Ok(told.collect())
     }
 
     async fn active(&self, filter: &RunFilter) -> Result<Vec<RunRecord>, Error> {

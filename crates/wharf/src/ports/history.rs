@@ -15,9 +15,9 @@ use crate::{Code, Envelope, Error, Key, Tenant, Timestamp, Trail};
 /// Keeps the history of jobs, apart from the deliveries: a million runs that have ended are in nobody's way.
 #[async_trait]
 pub trait History: fmt::Debug + Send + Sync {
-    /// Writes down, in a commit of its own, what a run that goes on has to tell. `false`, and nothing was written, when
-    /// the delivery was no longer held under this lease.
-    async fn report(&self, lease: Lease, report: &Report) -> Result<bool, Error>;
+    /// Writes down, in one commit of their own, what runs that go on have to tell. For each `false`, and nothing of it was
+    /// written, when its delivery was no longer held under this lease.
+    async fn report(&self, reports: &[(Lease, Report)]) -> Result<Vec<bool>, Error>;
 
     /// The runs that match and have not ended, the oldest first.
     async fn active(&self, filter: &RunFilter) -> Result<Vec<RunRecord>, Error>;

@@ -5,7 +5,7 @@ mod history;
 mod in_process;
 mod inbox;
 mod instances;
-mod job_types;
+mod job_type;
 mod left_off;
 mod retention;
 mod schedules;
@@ -20,7 +20,7 @@ pub use history::{History, LogLevel, LogLine, Progress, Report, RunEnd, RunFilte
 pub use in_process::InProcess;
 pub use inbox::{Burial, Ending, Outbox, Receipt, Round};
 pub use instances::{SagaFilter, SagaRecord, SagaTimer};
-pub use job_types::JobType;
+pub use job_type::JobType;
 pub use left_off::LeftOff;
 pub use retention::Retention;
 pub use schedules::{ScheduleChange, StoredSchedule, Ticked};

@@ -28,6 +28,7 @@ pub(crate) use prune::{PRUNE, PRUNE_EVERY, prune};
 pub(crate) use pump::{Phase, pump};
 pub(crate) use refresh::keep_routes;
 pub(crate) use relay::Relay;
+pub(crate) use reporting::{RunningJobs, report_runs};
 #[cfg(feature = "testing")]
 pub(crate) use schedule::fire as fire_schedule;
 pub(crate) use schedule::{LOOK_EVERY, keep_schedule, sign};
@@ -65,6 +66,7 @@ pub(crate) struct Runtime {
     /// One for each job that may run at once.
     pub(crate) job_slots: Arc<Semaphore>,
     pub(crate) job_filters: Arc<Filters>,
+    pub(crate) running: Arc<RunningJobs>,
 }
 
 impl Runtime {

@@ -1,19 +1,22 @@
 //! What the runs of jobs have to tell, on its way into their history.
 
-use std::{future::Future, pin::pin, time::Duration};
-
-use futures_util::future::{Either, select};
+use std::{
+    collections::HashMap,
+    future::Future,
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use super::Runtime;
 use crate::{
-    Cancel, Code, Delivery, Run,
+    Cancel, Code, Delivery, Error, Run,
     endpoint::EndpointDefinition,
     failure::Failure,
     ports::{Lease, Outcome, Report, RunEnd, RunStatus, Settlement},
 };
 
 /// What a run that goes on has to tell reaches its history so often.
-const REPORT_EVERY: Duration = Duration::from_secs(1);
+pub(crate) const REPORT_EVERY: Duration = Duration::from_secs(1);
 
 impl Runtime {
     /// The run that this delivery is, if it is one of a job.
@@ -24,31 +27,63 @@ impl Runtime {
         Some(Run::new(delivery, worker, retries_max, options.mirrors_logs, cancel, clock))
     }
 
-    /// Waits for a job's handler, and reports meanwhile.
+    /// Waits for a job's handler, of which [`report_runs`] tells meanwhile.
     pub(crate) async fn reporting<T>(&self, lease: Lease, run: &Run, handler: impl Future<Output = T>) -> T {
-        let telling = async {
-            loop {
-                self.post.clock.sleep_until(self.post.clock.now() + REPORT_EVERY).await;
-                self.tell(lease, run).await;
-            }
-        };
-        match select(pin!(handler), pin!(telling)).await {
-            Either::Left((answer, _)) => answer,
-            Either::Right((never, _)) => never,
-        }
+        let _told = self.running.enter(lease, run);
+        handler.await
+    }
+}
+
+/// The runs of a worker that go on.
+#[derive(Debug, Default)]
+pub(crate) struct RunningJobs(Mutex<HashMap<Lease, Run>>);
+
+/// One of them, until it is dropped.
+struct Entered<'a>(&'a RunningJobs, Lease);
+
+impl RunningJobs {
+    fn enter(&self, lease: Lease, run: &Run) -> Entered<'_> {
+        self.all().insert(lease, run.clone());
+        Entered(self, lease)
     }
 
-    /// What cannot be told now is told later, at the latest with the run's end.
-    async fn tell(&self, lease: Lease, run: &Run) {
-        let (report, has_news) = run.report(None);
-        if !has_news {
-            return;
-        }
-        match self.engine.history().report(lease, &report).await {
-            Ok(true) => run.heard(&report),
-            // Whoever has it now tells.
-            Ok(false) => {}
-            Err(error) => tracing::debug!(run = %run.id(), error = error.chain(), "a run's report did not arrive"),
+    /// Those that have something to tell.
+    fn news(&self) -> Vec<(Run, (Lease, Report))> {
+        let all = self.all();
+        let told = all.iter().map(|(lease, run)| (run, *lease, run.report(None)));
+        let news = told.filter(|(_, _, (_, has_news))| *has_news);
+        news.map(|(run, lease, (report, _))| (run.clone(), (lease, report))).collect()
+    }
+
+    fn all(&self) -> MutexGuard<'_, HashMap<Lease, Run>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Entered<'_> {
+    fn drop(&mut self) {
+        self.0.all().remove(&self.1);
+    }
+}
+
+/// Has what runs tell reach their history, those of all jobs of a worker together. What cannot be told now is told later, at
+/// the latest with the run's end.
+pub(crate) async fn report_runs(runtime: Runtime) -> Result<(), Error> {
+    let (clock, limits) = (&runtime.post.clock, &runtime.limits);
+    loop {
+        clock.sleep_until(clock.now() + REPORT_EVERY).await;
+        let (runs, reports): (Vec<_>, Vec<_>) = runtime.running.news().into_iter().unzip();
+        for (runs, reports) in
+            runs.chunks(limits.settle_batch_max_rows).zip(reports.chunks(limits.settle_batch_max_rows))
+        {
+            match runtime.engine.history().report(reports).await {
+                // Of one that is no longer ours, whoever has it tells.
+                Ok(ours) => {
+                    let heard = runs.iter().zip(reports).zip(ours).filter(|(_, ours)| *ours);
+                    heard.for_each(|((run, (_, report)), _)| run.heard(report));
+                }
+                Err(error) => tracing::debug!(error = error.chain(), "what runs have to tell did not arrive"),
+            }
         }
     }
 }

@@ -49,6 +49,11 @@ impl<S: Subject> Stage<S> {
     }
 
     /// Settles a run with all it has to tell.
+    /// Whether it was heard.
+    async fn tell(&self, lease: Lease, report: Report) -> bool {
+        self.history().report(&[(lease, report)]).await.unwrap() == [true]
+    }
+
     async fn end_run(&self, lease: Lease, outcome: Outcome, report: Report) -> bool {
         self.engine().settle(&[Settlement::new(lease, outcome).reporting(report)]).await.unwrap() == [true]
     }
@@ -113,9 +118,9 @@ pub async fn what_a_run_logs_is_kept_in_its_order_and_once<S: Subject>(stage: &m
     let run = stage.taken().await;
     let lines = [line("one", stage.now()), line("two", stage.now()), line("three", stage.now())];
     let [first, second, third] = lines.clone();
-    assert!(stage.history().report(run.lease, &told(&run, vec![first.clone()], None)).await.unwrap());
+    assert!(stage.tell(run.lease, told(&run, vec![first.clone()], None)).await);
     // Its answer was lost.
-    assert!(stage.history().report(run.lease, &told(&run, vec![first, second.clone()], None)).await.unwrap());
+    assert!(stage.tell(run.lease, told(&run, vec![first, second.clone()], None)).await);
     assert!(stage.end_run(run.lease, Outcome::Done, told(&run, vec![second, third], well())).await);
 
     let (tenant, id) = (&run.envelope.tenant, run.envelope.id);
@@ -131,7 +136,7 @@ pub async fn a_run_that_goes_on_tells_how_far_it_has_come<S: Subject>(stage: &mu
     assert_eq!((untold.worker, untold.started_at, untold.progress), (None, None, None));
 
     stage.wind(Duration::from_secs(3)).await;
-    assert!(stage.history().report(run.lease, &told(&run, Vec::new(), None)).await.unwrap());
+    assert!(stage.tell(run.lease, told(&run, Vec::new(), None)).await);
     let known = &stage.active().await[0];
     assert_eq!(known.status, RunStatus::Running);
     assert_eq!((known.worker, known.progress), (Some(Uuid::from_u128(7)), Some(Progress { done: 3, of: 4 })));
@@ -150,13 +155,24 @@ pub async fn a_run_that_goes_on_tells_how_far_it_has_come<S: Subject>(stage: &mu
     assert_eq!(stage.active().await[0].progress, None, "its next holder has not told anything yet");
 }
 
+pub async fn of_many_that_tell_at_once_only_those_that_are_held_are_heard<S: Subject>(stage: &mut Stage<S>) {
+    let (one, other) = (stage.taken().await, stage.taken().await);
+    let stale = Lease { epoch: other.lease.epoch - 1, ..other.lease };
+    let tells = |run: &Delivery, text| told(run, vec![line(text, run.envelope.sent_at)], None);
+    let reports = [(one.lease, tells(&one, "one")), (stale, tells(&other, "other"))];
+    assert_eq!(stage.history().report(&reports).await.unwrap(), [true, false]);
+    assert_eq!(stage.log(&one).await, ["one"]);
+    assert_eq!(stage.log(&other).await, Vec::<String>::new());
+    assert_eq!(stage.history().report(&[]).await.unwrap(), Vec::<bool>::new());
+}
+
 pub async fn w05_who_lost_a_run_can_no_longer_tell_of_it<S: Subject>(stage: &mut Stage<S>) {
     let lost = stage.taken().await;
     stage.wind(LEASE + MICROSECOND).await;
     let held = stage.claim_one(QUEUE).await;
 
     let late = || told(&lost, vec![line("late", stage.now())], well());
-    assert!(!stage.history().report(lost.lease, &Report { end: None, ..late() }).await.unwrap());
+    assert!(!stage.tell(lost.lease, Report { end: None, ..late() }).await);
     assert!(!stage.end_run(lost.lease, Outcome::Done, late()).await);
     let transaction = stage.open(&[]).await;
     let mut transaction = transaction;

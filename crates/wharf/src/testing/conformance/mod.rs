@@ -9,6 +9,8 @@
 
 pub mod apart;
 #[doc(hidden)]
+pub mod announcing;
+#[doc(hidden)]
 pub mod atomicity;
 #[doc(hidden)]
 pub mod cancelling;
@@ -28,8 +30,6 @@ pub mod history;
 pub mod inbox;
 #[doc(hidden)]
 pub mod instances;
-#[doc(hidden)]
-pub mod job_types;
 #[doc(hidden)]
 pub mod leases;
 #[doc(hidden)]
@@ -232,6 +232,7 @@ macro_rules! conformance {
                 a_run_goes_from_its_queue_into_the_history,
                 what_a_run_logs_is_kept_in_its_order_and_once,
                 a_run_that_goes_on_tells_how_far_it_has_come,
+                of_many_that_tell_at_once_only_those_that_are_held_are_heard,
                 w05_who_lost_a_run_can_no_longer_tell_of_it,
                 a_run_ends_in_the_commit_of_its_own_writes,
                 a_run_that_failed_may_be_redriven_and_is_then_in_its_queue_alone,
@@ -243,7 +244,7 @@ macro_rules! conformance {
                 w31_of_many_who_enqueue_a_unique_job_at_once_one_does,
                 a_unique_job_that_failed_is_redriven_whatever_else_waits,
             }
-            job_types {
+            announcing {
                 the_newest_version_of_a_job_speaks,
                 arguments_written_by_hand_are_of_the_announced_version_and_fit_its_schema,
                 a_job_that_nobody_has_announced_waits_unchecked,

@@ -100,9 +100,10 @@ caught! {
     an_engine_that_forgets_how_runs_ended: ForgetsHowRunsEnded by history::a_run_goes_from_its_queue_into_the_history;
     an_engine_that_ends_runs_for_whoever_lost_them: IgnoresTheEpoch by history::w05_who_lost_a_run_can_no_longer_tell_of_it;
     an_engine_that_lets_anyone_tell_of_a_run: LetsAnyoneTellOfARun by history::w05_who_lost_a_run_can_no_longer_tell_of_it;
+    an_engine_that_tells_all_or_nothing: TellsAllOrNothing by history::of_many_that_tell_at_once_only_those_that_are_held_are_heard;
     an_engine_that_numbers_lines_anew: NumbersLinesAnew by history::what_a_run_logs_is_kept_in_its_order_and_once;
-    an_engine_that_forgets_what_jobs_there_are: ForgetsJobTypes by job_types::the_newest_version_of_a_job_speaks;
-    an_engine_that_checks_no_arguments: ForgetsJobTypes by job_types::arguments_written_by_hand_are_of_the_announced_version_and_fit_its_schema;
+    an_engine_that_forgets_what_jobs_there_are: ForgetsJobTypes by announcing::the_newest_version_of_a_job_speaks;
+    an_engine_that_checks_no_arguments: ForgetsJobTypes by announcing::arguments_written_by_hand_are_of_the_announced_version_and_fit_its_schema;
     an_engine_that_forgets_what_it_skipped: ForgetsSkips by overlaps::an_overlapping_due_time_is_skipped_and_recorded;
     an_engine_that_lets_runs_of_a_schedule_overlap: IgnoresTurns by overlaps::overlapping_due_times_queue_in_order;
     an_engine_that_never_gives_up_on_a_schedule: NeverGivesUp by overlaps::a_schedule_whose_runs_keep_failing_is_paused_until_somebody_resumes_it;

@@ -110,6 +110,7 @@ flaws! {
     ForgetsSkips,
     NeverGivesUp,
     LetsAnyoneTellOfARun,
+    TellsAllOrNothing,
 }
 
 /// The memory engine with one flaw.

@@ -4,13 +4,20 @@ use super::*;
 
 #[async_trait]
 impl History for Broken {
-    async fn report(&self, lease: Lease, report: &Report) -> Result<bool, Error> {
-        let mut report = report.clone();
-        if self.has(Flaw::NumbersLinesAnew) {
-            report.lines.iter_mut().for_each(|line| line.id = Uuid::now_v7());
+    async fn report(&self, reports: &[(Lease, Report)]) -> Result<Vec<bool>, Error> {
+        let mut reports = reports.to_vec();
+        for (lease, report) in &mut reports {
+            if self.has(Flaw::NumbersLinesAnew) {
+                report.lines.iter_mut().for_each(|line| line.id = Uuid::now_v7());
+            }
+            if self.has(Flaw::LetsAnyoneTellOfARun) {
+                *lease = self.newest(*lease);
+            }
         }
-        let lease = if self.has(Flaw::LetsAnyoneTellOfARun) { self.newest(lease) } else { lease };
-        self.memory.history().report(lease, &report).await
+        if self.has(Flaw::TellsAllOrNothing) && self.memory.history().report(&reports[1..]).await?.contains(&false) {
+            return Ok(vec![false; reports.len()]);
+        }
+        self.memory.history().report(&reports).await
     }
 
     async fn active(&self, filter: &RunFilter) -> Result<Vec<RunRecord>, Error> {
