@@ -5,13 +5,16 @@ use std::{future::Future, sync::Arc};
 use anyhow::{Context, anyhow};
 use orderly_infrastructure::{
     Broker, Database, Infrastructure, Redis, Settings, Simulators,
-    reconciliation::{self, Reconciler},
+    reconciliation::{self, ReconcileRecords, Reconciler},
 };
 use orderly_orders::{Deadlines, domain::OrderLimits};
 use tokio::sync::oneshot;
-use wharf::{Client, Ended, Limits, ReadyWorker, SystemClock};
+use wharf::{Client, Ended, Job, JobSettings, Limits, ReadyWorker, SystemClock};
 
-use crate::config::{Config, PaymentWaits};
+use crate::{
+    config::{Config, PaymentWaits},
+    job_log::JobLog,
+};
 
 /// Everything there is, ready to run: adapters, use cases, and a worker that has not started yet.
 pub(crate) struct App {
@@ -47,8 +50,18 @@ impl App {
         };
         // What acts on orders of another module's acts on its tenant's alone.
         let guard = || Arc::clone(&infrastructure.guard);
-        let worker = infrastructure
-            .worker()
+        let mut worker = infrastructure.worker();
+        if let Some(directory) = &config.worker.probe_directory {
+            worker = worker.probe_files(directory);
+        }
+        let worker = worker
+            .named(&config.worker.name)
+            .max_parallel_jobs(config.worker.max_parallel_jobs)
+            .job_filter(JobLog)
+            .job_settings([(
+                ReconcileRecords::NAME.to_owned(),
+                JobSettings::default().timeout(config.reconciliation.timeout),
+            )])
             .version(env!("CARGO_PKG_VERSION"))
             .limits(limits(config))
             .module(orderly_orders::module(order_ports.clone()))

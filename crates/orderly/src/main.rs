@@ -12,6 +12,7 @@ mod demo;
 mod exit;
 mod figures;
 mod http;
+mod job_log;
 mod live;
 mod logging;
 mod migrate;

@@ -145,6 +145,8 @@ codes! {
         "Mend the fields that the message names; `wharf jobs types` shows the schema.";
     JOB_UNKNOWN = 105, "There are settings or a schedule for a job that this worker does not run.",
         "Mend its name, or give this worker the module that has the job.";
+    PROBES_UNWRITABLE = 106, "The files by which a worker tells that it lives and is ready cannot be written.",
+        "Give the process the right to write there, or name another directory.";
 }
 
 impl fmt::Display for Code {

@@ -4,6 +4,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fmt,
     future::Future,
+    path::PathBuf,
     sync::Arc,
     time::Duration,
 };
@@ -22,9 +23,9 @@ use crate::{
     ports::{Engine, Signals, Subscription, Transport, Wakeups},
     routes::Current,
     runtime::{
-        HEARTBEAT, LOOK_EVERY, PRUNE, PRUNE_EVERY, Phase, Relay, Runtime, SIGNALS, Survivors, Vitals, WorkerState,
-        beat, fire_timers, hear, introduce, keep_routes, keep_schedule, leave, prune, prune_inbox, pump, sign,
-        supervise,
+        HEARTBEAT, LOOK_EVERY, PROBE_EVERY, PROBES, PRUNE, PRUNE_EVERY, Phase, Probes, Relay, Runtime, SIGNALS,
+        Survivors, Vitals, WorkerState, beat, fire_timers, hear, introduce, keep_routes, keep_schedule, leave, probe,
+        prune, prune_inbox, pump, sign, supervise,
     },
     start,
 };
@@ -52,6 +53,7 @@ pub struct Worker {
     max_parallel_jobs: Option<usize>,
     job_settings: BTreeMap<String, JobSettings>,
     job_filters: Filters,
+    probe_files: Option<PathBuf>,
     endpoints: Vec<EndpointDefinition>,
     schedules: Vec<Schedule>,
     modules: Vec<&'static str>,
@@ -84,6 +86,7 @@ pub struct ReadyWorker {
     pub(crate) schedules: Vec<Arc<Schedule>>,
     consumes: Vec<Subscription>,
     name: String,
+    probes: Option<Arc<Probes>>,
     version: Option<String>,
     /// Ends what draws the routes anew.
     keeps_routes: Option<AbortHandle>,
@@ -104,6 +107,7 @@ impl Worker {
             max_parallel_jobs: None,
             job_settings: BTreeMap::new(),
             job_filters: Filters::default(),
+            probe_files: None,
             endpoints: Vec::new(),
             schedules: Vec::new(),
             modules: Vec::new(),
@@ -169,6 +173,16 @@ impl Worker {
         self
     }
 
+    /// Tells in two files of this directory, for a supervisor that cannot ask over HTTP, how the worker is. `live` is written
+    /// every 30 seconds, and holds the second since 1970 of the last time: one that is older than a minute is that of a
+    /// process that hangs or was killed. `ready` is there, and as young, while [`Client::health`] is not down and the worker
+    /// takes work in. Both are gone once the worker has stopped.
+    #[must_use]
+    pub fn probe_files(mut self, directory: impl Into<PathBuf>) -> Self {
+        self.probe_files = Some(directory.into());
+        self
+    }
+
     /// The version of the program, for [`Client::workers`] to show.
     #[must_use]
     pub fn version(mut self, version: &str) -> Self {
@@ -221,6 +235,8 @@ impl Worker {
             problems.extend(start::orders_lost(&self.endpoints));
         }
         let (routes, jobs) = start::declare(&*self.engine, &declaration, &mut problems).await;
+        let probes = self.probe_files.as_deref().map(Probes::within).transpose();
+        let probes = probes.map_err(|error| problems.push(error)).ok().flatten();
         if !problems.is_empty() {
             return Err(Refused(problems));
         }
@@ -267,6 +283,7 @@ impl Worker {
             schedules: self.schedules.into_iter().map(Arc::new).collect(),
             consumes: declaration.subscriptions,
             name: self.name,
+            probes: probes.map(Arc::new),
             version: self.version,
             keeps_routes: None,
         })
@@ -344,6 +361,13 @@ impl ReadyWorker {
         let runtime = self.runtime.clone();
         vitals.expect_task(PRUNE, clock.now(), PRUNE_EVERY);
         background.spawn(async move { supervise(&runtime, PRUNE, || prune(runtime.clone())).await });
+        if let Some(probes) = &self.probes {
+            let (runtime, probes) = (self.runtime.clone(), Arc::clone(probes));
+            vitals.expect_task(PROBES, clock.now(), PROBE_EVERY);
+            background.spawn(async move {
+                supervise(&runtime, PROBES, || probe(runtime.clone(), Arc::clone(&probes))).await
+            });
+        }
         if let Some(transport) = self.runtime.via.clone() {
             let runtime = self.runtime.clone();
             background.spawn(async move {
@@ -373,6 +397,9 @@ impl ReadyWorker {
         vitals.turn(WorkerState::Draining);
         let _ = phase.send(Phase::Draining);
         background.shutdown().await;
+        if let Some(probes) = &self.probes {
+            probes.drain();
+        }
         drain(&self.runtime, &phase, &mut pumps).await;
         hears.shutdown().await;
         drop(phase);

@@ -8,7 +8,7 @@ use std::{
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use wharf::{Job, Key, Module, Msg, Result, Run, State, outside};
+use wharf::{Job, Key, Module, Msg, Overlap, Result, Run, Schedule, State, Timetable, outside};
 
 use super::{Reconciliation, reconcile};
 use crate::Settings;
@@ -36,7 +36,8 @@ pub struct Reconciler {
 pub fn module(reconciler: Reconciler, period: Duration) -> Module<Reconciler> {
     Module::new("reconciliation", reconciler)
         .job("reconciliation", reconcile_records)
-        .every(period, ReconcileRecords {})
+        // One that takes longer than the period is not joined by a second.
+        .schedule(Schedule::new(Timetable::every(period), ReconcileRecords {}).overlap(Overlap::Skip))
 }
 
 async fn reconcile_records(

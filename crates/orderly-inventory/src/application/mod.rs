@@ -19,7 +19,7 @@ pub use refusal::{StockField, StockProblem, StockRefusal};
 
 use std::time::Duration;
 
-use wharf::{Module, Retry};
+use wharf::{Module, Overlap, Retry, Schedule, Timetable};
 
 /// The module, as a worker runs it.
 pub fn module(ports: Ports) -> Module<Ports> {
@@ -36,5 +36,5 @@ pub fn module(ports: Ports) -> Module<Ports> {
         })
         .endpoint("inventory-monitoring", |endpoint| endpoint.consume("note-low-stock", run_low::note_low_stock))
         .job("monitor-stock", monitor_stock::monitor_stock)
-        .every(monitoring_period, MonitorStock {})
+        .schedule(Schedule::new(Timetable::every(monitoring_period), MonitorStock {}).overlap(Overlap::Skip))
 }

@@ -20,7 +20,7 @@ pub use return_items::{ReturnError, ReturnItems, Returned, StoredReturn, return_
 
 use std::time::Duration;
 
-use wharf::{Module, Retry, SagaConsumer};
+use wharf::{Module, Overlap, Retry, SagaConsumer, Schedule, Timetable};
 
 use record_fulfilment::FulfilmentRecorder;
 
@@ -46,6 +46,7 @@ pub fn module(ports: Ports) -> Module<Ports> {
         .on(Event::ShipmentCancelled)
         .on(Event::CancelRequested)
         .on(Event::Stale);
+    let sweeps = Schedule::new(Timetable::every(expiry_sweep_period), ExpireStaleOrders {});
     Module::new("orders", ports)
         .consume("order-created-event", validate_order::validate_order)
         .endpoint("order-saga", |endpoint| {
@@ -55,5 +56,5 @@ pub fn module(ports: Ports) -> Module<Ports> {
             endpoint.saga(fulfilment).retry(Retry::exponential("saga", first, max, 12))
         })
         .job("order-expiry", expire_stale_orders::expire_stale_orders)
-        .every_after(expiry_start_delay, expiry_sweep_period, ExpireStaleOrders {})
+        .schedule(sweeps.start_delay(expiry_start_delay).overlap(Overlap::Skip))
 }

@@ -130,6 +130,7 @@ pub(crate) struct Inventory {
 #[derive(Debug)]
 pub(crate) struct Reconciliation {
     pub(crate) period: Duration,
+    pub(crate) timeout: Duration,
 }
 
 #[derive(Debug)]
@@ -152,7 +153,10 @@ pub(crate) struct Carrier {
 
 #[derive(Debug)]
 pub(crate) struct Worker {
+    pub(crate) name: String,
     pub(crate) health_listen: Option<SocketAddr>,
+    pub(crate) probe_directory: Option<PathBuf>,
+    pub(crate) max_parallel_jobs: usize,
     pub(crate) lease: Duration,
 }
 
@@ -306,16 +310,36 @@ impl Config {
                     ),
                     "3600",
                 ),
+                timeout: read.or(
+                    Setting::new("reconciliation.timeout_seconds", "1 to 86400", seconds)
+                        .meaning("How long one comparison may take; then it is given up and tried again."),
+                    "300",
+                ),
             },
             payments: read_payments(read),
             shipping: Shipping::read(read),
             carrier: read_carrier(read),
             notifications: Notifications::read(read),
             worker: Worker {
+                name: read.or(
+                    Setting::new("worker.name", "a name", name).meaning("What this worker is called among others."),
+                    "orderly",
+                ),
                 health_listen: read.needed_if(
                     false,
                     &Setting::new("worker.health_listen", "an address and port, such as 127.0.0.1:8081", address)
                         .meaning("Where `orderly worker` answers for its health; nowhere when not set."),
+                ),
+                probe_directory: read.needed_if(
+                    false,
+                    &Setting::new("worker.probe_directory", "a directory of its own", directory).meaning(
+                        "Where the files `live` and `ready` are written every 30 seconds; nowhere when not set.",
+                    ),
+                ),
+                max_parallel_jobs: read.or(
+                    Setting::new("worker.max_parallel_jobs", "1 to 10000", count)
+                        .meaning("How many jobs run at once, such as sweeps and comparisons."),
+                    "10",
                 ),
                 lease: read.or(
                     Setting::new("worker.lease", "a duration from 100ms, such as 30s", lease)

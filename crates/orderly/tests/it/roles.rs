@@ -1,6 +1,7 @@
 //! APIs and workers as processes of their own.
 
 use serde_json::{Value, json};
+use tempfile::TempDir;
 use ureq::Agent;
 
 use crate::{
@@ -80,7 +81,10 @@ fn takes_orders_alone(orderly: &Orderly) {
     });
     assert_eq!(ready, alone, "it takes orders, and says that nobody carries them out");
 
-    let mut worker = worker(orderly, &["--health-listen", "127.0.0.1:0"]);
+    let probes = TempDir::new().unwrap();
+    let directory = format!("worker.probe_directory={}", probes.path().display());
+    let mut worker = worker(orderly, &["--health-listen", "127.0.0.1:0", "--set", &directory]);
+    let written = || ["live", "ready"].map(|file| probes.path().join(file).exists());
     let health = worker.wait_for_line("health");
     assert_eq!(api.story(&customer, order), "Pending → Validated → PaymentProcessing → Paid → Shipped → Delivered");
     let ready = api.get("", "/health/ready").expect(200).json();
@@ -93,8 +97,10 @@ fn takes_orders_alone(orderly: &Orderly) {
         "{told}"
     );
 
+    assert_eq!(written(), [true, true], "files tell it too");
     worker.ask_to_stop();
     worker.finish().expect_code(0);
+    assert_eq!(written(), [false, false]);
     api.close().expect_code(0);
     orderly.run(&["verify"]).expect_code(0);
 }

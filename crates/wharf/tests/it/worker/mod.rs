@@ -8,6 +8,7 @@ mod leases;
 mod one_connection;
 mod presence;
 mod pressure;
+mod probes;
 mod refusing;
 mod running;
 mod schedules;
