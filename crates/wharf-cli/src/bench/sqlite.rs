@@ -53,18 +53,19 @@ impl File {
 
 const JOBS_BY_HAND: &str = "
     CREATE TABLE by_hand (
-        id INTEGER PRIMARY KEY, queue TEXT NOT NULL, state TEXT NOT NULL, args TEXT NOT NULL, taken_at INTEGER,
-        ended_at INTEGER
+        id INTEGER PRIMARY KEY, queue TEXT NOT NULL, state TEXT NOT NULL, args TEXT NOT NULL, run_at INTEGER NOT NULL,
+        taken_at INTEGER, ended_at INTEGER
     ) STRICT;
-    CREATE INDEX by_hand_due ON by_hand (queue, id) WHERE state = 'available';
+    CREATE INDEX by_hand_due ON by_hand (queue, run_at, id) WHERE state = 'available';
     WITH RECURSIVE series(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM series WHERE n < {jobs})
-    INSERT INTO by_hand (id, queue, state, args)
-    SELECT n, 'bench.' || (n % 4), 'available', '{\"number\":' || n || '}' FROM series;
+    INSERT INTO by_hand (id, queue, state, args, run_at)
+    SELECT n, 'bench.' || (n % 4), 'available', '{\"number\":' || n || '}', unixepoch() FROM series;
     ANALYZE by_hand";
 
 const CLAIM: &str = "
     UPDATE by_hand SET state = 'running', taken_at = unixepoch() WHERE id IN (
-        SELECT id FROM by_hand WHERE queue = ? AND state = 'available' ORDER BY id LIMIT 100)
+        SELECT id FROM by_hand WHERE queue = ? AND state = 'available' AND run_at <= unixepoch()
+        ORDER BY run_at, id LIMIT 100)
     RETURNING id, args";
 
 const DONE: &str = "
