@@ -7,9 +7,9 @@
 //! ```
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a suite of tests fails by panicking")]
 
-pub mod apart;
 #[doc(hidden)]
 pub mod announcing;
+pub mod apart;
 #[doc(hidden)]
 pub mod atomicity;
 #[doc(hidden)]
