@@ -14,14 +14,12 @@ use crate::{Draft, Message, Tenant, Timestamp, Timetable};
 /// #     const NAME: &'static str = "ledger.close-books";
 /// #     fn key(&self) -> Key { Key::new("ledger", 1) }
 /// # }
-/// # fn main() -> Result<(), wharf::Error> {
 /// use wharf::{Misfire, Module, Schedule, Timetable};
 ///
 /// let nightly = Timetable::cron("0 3 * * *", "Europe/Berlin")?;
 /// let ledger = Module::new("ledger", ())
 ///     .schedule(Schedule::new(nightly, CloseBooks).named("nightly").misfire(Misfire::RunAll));
-/// # Ok(())
-/// # }
+/// # Ok::<(), wharf::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]

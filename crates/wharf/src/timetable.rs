@@ -16,7 +16,6 @@ const EXPRESSION_MAX_BYTES: usize = 200;
 /// When a schedule is due: at every multiple of a period, by a cron expression and the clocks of a time zone, or once.
 ///
 /// ```
-/// # fn main() -> Result<(), wharf::Error> {
 /// use std::time::Duration;
 /// use wharf::{Timestamp, Timetable};
 ///
@@ -24,8 +23,7 @@ const EXPRESSION_MAX_BYTES: usize = 200;
 /// let midnight = Timestamp::from_micros(1_795_305_600_000_000); // 2026-11-22, UTC
 /// let hours = nightly.after(midnight).map(|due| due.since(midnight).as_secs() / 3600);
 /// assert_eq!(hours.take(3).collect::<Vec<_>>(), [2, 26, 50]);
-/// # Ok(())
-/// # }
+/// # Ok::<(), wharf::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Timetable(Kind);

@@ -71,3 +71,21 @@ fn retries(max: u32, first_delay: Duration) -> Retry {
     let last = first_delay.saturating_mul(2_u32.saturating_pow(max.saturating_sub(1).min(31)));
     Retry::exponential("job", first_delay, last, max)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::retry::Next;
+
+    #[test]
+    fn s004_10_the_defaults_are_ten_at_once_five_minutes_and_three_retries() {
+        let options = JobOptions::default();
+        assert_eq!((options.max_parallel, options.timeout), (10, Duration::from_secs(300)));
+        assert_eq!((options.retry.retries(), options.mirrors_logs), (3, false));
+        let after = |failures| match options.retry.after(failures, uuid::Uuid::nil()) {
+            Next::After(delay) => Some(delay.as_secs()),
+            Next::Now | Next::GiveUp => None,
+        };
+        assert_eq!([1, 2, 3, 4].map(after), [Some(10), Some(20), Some(40), None]);
+    }
+}

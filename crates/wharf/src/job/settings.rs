@@ -13,12 +13,10 @@ use crate::{Code, Error, endpoint::EndpointDefinition};
 /// ```
 /// # use wharf::{JobSettings, Memory, Module, Worker};
 /// # use std::collections::BTreeMap;
-/// # fn main() -> Result<(), serde_json::Error> {
 /// let settings: BTreeMap<String, JobSettings> =
 ///     serde_json::from_str(r#"{ "pictures.resize": { "max_parallel": 2, "timeout_s": 3600 } }"#)?;
 /// let worker = Worker::new(Memory::new()).job_settings(settings);
-/// # Ok(())
-/// # }
+/// # Ok::<(), serde_json::Error>(())
 /// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]

@@ -1,6 +1,9 @@
 //! Jobs: work whose every run has a history.
 
-use std::time::Duration;
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -328,6 +331,40 @@ async fn a_result_that_is_too_large_to_keep_undoes_what_was_done_for_it() {
     let reason = run.reason.unwrap();
     assert!(reason.contains("job `pictures.resize` returned 262146 bytes, at most 262144 are kept"), "{reason}");
     app.leaving_behind();
+}
+
+/// Where `tracing` writes to.
+#[derive(Clone, Default)]
+struct Written(Arc<Mutex<Vec<u8>>>);
+
+impl std::io::Write for Written {
+    fn write(&mut self, text: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend(text);
+        Ok(text.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn s004_04_what_a_run_logs_is_its_own_and_told_to_tracing_where_that_is_wanted() {
+    let written = Written::default();
+    let writer = written.clone();
+    let told = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
+    let _told = tracing::subscriber::set_default(told);
+    for (mirrors, lines) in [(JobOptions::default(), 0), (JobOptions::default().mirror_logs(), 1)] {
+        let mut app = studio(Module::new("pictures", ()).job_with("resize", mirrors, resize)).await;
+        let id = app.enqueue(once()).await;
+        app.settle().await;
+        assert_eq!(app.run_log(id).await, ["info resized"], "it is in the history either way");
+        let text = String::from_utf8(written.0.lock().unwrap().clone()).unwrap();
+        let mirrored: Vec<_> = text.lines().filter(|line| line.contains("resized")).collect();
+        assert_eq!(mirrored.len(), lines, "{text}");
+        assert!(mirrored.iter().all(|line| line.contains(&format!("run={id}")) && line.contains("INFO")), "{text}");
+        app.finish().await;
+    }
 }
 
 #[tokio::test]
