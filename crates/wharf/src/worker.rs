@@ -23,9 +23,9 @@ use crate::{
     ports::{Engine, Signals, Subscription, Transport, Wakeups},
     routes::Current,
     runtime::{
-        HEARTBEAT, LOOK_EVERY, PROBE_EVERY, PROBES, PRUNE, PRUNE_EVERY, Phase, Probes, Relay, Runtime, SIGNALS,
-        Survivors, Vitals, WorkerState, beat, fire_timers, hear, introduce, keep_routes, keep_schedule, leave, probe,
-        prune, prune_inbox, pump, report_runs, sign, supervise,
+        HEARTBEAT, Jobs, LOOK_EVERY, PROBE_EVERY, PROBES, PRUNE, PRUNE_EVERY, Phase, Probes, Relay, RunningJobs,
+        Runtime, SIGNALS, Survivors, Vitals, WorkerState, beat, fire_timers, hear, introduce, keep_routes,
+        keep_schedule, leave, probe, prune, prune_inbox, pump, report_runs, sign, supervise,
     },
     start,
 };
@@ -255,6 +255,8 @@ impl Worker {
             body_size_max_bytes: self.limits.body_size_max_bytes,
             joined: self.via.is_none(),
         };
+        let slots = Arc::new(Semaphore::new(max_parallel_jobs.min(Semaphore::MAX_PERMITS)));
+        let jobs = Jobs { slots, filters: self.job_filters, running: RunningJobs::default() };
         let runtime = Runtime {
             engine: self.engine,
             via: self.via,
@@ -264,9 +266,7 @@ impl Worker {
             vitals: Vitals::default(),
             survivors: Arc::new(Survivors::default()),
             presence: Arc::default(),
-            job_slots: Arc::new(Semaphore::new(max_parallel_jobs.min(Semaphore::MAX_PERMITS))),
-            job_filters: Arc::new(self.job_filters),
-            running: Arc::default(),
+            jobs: Arc::new(jobs),
         };
         let outboxes = match &runtime.via {
             Some(transport) => {

@@ -180,7 +180,7 @@ async fn attempt(
         Some(run) => {
             run.begin();
             let call = call(runtime, endpoint, consumer, &context, tx_open);
-            let filtered = runtime.job_filters.around(run, &*runtime.post.clock, call);
+            let filtered = runtime.jobs.filters.around(run, &*runtime.post.clock, call);
             runtime.reporting(delivery.lease, run, filtered).await
         }
     };

@@ -63,10 +63,16 @@ pub(crate) struct Runtime {
     pub(crate) vitals: Vitals,
     pub(crate) survivors: Arc<Survivors>,
     pub(crate) presence: Arc<Presence>,
-    /// One for each job that may run at once.
-    pub(crate) job_slots: Arc<Semaphore>,
-    pub(crate) job_filters: Arc<Filters>,
-    pub(crate) running: Arc<RunningJobs>,
+    pub(crate) jobs: Arc<Jobs>,
+}
+
+/// What the jobs of a worker share.
+#[derive(Debug)]
+pub(crate) struct Jobs {
+    /// One for each that may run at once.
+    pub(crate) slots: Arc<Semaphore>,
+    pub(crate) filters: Filters,
+    pub(crate) running: RunningJobs,
 }
 
 impl Runtime {

@@ -147,7 +147,7 @@ impl Pump {
         let now = runtime.post.clock.now();
         let renew_at = now + runtime.limits.lease / 3;
         let cancellations = runtime.presence.cancellations();
-        let slots = Slots::of(endpoint.job.as_ref().map(|_| Arc::clone(&runtime.job_slots)));
+        let slots = Slots::of(endpoint.job.as_ref().map(|_| Arc::clone(&runtime.jobs.slots)));
         Self {
             runtime,
             endpoint,

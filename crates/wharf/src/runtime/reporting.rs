@@ -29,7 +29,7 @@ impl Runtime {
 
     /// Waits for a job's handler, of which [`report_runs`] tells meanwhile.
     pub(crate) async fn reporting<T>(&self, lease: Lease, run: &Run, handler: impl Future<Output = T>) -> T {
-        let _told = self.running.enter(lease, run);
+        let _told = self.jobs.running.enter(lease, run);
         handler.await
     }
 }
@@ -72,7 +72,7 @@ pub(crate) async fn report_runs(runtime: Runtime) -> Result<(), Error> {
     let (clock, limits) = (&runtime.post.clock, &runtime.limits);
     loop {
         clock.sleep_until(clock.now() + REPORT_EVERY).await;
-        let (runs, reports): (Vec<_>, Vec<_>) = runtime.running.news().into_iter().unzip();
+        let (runs, reports): (Vec<_>, Vec<_>) = runtime.jobs.running.news().into_iter().unzip();
         for (runs, reports) in
             runs.chunks(limits.settle_batch_max_rows).zip(reports.chunks(limits.settle_batch_max_rows))
         {
