@@ -79,6 +79,9 @@ pub(crate) enum JobsCommand {
         /// Only of this job
         #[arg(long)]
         job: Option<String>,
+        /// Only those that this schedule enqueued
+        #[arg(long)]
+        schedule: Option<String>,
         /// Only those that are queued, running, retrying, succeeded, failed, cancelled or timed-out
         #[arg(long)]
         status: Option<RunStatus>,

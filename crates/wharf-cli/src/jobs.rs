@@ -14,9 +14,9 @@ const COLUMNS: &[&str] = &["run", "job", "status", "attempts", "enqueued", "star
 
 pub(crate) async fn run(client: &Client, tenant: &Tenant, command: &JobsCommand) -> anyhow::Result<Shown> {
     match command {
-        JobsCommand::List { job, status, limit } => {
+        JobsCommand::List { job, schedule, status, limit } => {
             let mut filter = RunFilter::default().tenant(tenant).limit(*limit);
-            (filter.job, filter.status) = (job.clone(), *status);
+            (filter.job, filter.schedule, filter.status) = (job.clone(), schedule.clone(), *status);
             let (runs, alive) = (client.runs(&filter).await?, Alive::now(client).await?);
             Ok(Shown::Table { columns: COLUMNS, rows: runs.iter().map(|run| row(run, &alive)).collect() })
         }

@@ -8,7 +8,7 @@ use crate::{
     shown::{Shown, moment},
 };
 
-const COLUMNS: &[&str] = &["name", "times", "next", "last", "missed", "paused", "version", "changed by"];
+const COLUMNS: &[&str] = &["name", "times", "next", "last", "missed", "skipped", "paused", "version", "changed by"];
 
 pub(crate) async fn run(
     client: &Client,
@@ -56,6 +56,7 @@ fn row(schedule: &StoredSchedule) -> Vec<Value> {
         moment(schedule.next_at),
         moment(schedule.last_at),
         schedule.missed.into(),
+        schedule.skipped.into(),
         moment(schedule.paused_at),
         schedule.version.into(),
         schedule.changed_by.as_deref().into(),
@@ -66,6 +67,7 @@ fn card(schedule: &StoredSchedule) -> Vec<(&'static str, Value)> {
     let mut fields: Vec<_> = COLUMNS.iter().copied().zip(row(schedule)).collect();
     let declared = schedule.is_changed_by_hand().then(|| schedule.declared.to_string());
     fields.extend([
+        ("paused because", schedule.paused_because.as_deref().into()),
         ("declared", declared.into()),
         ("changed", moment(Some(schedule.changed_at))),
         ("misfire", schedule.misfire.as_str().into()),

@@ -6,7 +6,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 use wharf::{
-    Client, Error, Failure, Job, JobOptions, Memory, Module, Msg, Result, Run, RunStatus, Tenant, Worker, blocking,
+    Client, DeadLetterFilter, Error, Failure, Job, JobOptions, Memory, Module, Msg, Result, Run, RunStatus, Schedule,
+    Tenant, Timetable, Worker, blocking,
 };
 
 /// Makes thumbnails of pictures. One of them may be broken.
@@ -49,15 +50,16 @@ fn count(Msg(Count {}): Msg<Count>, run: Run) -> Result<u64> {
     Err(Failure::retry(format!("counted to {counted:?} and was asked to stop")))
 }
 
-/// Goes through the life of four jobs.
+/// Goes through the life of a few jobs.
 pub(crate) async fn run(mut say: impl FnMut(String)) -> Result<(), Box<dyn std::error::Error>> {
+    let nightly = Timetable::cron("30 3 * * *", "Europe/Berlin")?;
     // Two at a time in each worker, ten minutes each, and five retries after 1, 2, 4, 8 and 16 seconds.
     let options = JobOptions::default().max_parallel(2).timeout(Duration::from_secs(600));
     let options = options.retries(5, Duration::from_secs(1));
     let module = Module::new("studio", ())
         .job_with("resize-pictures", options, resize)
         .job("count", blocking(count))
-        .every(Duration::from_secs(3600), Resize { pictures: vec!["of-the-hour.png".to_owned()] });
+        .schedule(Schedule::new(nightly, Resize { pictures: vec!["of-the-day.png".to_owned()] }).named("nightly"));
     let worker = Worker::new(Memory::new()).module(module).ready().await?;
     let (client, tenant) = (worker.client("main"), Tenant::default());
     let (stop, stopped) = oneshot::channel::<()>();
@@ -65,7 +67,8 @@ pub(crate) async fn run(mut say: impl FnMut(String)) -> Result<(), Box<dyn std::
 
     let well = client.enqueue(&tenant, Resize { pictures: vec!["a.png".to_owned(), "b.png".to_owned()] }).await?;
     let run = until(&client, well, RunStatus::Succeeded).await?;
-    say(format!("{} {}: {}", run.job, run.status, run.result.unwrap_or_default()));
+    let progress = run.progress.map(|progress| format!("{} of {}", progress.done, progress.of));
+    say(format!("{} {}: {}, {}", run.job, run.status, run.result.unwrap_or_default(), progress.unwrap_or_default()));
     for line in client.run_log(&tenant, well, None).await? {
         say(format!("  {} {}", line.level, line.text));
     }
@@ -73,6 +76,9 @@ pub(crate) async fn run(mut say: impl FnMut(String)) -> Result<(), Box<dyn std::
     let broken = client.enqueue(&tenant, Resize { pictures: vec!["broken.png".to_owned()] }).await?;
     let run = until(&client, broken, RunStatus::Failed).await?;
     say(format!("{} {}: {}", run.job, run.status, run.reason.unwrap_or_default()));
+    for letter in client.dead_letters(&DeadLetterFilter::default()).await? {
+        say(format!("  dead letter {}: {}", letter.code, letter.body));
+    }
     // Somebody has mended the picture; or so they say.
     client.rerun(&tenant, broken).await?;
     let run = until(&client, broken, RunStatus::Failed).await?;
@@ -83,6 +89,16 @@ pub(crate) async fn run(mut say: impl FnMut(String)) -> Result<(), Box<dyn std::
     client.cancel(&tenant, endless).await?;
     let run = until(&client, endless, RunStatus::Cancelled).await?;
     say(format!("{} {}", run.job, run.status));
+
+    // Tonight's run, now, and with other pictures; but not with what are none.
+    let album = serde_json::json!({ "pictures": ["album.png"] });
+    let tonight = client.trigger_schedule_with(&tenant, "nightly", &album, "jane").await?;
+    let run = until(&client, tonight, RunStatus::Succeeded).await?;
+    say(format!("{} {}: {}", run.job, run.status, run.args));
+    let unfit = serde_json::json!({ "pictures": 7 });
+    if let Err(refused) = client.trigger_schedule_with(&tenant, "nightly", &unfit, "jane").await {
+        say(refused.to_string());
+    }
 
     drop(stop);
     working.await?;

@@ -183,6 +183,9 @@ async fn schedules_are_shown_paused_changed_and_sent_now() {
     assert!(ok, "{said}");
     let run = left.json(&["jobs", "show", said.split(' ').next().unwrap()]);
     assert_eq!((&run["schedule"], &run["args"]["pictures"]), (&"nightly".into(), &9.into()));
+    let sent = left.json(&["jobs", "list", "--schedule", "nightly"]);
+    assert_eq!((sent.as_array().unwrap().len(), &sent[0]["run"]), (1, &run["run"]));
+    assert_eq!(left.json(&["jobs", "list", "--schedule", "hourly"]), serde_json::json!([]));
     let (ok, said) = left.wharf(&["schedules", "pause", "hourly"]);
     assert!(!ok && said.contains("W0038"), "{said}");
 }

@@ -27,12 +27,15 @@ async fn jobs_succeed_fail_run_again_and_are_cancelled() {
     jobs::run(|line| lines.push(line)).await.unwrap();
 
     insta::assert_snapshot!(lines.join("\n"), @r#"
-    pictures.resize succeeded: {"thumbnails":2}
+    pictures.resize succeeded: {"thumbnails":2}, 2 of 2
       info a.png is done
       info b.png is done
     pictures.resize failed: broken.png is no picture
+      dead letter W0004: {"pictures":["broken.png"]}
     pictures.resize failed again, after 1 redrive
     numbers.count cancelled
+    pictures.resize succeeded: {"pictures":["album.png"]}
+    W0104: job `pictures.resize`: /pictures: want array, but got number
     "#);
 }
 
