@@ -9,7 +9,7 @@ use orderly_infrastructure::{
 };
 use orderly_orders::{Deadlines, domain::OrderLimits};
 use tokio::sync::oneshot;
-use wharf::{Client, Ended, Job, JobSettings, Limits, ReadyWorker, SystemClock};
+use wharf::{Client, Ended, Job, JobSettings, Limits, ReadyWorker, SystemClock, Timetable};
 
 use crate::{
     config::{Config, PaymentWaits},
@@ -58,6 +58,7 @@ impl App {
             .named(&config.worker.name)
             .max_parallel_jobs(config.worker.max_parallel_jobs)
             .job_filter(JobLog)
+            .retention(Timetable::every(config.retention.period))
             .job_settings([(
                 ReconcileRecords::NAME.to_owned(),
                 JobSettings::default().timeout(config.reconciliation.timeout),

@@ -15,7 +15,7 @@ use tokio::{
 };
 
 use crate::{
-    Client, Error, JobFilter, JobSettings, Limits, Schedule,
+    Client, Error, JobFilter, JobSettings, Limits, Schedule, Timetable,
     bus::PostOffice,
     endpoint::EndpointDefinition,
     job::{self, Filters},
@@ -54,6 +54,7 @@ pub struct Worker {
     job_settings: BTreeMap<String, JobSettings>,
     job_filters: Filters,
     probe_files: Option<PathBuf>,
+    retention: Option<Timetable>,
     endpoints: Vec<EndpointDefinition>,
     schedules: Vec<Schedule>,
     modules: Vec<&'static str>,
@@ -87,6 +88,8 @@ pub struct ReadyWorker {
     consumes: Vec<Subscription>,
     name: String,
     probes: Option<Arc<Probes>>,
+    /// Whether it does so in the background, and by no job.
+    prunes: bool,
     version: Option<String>,
     /// Ends what draws the routes anew.
     keeps_routes: Option<AbortHandle>,
@@ -108,6 +111,7 @@ impl Worker {
             job_settings: BTreeMap::new(),
             job_filters: Filters::default(),
             probe_files: None,
+            retention: None,
             endpoints: Vec::new(),
             schedules: Vec::new(),
             modules: Vec::new(),
@@ -183,6 +187,14 @@ impl Worker {
         self
     }
 
+    /// Deletes what was kept long enough, as [`Limits`] say, by a job of its own, `wharf.retention`, at these times; its history
+    /// tells how much went. Without this it is done in the background, every ten minutes.
+    #[must_use]
+    pub fn retention(mut self, times: Timetable) -> Self {
+        self.retention = Some(times);
+        self
+    }
+
     /// The version of the program, for [`Client::workers`] to show.
     #[must_use]
     pub fn version(mut self, version: &str) -> Self {
@@ -223,6 +235,11 @@ impl Worker {
 
     /// As [`Worker::ready`], with nothing in the background.
     pub(crate) async fn prepare(mut self) -> Result<ReadyWorker, Refused> {
+        let prunes = self.retention.is_none();
+        if let Some(times) = self.retention.take() {
+            let retention = job::retention(Arc::clone(&self.engine), self.limits.clone(), times);
+            self = self.module(retention);
+        }
         let mut problems = job::apply(&self.job_settings, &mut self.endpoints);
         start::keep_in_order(&self.schedules, &mut self.endpoints);
         problems.extend(start::check(&self.limits, &self.endpoints, &self.schedules));
@@ -285,6 +302,7 @@ impl Worker {
             consumes: declaration.subscriptions,
             name: self.name,
             probes: probes.map(Arc::new),
+            prunes,
             version: self.version,
             keeps_routes: None,
         })
@@ -360,9 +378,11 @@ impl ReadyWorker {
         background.spawn(async move {
             supervise(&runtime, "wharf.listen", || async { runtime.engine.listen().await }).await
         });
-        let runtime = self.runtime.clone();
-        vitals.expect_task(PRUNE, clock.now(), PRUNE_EVERY);
-        background.spawn(async move { supervise(&runtime, PRUNE, || prune(runtime.clone())).await });
+        if self.prunes {
+            let runtime = self.runtime.clone();
+            vitals.expect_task(PRUNE, clock.now(), PRUNE_EVERY);
+            background.spawn(async move { supervise(&runtime, PRUNE, || prune(runtime.clone())).await });
+        }
         if has_jobs {
             let runtime = self.runtime.clone();
             reports.spawn(async move { supervise(&runtime, "wharf.reports", || report_runs(runtime.clone())).await });

@@ -59,6 +59,7 @@ pub(crate) struct Config {
     pub(crate) expiry: Expiry,
     pub(crate) inventory: Inventory,
     pub(crate) reconciliation: Reconciliation,
+    pub(crate) retention: Retention,
     pub(crate) payments: Payments,
     pub(crate) shipping: Shipping,
     pub(crate) carrier: Carrier,
@@ -131,6 +132,11 @@ pub(crate) struct Inventory {
 pub(crate) struct Reconciliation {
     pub(crate) period: Duration,
     pub(crate) timeout: Duration,
+}
+
+#[derive(Debug)]
+pub(crate) struct Retention {
+    pub(crate) period: Duration,
 }
 
 #[derive(Debug)]
@@ -314,6 +320,14 @@ impl Config {
                     Setting::new("reconciliation.timeout_seconds", "1 to 86400", seconds)
                         .meaning("How long one comparison may take; then it is given up and tried again."),
                     "300",
+                ),
+            },
+            retention: Retention {
+                period: read.or(
+                    Setting::new("retention.interval_seconds", "1 to 86400", seconds).meaning(
+                        "How often finished sagas and runs of jobs that were kept long enough are deleted.",
+                    ),
+                    "600",
                 ),
             },
             payments: read_payments(read),

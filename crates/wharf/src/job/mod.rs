@@ -6,6 +6,7 @@ mod blocking;
 mod filter;
 mod history;
 mod options;
+mod retention;
 mod run;
 mod settings;
 
@@ -19,6 +20,7 @@ pub use settings::JobSettings;
 
 pub(crate) use arguments::{KnownJobs, job_type};
 pub(crate) use filter::Filters;
+pub(crate) use retention::retention;
 pub(crate) use settings::apply;
 
 use std::sync::Arc;

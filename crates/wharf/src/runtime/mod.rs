@@ -24,7 +24,7 @@ pub(crate) use inbox::{Ended, prune_inbox};
 pub(crate) use lookout::Lookout;
 pub(crate) use presence::{HEARTBEAT, Presence, SIGNALS, beat, hear, introduce, leave};
 pub(crate) use probes::{PROBE_EVERY, PROBES, Probes, probe};
-pub(crate) use prune::{PRUNE, PRUNE_EVERY, prune};
+pub(crate) use prune::{PRUNE, PRUNE_EVERY, prune, prune_once};
 pub(crate) use pump::{Phase, pump};
 pub(crate) use refresh::keep_routes;
 pub(crate) use relay::Relay;

@@ -8,7 +8,7 @@ use std::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use wharf::{
-    Bus, CancelReason, Draft, Enqueued, Job, JobOptions, Key, LogLevel, Memory, MemoryTx, Message, Module, Msg,
+    Bus, CancelReason, Draft, Enqueued, Job, JobOptions, Key, Limits, LogLevel, Memory, MemoryTx, Message, Module, Msg,
     Overlap, Permanent, Priority, Result, Run, RunFilter, RunStatus, Schedule, State, Timetable, Tx, Worker, blocking,
     ports::Transport,
     snooze,
@@ -330,6 +330,27 @@ async fn a_result_that_is_too_large_to_keep_undoes_what_was_done_for_it() {
     assert_eq!((run.status, run.result, memory.get("talked").await), (RunStatus::Failed, None, None));
     let reason = run.reason.unwrap();
     assert!(reason.contains("job `pictures.resize` returned 262146 bytes, at most 262144 are kept"), "{reason}");
+    app.leaving_behind();
+}
+
+#[tokio::test]
+async fn what_was_kept_long_enough_may_go_by_a_job_that_tells_how_much() {
+    let clock = ManualClock::new();
+    let day = Duration::from_secs(24 * 3600);
+    let mut limits = Limits::default();
+    limits.succeeded_run_retention = day;
+    let worker = Worker::new(Memory::with_clock(clock.clone())).module(pictures()).limits(limits);
+    let mut app = Harness::start(worker.retention(Timetable::every(day)), clock).await;
+    let ids = [app.enqueue(once()).await, app.enqueue(once()).await];
+    app.settle().await;
+    app.wind(day * 3).await;
+    let retention = RunFilter::default().job("wharf.retention");
+    let found = app.client().runs(&retention).await.unwrap();
+    let results: Vec<_> = found.iter().rev().filter_map(|run| run.result.as_deref()).collect();
+    // Its own runs of more than a day ago go, too.
+    assert_eq!(results.last(), Some(&r#"{"rows":1}"#), "{results:?}");
+    assert_eq!(app.client().run(&found[0].tenant, ids[0]).await.unwrap(), None);
+    assert_eq!(app.client().run(&found[0].tenant, ids[1]).await.unwrap(), None);
     app.leaving_behind();
 }
 
