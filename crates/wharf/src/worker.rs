@@ -251,9 +251,9 @@ impl Worker {
             start::replace_outboxes(&mut declaration);
             problems.extend(start::orders_lost(&self.endpoints));
         }
-        let (routes, jobs) = start::declare(&*self.engine, &declaration, &mut problems).await;
         let probes = self.probe_files.as_deref().map(Probes::within).transpose();
         let probes = probes.map_err(|error| problems.push(error)).ok().flatten();
+        let (routes, jobs) = start::declare(&*self.engine, &declaration, &mut problems).await;
         if !problems.is_empty() {
             return Err(Refused(problems));
         }
