@@ -337,7 +337,7 @@ impl ReadyWorker {
     /// committed, and nothing is done twice.
     pub async fn run_until_or_abort(self, stop: impl Future<Output = ()>, abort: impl Future<Output = ()>) -> Ended {
         let vitals = self.runtime.vitals.clone();
-        let keeps_routes = self.keeps_routes.clone();
+        let (keeps_routes, probes) = (self.keeps_routes.clone(), self.probes.clone());
         let ended = tokio::select! {
             biased;
             () = abort => Ended::Aborted,
@@ -345,6 +345,9 @@ impl ReadyWorker {
         };
         if let Some(keeps_routes) = keeps_routes {
             keeps_routes.abort();
+        }
+        if let Some(probes) = probes {
+            probes.remove();
         }
         vitals.turn(WorkerState::Stopped);
         ended

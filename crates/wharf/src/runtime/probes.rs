@@ -3,7 +3,7 @@
 use std::{
     fs, io,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -21,12 +21,22 @@ pub(crate) const PROBE_EVERY: Duration = Duration::from_secs(30);
 pub(crate) struct Probes {
     live: PathBuf,
     ready: PathBuf,
+    /// Which of them may be written. A write that is under way ends before that changes.
+    may: Mutex<May>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum May {
+    WriteBoth,
+    WriteLive,
+    WriteNone,
 }
 
 impl Probes {
     /// Takes a directory for its own, which is made if need be. What another process left there is gone.
     pub(crate) fn within(directory: &Path) -> Result<Self, Error> {
-        let probes = Self { live: directory.join("live"), ready: directory.join("ready") };
+        let (live, ready) = (directory.join("live"), directory.join("ready"));
+        let probes = Self { live, ready, may: Mutex::new(May::WriteBoth) };
         let taken = fs::create_dir_all(directory).and_then(|()| {
             fs::write(&probes.live, "starting\n")?;
             absent(&probes.ready)
@@ -40,13 +50,28 @@ impl Probes {
 
     /// From now on it takes nothing in.
     pub(crate) fn drain(&self) {
+        *self.may() = May::WriteLive;
         tell(absent(&self.ready));
     }
 
+    /// It has ended.
+    pub(crate) fn remove(&self) {
+        *self.may() = May::WriteNone;
+        tell(absent(&self.ready));
+        tell(absent(&self.live));
+    }
+
     fn write(&self, now: Timestamp, is_ready: bool) -> io::Result<()> {
+        let may = self.may();
         let beat = format!("{}\n", now.as_micros() / 1_000_000);
-        fs::write(&self.live, &beat)?;
-        if is_ready { fs::write(&self.ready, &beat) } else { absent(&self.ready) }
+        if *may <= May::WriteLive {
+            fs::write(&self.live, &beat)?;
+        }
+        if is_ready && *may == May::WriteBoth { fs::write(&self.ready, &beat) } else { absent(&self.ready) }
+    }
+
+    fn may(&self) -> MutexGuard<'_, May> {
+        self.may.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -78,7 +103,6 @@ fn tell(done: io::Result<()>) {
 
 impl Drop for Probes {
     fn drop(&mut self) {
-        tell(absent(&self.ready));
-        tell(absent(&self.live));
+        self.remove();
     }
 }
