@@ -17,25 +17,26 @@ use crate::{
 
 /// The rows that a claim may take, in their order: rank by rank and no further than needed. With the index named, no
 /// statistics can lead the planner astray. What is held and due has lost its lease: a survivor. `$1` is the endpoint,
-/// `$2` now, `$3` whether survivors may be among them, `$4` how many.
+/// `$2` now, `$3` whether survivors may be among them, `$4` how many. That is written as a sum: a parameter alone is a part
+/// of the plan, and SQLite would plan anew each time it is bound, which costs as much as taking twenty rows.
 macro_rules! due {
     ($columns:literal) => {
         concat!(
             "(SELECT * FROM (SELECT ",
             $columns,
             " FROM wharf_deliveries INDEXED BY wharf_deliveries_due
-              WHERE endpoint = $1 AND rank = 0 AND not_before <= $2 AND held <= $3 ORDER BY not_before, id LIMIT $4)
+              WHERE endpoint = $1 AND rank = 0 AND not_before <= $2 AND held <= $3 ORDER BY not_before, id LIMIT $4 + 0)
               UNION ALL
               SELECT * FROM (SELECT ",
             $columns,
             " FROM wharf_deliveries INDEXED BY wharf_deliveries_due
-              WHERE endpoint = $1 AND rank = 1 AND not_before <= $2 AND held <= $3 ORDER BY not_before, id LIMIT $4)
+              WHERE endpoint = $1 AND rank = 1 AND not_before <= $2 AND held <= $3 ORDER BY not_before, id LIMIT $4 + 0)
               UNION ALL
               SELECT * FROM (SELECT ",
             $columns,
             " FROM wharf_deliveries INDEXED BY wharf_deliveries_due
-              WHERE endpoint = $1 AND rank = 2 AND not_before <= $2 AND held <= $3 ORDER BY not_before, id LIMIT $4)
-              LIMIT $4)"
+              WHERE endpoint = $1 AND rank = 2 AND not_before <= $2 AND held <= $3 ORDER BY not_before, id LIMIT $4 + 0)
+              LIMIT $4 + 0)"
         )
     };
 }

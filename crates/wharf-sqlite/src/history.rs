@@ -30,17 +30,15 @@ pub(crate) fn tell<'a>(
             let error = end.error.as_ref().map(|(code, reason)| (code.to_string(), reason));
             let (code, reason) = error.unzip();
             let progress = report.progress.map(|progress| json(&progress)).transpose()?;
-            let took = report.took.map(micros);
-            ends.push((
-                (lease.id, lease.epoch, took, report.worker, end.attempts, end.status, progress, end.result.as_deref()),
-                (code, reason),
-            ));
+            let (took, result) = (report.took.map(micros), end.result.as_deref());
+            let Lease { id, epoch } = lease;
+            ends.push((id, epoch, took, report.worker, end.attempts, end.status, progress, result, code, reason));
             runs.push((report.tenant.as_str(), report.run));
         }
         for line in &report.lines {
             let fields = json(&line.fields)?;
-            let whose = (report.tenant.as_str(), report.run, line.id);
-            lines.push((whose, line.at, line.attempt, line.level, line.text.as_str(), fields));
+            let (tenant, text) = (report.tenant.as_str(), line.text.as_str());
+            lines.push((tenant, report.run, line.id, line.at, line.attempt, line.level, text, fields));
         }
     }
     if !ends.is_empty() {
@@ -58,38 +56,36 @@ pub(crate) fn reports<'a>(batch: &[&'a Settlement]) -> impl Iterator<Item = (Lea
     batch.iter().filter_map(|one| Some((one.lease, one.report.as_deref()?)))
 }
 
-/// Arrays of two: id, epoch, took, worker, attempts, status, progress, result; and code, reason. The deliveries are deleted
-/// by another statement.
+/// Arrays of id, epoch, took, worker, attempts, status, progress, result, code, reason. The deliveries are deleted by another
+/// statement.
 const END: &str = "
 INSERT OR REPLACE INTO wharf_runs (ended_at, tenant, id, took, sent_at, worker, attempts, crashes, redrives, version, job,
                                    status, key, trail, args, progress, result, code, reason)
-SELECT ?, d.tenant, d.message_id, s.value ->> '$[0][2]', d.sent_at, s.value ->> '$[0][3]', s.value ->> '$[0][4]',
-       d.crashes, d.redrives, d.version, d.name, s.value ->> '$[0][5]', d.key, d.trail, d.body, s.value ->> '$[0][6]',
-       s.value ->> '$[0][7]', s.value ->> '$[1][0]', s.value ->> '$[1][1]'
-FROM json_each(?) AS s CROSS JOIN wharf_deliveries AS d
-WHERE d.id = s.value ->> '$[0][0]' AND d.epoch = s.value ->> '$[0][1]' AND d.held = 1";
+SELECT ?, d.tenant, d.message_id, s.value ->> 2, d.sent_at, s.value ->> 3, s.value ->> 4, d.crashes, d.redrives, d.version,
+       d.name, s.value ->> 5, d.key, d.trail, d.body, s.value ->> 6, s.value ->> 7, s.value ->> 8, s.value ->> 9
+FROM jsonb_each(?) AS s CROSS JOIN wharf_deliveries AS d
+WHERE d.id = s.value ->> 0 AND d.epoch = s.value ->> 1 AND d.held = 1";
 
 const FORGET_NEWS: &str = "
-DELETE FROM wharf_run_news WHERE (tenant, run) IN (SELECT value ->> 0, value ->> 1 FROM json_each(?))";
+DELETE FROM wharf_run_news WHERE (tenant, run) IN (SELECT value ->> 0, value ->> 1 FROM jsonb_each(?))";
 
 /// One that is told again is known by its id.
 const WRITE_LINES: &str = "
 INSERT OR IGNORE INTO wharf_run_lines (tenant, run, id, at, attempt, level, text, fields)
-SELECT value ->> '$[0][0]', value ->> '$[0][1]', value ->> '$[0][2]', value ->> 1, value ->> 2, value ->> 3, value ->> 4,
-       value ->> 5
-FROM json_each(?)";
+SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7
+FROM jsonb_each(?)";
 
 /// Arrays of id, epoch, took, worker, progress.
 const TELL_NEWS: &str = "
 INSERT OR REPLACE INTO wharf_run_news (told_at, took, worker, progress, tenant, run, epoch)
 SELECT ?, value ->> 2, value ->> 3, value ->> 4, d.tenant, d.message_id, d.epoch
-FROM json_each(?) CROSS JOIN wharf_deliveries AS d
+FROM jsonb_each(?) CROSS JOIN wharf_deliveries AS d
 WHERE d.id = value ->> 0 AND d.epoch = value ->> 1 AND d.held = 1";
 
 /// The places, in an array of id and epoch, of those that are held.
 const HELD: &str = "
-SELECT json_group_array(key) FROM json_each(?) CROSS JOIN wharf_deliveries AS d
-WHERE d.id = value ->> 0 AND d.epoch = value ->> 1 AND d.held = 1";
+SELECT json_group_array(told.key) FROM jsonb_each(?) AS told CROSS JOIN wharf_deliveries AS d
+WHERE d.id = told.value ->> 0 AND d.epoch = told.value ->> 1 AND d.held = 1";
 
 /// Adds the statements that end the jobs that wait of a message; `meant` is a subquery of their ids.
 macro_rules! end_cancelled {
@@ -179,11 +175,12 @@ const ENDED_OF_JOB: &str = ended!(
 
 /// The last that a schedule enqueued.
 const ENDED_OF_SCHEDULE: &str = ended!(
-    "SELECT * FROM wharf_runs
-     WHERE CASE WHEN json_valid(trail) THEN trail ->> '$.firing.schedule' END = $7
+    r#"SELECT * FROM wharf_runs
+     WHERE instr(trail, '"firing":{') > 0
+       AND CASE WHEN json_valid(trail) THEN trail ->> '$.firing.schedule' END = $7
        AND ($1 IS NULL OR id = $1) AND ($2 IS NULL OR tenant = $2) AND ($3 IS NULL OR job = $3)
        AND ($4 IS NULL OR status = $4) AND ($5 IS NULL OR ended_at < $5)
-     ORDER BY ended_at DESC, id DESC LIMIT $6"
+     ORDER BY ended_at DESC, id DESC LIMIT $6"#
 );
 
 /// One of a tenant is found by its key; any tenant's is looked for.
