@@ -62,7 +62,7 @@ impl Sqlite {
         if options.expects_migrated() {
             expect(&options.looker(), WHARF).await?;
         }
-        let lock = Lock::take(options.path())?;
+        let lock = Lock::take(options.path()).await?;
         let wakeups = Arc::new(Wakeups::default());
         let writer = Writer::start(options.writer(), options.share(), Arc::clone(&wakeups), lock);
         let opened = Self::prepare(&writer, &options).await;

@@ -3,9 +3,13 @@
 use std::{
     fs::{File, OpenOptions, TryLockError},
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use wharf::{Code, Error};
+
+/// How long a child is given to begin its program.
+const BIRTH: [Duration; 3] = [Duration::from_millis(5), Duration::from_millis(20), Duration::from_millis(75)];
 
 /// Held for as long as this process may write to the database.
 #[derive(Debug)]
@@ -15,8 +19,19 @@ pub(crate) struct Lock {
 }
 
 impl Lock {
-    /// Takes the lock of this database, without waiting.
-    pub(crate) fn take(database: &Path) -> Result<Self, Error> {
+    /// Takes the lock of this database. Waits no longer than a child may hold it that its owner has just begotten: until it
+    /// begins its own program, a child has whatever files its parent had.
+    pub(crate) async fn take(database: &Path) -> Result<Self, Error> {
+        for pause in BIRTH {
+            match Self::try_take(database) {
+                Err(error) if error.code() == Code::ALREADY_OWNED => tokio::time::sleep(pause).await,
+                taken => return taken,
+            }
+        }
+        Self::try_take(database)
+    }
+
+    fn try_take(database: &Path) -> Result<Self, Error> {
         let path = beside(database);
         let failed = |error| {
             Error::new(Code::ENGINE_UNREACHABLE, format!("could not lock `{}`", path.display())).caused_by(error)

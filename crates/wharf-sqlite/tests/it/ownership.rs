@@ -1,6 +1,6 @@
 //! One owner for each file, and what an owner finds.
 
-use std::time::Duration;
+use std::{fs::File, time::Duration};
 
 use sqlx::{Connection, SqliteConnection, sqlite::SqliteConnectOptions};
 use wharf::{
@@ -24,6 +24,19 @@ async fn a_second_owner_is_refused_until_the_first_has_closed() {
 
     app.engine.close().await;
     Sqlite::open(app.path()).await.unwrap().close().await;
+}
+
+/// As one is let go that a child had for the moment before it began its own program.
+#[tokio::test]
+async fn a_lock_that_is_let_go_in_a_moment_is_waited_for() {
+    let app = App::start().await;
+    app.engine.close().await;
+    let mut lock = app.path().into_os_string();
+    lock.push(".lock");
+    let lock = File::options().write(true).open(lock).unwrap();
+    lock.lock().unwrap();
+    let (opened, ()) = tokio::join!(Sqlite::open(app.path()), async { drop(lock) });
+    opened.unwrap().close().await;
 }
 
 #[tokio::test]

@@ -21,22 +21,22 @@ pub(crate) const PROBE_EVERY: Duration = Duration::from_secs(30);
 pub(crate) struct Probes {
     live: PathBuf,
     ready: PathBuf,
-    /// Which of them may be written. A write that is under way ends before that changes.
-    may: Mutex<May>,
+    /// How far its worker has come. A write that is under way ends before that changes.
+    stage: Mutex<Stage>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum May {
-    WriteBoth,
-    WriteLive,
-    WriteNone,
+enum Stage {
+    Working,
+    Draining,
+    Over,
 }
 
 impl Probes {
     /// Takes a directory for its own, which is made if need be. What another process left there is gone.
     pub(crate) fn within(directory: &Path) -> Result<Self, Error> {
         let (live, ready) = (directory.join("live"), directory.join("ready"));
-        let probes = Self { live, ready, may: Mutex::new(May::WriteBoth) };
+        let probes = Self { live, ready, stage: Mutex::new(Stage::Working) };
         let taken = fs::create_dir_all(directory).and_then(|()| {
             fs::write(&probes.live, "starting\n")?;
             absent(&probes.ready)
@@ -50,28 +50,28 @@ impl Probes {
 
     /// From now on it takes nothing in.
     pub(crate) fn drain(&self) {
-        *self.may() = May::WriteLive;
+        *self.stage() = Stage::Draining;
         tell(absent(&self.ready));
     }
 
     /// It has ended.
     pub(crate) fn remove(&self) {
-        *self.may() = May::WriteNone;
+        *self.stage() = Stage::Over;
         tell(absent(&self.ready));
         tell(absent(&self.live));
     }
 
     fn write(&self, now: Timestamp, is_ready: bool) -> io::Result<()> {
-        let may = self.may();
+        let stage = self.stage();
         let beat = format!("{}\n", now.as_micros() / 1_000_000);
-        if *may <= May::WriteLive {
+        if *stage < Stage::Over {
             fs::write(&self.live, &beat)?;
         }
-        if is_ready && *may == May::WriteBoth { fs::write(&self.ready, &beat) } else { absent(&self.ready) }
+        if is_ready && *stage == Stage::Working { fs::write(&self.ready, &beat) } else { absent(&self.ready) }
     }
 
-    fn may(&self) -> MutexGuard<'_, May> {
-        self.may.lock().unwrap_or_else(PoisonError::into_inner)
+    fn stage(&self) -> MutexGuard<'_, Stage> {
+        self.stage.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
