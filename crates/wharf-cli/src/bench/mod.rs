@@ -7,10 +7,12 @@ mod postgres;
 mod sqlite;
 mod verdict;
 
-use std::{path::PathBuf, time::Instant};
+use std::{io, path::PathBuf, time::Instant};
 
+use anyhow::Context;
 use serde_json::Value;
-use tokio::signal::ctrl_c;
+#[cfg(unix)]
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::shown::Shown;
 use place::Place;
@@ -42,18 +44,19 @@ pub(crate) struct Measured {
 
 /// Measures, and leaves nothing behind, whether it ends well or is stopped.
 pub(crate) async fn run(command: &BenchCommand) -> anyhow::Result<Measured> {
+    let stop = stop_requests().context("signals cannot be listened for")?;
     match command.engine.as_deref() {
         Some(address) if address.starts_with("postgres://") || address.starts_with("postgresql://") => {
-            on(postgres::Database::create(address).await?, command).await
+            on(postgres::Database::create(address).await?, command, stop).await
         }
-        directory => on(sqlite::File::create(directory.map(PathBuf::from))?, command).await,
+        directory => on(sqlite::File::create(directory.map(PathBuf::from))?, command, stop).await,
     }
 }
 
-async fn on<P: Place>(place: P, command: &BenchCommand) -> anyhow::Result<Measured> {
+async fn on<P: Place>(place: P, command: &BenchCommand, stop: impl Future<Output = ()>) -> anyhow::Result<Measured> {
     let measured = tokio::select! {
         measured = measure(&place, command) => measured,
-        _ = ctrl_c() => Err(anyhow::anyhow!("stopped")),
+        () = stop => Err(anyhow::anyhow!("stopped")),
     };
     let removed = place.remove().await;
     let measured = measured?;
@@ -100,6 +103,25 @@ async fn measure<P: Place>(place: &P, command: &BenchCommand) -> anyhow::Result<
         ("verdict", verdict.to_string().into()),
     ];
     Ok(Measured { shown: Shown::Card { fields, lines: Vec::new() }, verdict: verdict.given() })
+}
+
+/// Listens from now on, so that nothing is left behind from the first moment: for Ctrl-C, and the SIGTERM that a time limit
+/// sends.
+#[cfg(unix)]
+fn stop_requests() -> io::Result<impl Future<Output = ()>> {
+    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    })
+}
+
+/// Listens for Ctrl-C.
+#[cfg(not(unix))]
+fn stop_requests() -> io::Result<impl Future<Output = ()>> {
+    Ok(async { drop(tokio::signal::ctrl_c().await) })
 }
 
 fn whole(figure: f64) -> Value {

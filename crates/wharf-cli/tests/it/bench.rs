@@ -1,6 +1,10 @@
 //! `wharf bench`: it measures, judges, and leaves nothing behind.
 
-use std::fs;
+use std::{
+    fs,
+    process::{Command, Stdio},
+    thread,
+};
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -35,6 +39,25 @@ fn jobs_are_measured_on_a_file_that_is_gone_afterwards() {
     let measured = measured(directory.path().to_str().unwrap());
     assert_eq!(measured["engine"], "SQLite");
     assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn what_is_asked_to_stop_leaves_nothing_behind_either() {
+    let directory = TempDir::new().unwrap();
+    let begun = || fs::read_dir(directory.path()).unwrap().count() > 0;
+    let mut bench = Command::new(env!("CARGO_BIN_EXE_wharf"))
+        .args(["bench", "--jobs", "5000000", "--engine"])
+        .arg(directory.path())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    while !begun() {
+        assert!(bench.try_wait().unwrap().is_none(), "it ended before it began");
+        thread::yield_now();
+    }
+    assert!(Command::new("kill").args(["-TERM", &bench.id().to_string()]).status().unwrap().success());
+    assert_eq!(bench.wait().unwrap().code(), Some(1));
+    assert!(!begun());
 }
 
 #[tokio::test]

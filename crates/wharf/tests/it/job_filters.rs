@@ -9,8 +9,8 @@ use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use wharf::{
-    Failure, Job, JobFilter, JobOptions, Memory, MemoryTx, Module, Msg, Result, Run, RunStatus, Tenant, Tx, Worker,
-    snooze,
+    Client, Failure, Job, JobFilter, JobOptions, Memory, MemoryTx, Module, Msg, Result, Run, RunStatus, Tenant, Tx,
+    Worker, snooze,
     testing::{Harness, ManualClock},
 };
 
@@ -107,13 +107,7 @@ async fn a_filter_hears_of_a_job_that_took_too_long() {
     let ready = Worker::new(Memory::with_clock(clock.clone())).module(module).job_filter(watch).ready().await.unwrap();
     let (client, tenant) = (ready.client("test"), Tenant::default());
     let id = client.enqueue(&tenant, Bake { ends: Ends::TooLate }).await.unwrap();
-    let has_ended = async {
-        while !client.run(&tenant, id).await.unwrap().unwrap().status.has_ended() {
-            clock.wind(Duration::from_millis(100));
-            tokio::task::yield_now().await;
-        }
-    };
-    ready.run_until(has_ended).await;
+    ready.run_until(until_it_has_ended(&client, &clock, id)).await;
     assert_eq!(take(&told)[1..], ["one after: W0003: handler `bake` took longer than 60s"]);
 }
 
@@ -134,6 +128,41 @@ async fn a_filter_that_says_no_keeps_the_handler_and_the_filters_behind_it_from_
     assert_eq!((run.status, run.reason.as_deref()), (RunStatus::Failed, Some("the kitchen is closed")));
     assert_eq!(take(&told), ["first before kitchen.bake 1"]);
     app.leaving_behind();
+}
+
+/// Never comes to an end.
+#[derive(Debug)]
+struct Hangs;
+
+#[async_trait]
+impl JobFilter for Hangs {
+    async fn before(&self, _: &Run) -> Result {
+        std::future::pending().await
+    }
+}
+
+#[tokio::test]
+async fn a_filter_that_hangs_fails_the_attempt_after_ten_seconds() {
+    let clock = ManualClock::new();
+    let options = JobOptions::default().retries(0, Duration::from_secs(1));
+    let module = Module::new("kitchen", ()).job_with("bake", options, bake);
+    let ready = Worker::new(Memory::with_clock(clock.clone())).module(module).job_filter(Hangs).ready().await.unwrap();
+    let (client, tenant) = (ready.client("test"), Tenant::default());
+    let id = client.enqueue(&tenant, Bake { ends: Ends::Well }).await.unwrap();
+    ready.run_until(until_it_has_ended(&client, &clock, id)).await;
+    let run = client.run(&tenant, id).await.unwrap().unwrap();
+    assert_eq!(
+        (run.status, run.reason.as_deref()),
+        (RunStatus::TimedOut, Some("W0003: a filter took longer than 10s"))
+    );
+}
+
+/// Winds the clock until the run has ended.
+async fn until_it_has_ended(client: &Client, clock: &ManualClock, id: uuid::Uuid) {
+    while !client.run(&Tenant::default(), id).await.unwrap().unwrap().status.has_ended() {
+        clock.wind(Duration::from_millis(100));
+        tokio::task::yield_now().await;
+    }
 }
 
 #[tokio::test]

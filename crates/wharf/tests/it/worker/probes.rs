@@ -2,7 +2,10 @@
 
 use std::{path::Path, time::Duration};
 
-use wharf::{Code, Memory, Module, Msg, Result, State, Worker};
+use wharf::{
+    Code, Memory, Module, Msg, Result, State, Worker,
+    testing::{Faulty, ManualClock},
+};
 
 use super::{Gate, Job, Running, gate, until};
 
@@ -36,6 +39,27 @@ async fn s004_17_a_worker_tells_in_files_that_it_lives_and_that_it_is_ready_unti
     keeper.let_pass(1);
     running.stopped().await;
     assert_eq!(files(&probes), (false, false));
+}
+
+#[tokio::test]
+async fn a_worker_whose_database_is_away_lives_and_is_ready_once_it_is_back() {
+    let directory = tempfile::tempdir().unwrap();
+    let clock = ManualClock::new();
+    let engine = Faulty::new(Memory::with_clock(clock.clone()), 1).rate(1.0);
+    let running = Running::start(engine.clone(), clock, |worker| worker.probe_files(directory.path())).await;
+    let live = directory.path().join("live");
+    let has_beaten = || std::fs::read_to_string(&live).is_ok_and(|text| text != "starting\n" && !text.is_empty());
+    until_real(has_beaten).await;
+    assert_eq!(files(directory.path()), (true, false));
+
+    engine.calm();
+    until("it is ready", async || {
+        running.clock.wind(Duration::from_secs(1));
+        files(directory.path()) == (true, true)
+    })
+    .await;
+    running.stop().await;
+    assert_eq!(files(directory.path()), (false, false));
 }
 
 #[tokio::test]
