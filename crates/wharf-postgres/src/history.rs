@@ -18,7 +18,7 @@ use crate::{
 
 /// Writes how runs ended: `$told` brings the row of each delivery with what its worker told.
 macro_rules! end_runs {
-    ($told:literal) => {
+    ($told:literal, $taken:expr) => {
         concat!(
             "ended AS (
                  INSERT INTO wharf.runs AS r
@@ -28,50 +28,69 @@ macro_rules! end_runs {
                         redrives, version, name, status, key, trail, body, progress, result, code, reason
                  FROM ",
             $told,
-            "    ON CONFLICT (tenant, id) DO UPDATE
-                 SET ended_at = excluded.ended_at, took = excluded.took, worker = excluded.worker,
-                     attempts = excluded.attempts, crashes = excluded.crashes, redrives = excluded.redrives,
-                     status = excluded.status, progress = excluded.progress, result = excluded.result,
-                     code = excluded.code, reason = excluded.reason),
+            $taken,
+            "),
              forgotten AS (
                  DELETE FROM wharf.run_news n USING ",
             $told,
-            "    AS t WHERE n.tenant = t.tenant AND n.run = t.message_id)"
+            "    AS t WHERE t.is_known AND n.tenant = t.tenant AND n.run = t.message_id)"
         )
+    };
+}
+
+/// A foreign hand may have given two runs one id: then the last one that ends stands there.
+macro_rules! the_last_one_stands {
+    () => {
+        " ON CONFLICT (tenant, id) DO UPDATE
+          SET ended_at = excluded.ended_at, took = excluded.took, worker = excluded.worker,
+              attempts = excluded.attempts, crashes = excluded.crashes, redrives = excluded.redrives,
+              status = excluded.status, progress = excluded.progress, result = excluded.result,
+              code = excluded.code, reason = excluded.reason"
     };
 }
 
 /// The deliveries of runs go and their ends come, those that failed with a dead letter. What ended is known by its place in
 /// the batch: two epochs of one delivery may stand in it.
-const SETTLE_RUNS: &str = concat!(
-    "WITH told AS MATERIALIZED (
-         SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::uuid[], $6::int[], $7::text[],
-                              $8::text[], $9::text[], $10::text[], $11::text[], $12::bool[])
-             AS t(id, epoch, nth, took, worker, attempts, status, progress, result, code, reason, is_letter)),
-     gone AS (
-         DELETE FROM wharf.deliveries d USING told t
-         WHERE d.id = t.id AND d.epoch = t.epoch AND d.held_until > 0
-         RETURNING d.*, t.nth, t.took, t.worker, t.attempts, t.status, t.progress, t.result, t.code, t.reason,
-                   t.is_letter),
-     buried AS (
-         INSERT INTO wharf.dead_letters
-             (id, died_at, sent_at, message_id, attempt, crashes, redrives, version, tenant, endpoint, name, kind, key,
-              trail, body, code, reason, rank, expires_at, turn, place)
-         SELECT id, (SELECT wharf.wharf_now()), sent_at, message_id, attempts, crashes, redrives, version, tenant,
-                endpoint, name, kind, key, trail, body, code, reason, rank, expires_at, turn, place
-         FROM gone WHERE is_letter), ",
-    end_runs!("gone"),
-    " SELECT nth FROM gone"
-);
+macro_rules! settle_runs {
+    ($taken:expr) => {
+        concat!(
+            "WITH told AS MATERIALIZED (
+                 SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::uuid[], $6::int[],
+                                      $7::text[], $8::text[], $9::text[], $10::text[], $11::text[], $12::bool[],
+                                      $13::bool[])
+                     AS t(id, epoch, nth, took, worker, attempts, status, progress, result, code, reason, is_letter,
+                          is_known)),
+             gone AS (
+                 DELETE FROM wharf.deliveries d USING told t
+                 WHERE d.id = t.id AND d.epoch = t.epoch AND d.held_until > 0
+                 RETURNING d.*, t.nth, t.took, t.worker, t.attempts, t.status, t.progress, t.result, t.code, t.reason,
+                           t.is_letter, t.is_known),
+             buried AS (
+                 INSERT INTO wharf.dead_letters
+                     (id, died_at, sent_at, message_id, attempt, crashes, redrives, version, tenant, endpoint, name, kind,
+                      key, trail, body, code, reason, rank, expires_at, turn, place)
+                 SELECT id, (SELECT wharf.wharf_now()), sent_at, message_id, attempts, crashes, redrives, version, tenant,
+                        endpoint, name, kind, key, trail, body, code, reason, rank, expires_at, turn, place
+                 FROM gone WHERE is_letter), ",
+            end_runs!("gone", $taken),
+            " SELECT nth FROM gone"
+        )
+    };
+}
+
+/// Looking for others of its id costs every run: that is done only once one was found.
+const SETTLE_RUNS: &str = settle_runs!("");
+const SETTLE_RUNS_AGAIN: &str = settle_runs!(the_last_one_stands!());
 
 /// How a run ends whose delivery is settled later in the same transaction.
 const END_WITHIN: &str = concat!(
     "WITH held AS MATERIALIZED (
          SELECT d.*, $3::bigint AS took, $4::uuid AS worker, $5::int AS attempts, $6::text AS status,
-                $7::text AS progress, $8::text AS result, $9::text AS code, $10::text AS reason
+                $7::text AS progress, $8::text AS result, $9::text AS code, $10::text AS reason,
+                $11::bool AS is_known
          FROM wharf.deliveries d
          WHERE d.id = $1 AND d.epoch = $2 AND d.held_until > 0 AND current_setting('wharf.transaction', true) = 'open'), ",
-    end_runs!("held"),
+    end_runs!("held", the_last_one_stands!()),
     " SELECT FROM held"
 );
 
@@ -180,12 +199,23 @@ const LINES: &str = "
 /// A settlement and its place in the batch.
 type Placed<'a> = (usize, &'a Settlement);
 
+/// Whether runs are known to have ids of their own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ids {
+    Own,
+    Shared,
+}
+
 /// The places of those runs that were still ours.
-pub(crate) async fn settle_runs(connection: &mut PgConnection, ended: &[Placed<'_>]) -> Result<Vec<i64>, sqlx::Error> {
+pub(crate) async fn settle_runs(
+    connection: &mut PgConnection,
+    ended: &[Placed<'_>],
+    ids_are: Ids,
+) -> Result<Vec<i64>, sqlx::Error> {
     let (mut ids, mut epochs, mut places) = (Vec::new(), Vec::new(), Vec::new());
     let (mut took, mut workers, mut attempts, mut statuses) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     let (mut progress, mut results) = (Vec::new(), Vec::new());
-    let (mut codes, mut reasons, mut letters) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut codes, mut reasons, mut letters, mut known) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for (place, settlement) in ended {
         let Some((report, end)) = ending(settlement) else { continue };
         ids.push(settlement.lease.id);
@@ -201,9 +231,14 @@ pub(crate) async fn settle_runs(connection: &mut PgConnection, ended: &[Placed<'
         codes.push(code);
         reasons.push(reason);
         letters.push(matches!(settlement.outcome, Outcome::DeadLetter { .. }));
+        known.push(report.is_known);
     }
-    let query = sqlx::query(SETTLE_RUNS).bind(ids).bind(epochs).bind(places).bind(took).bind(workers).bind(attempts);
-    let query = query.bind(statuses).bind(progress).bind(results).bind(codes).bind(reasons).bind(letters);
+    let settle = match ids_are {
+        Ids::Own => SETTLE_RUNS,
+        Ids::Shared => SETTLE_RUNS_AGAIN,
+    };
+    let query = sqlx::query(settle).bind(ids).bind(epochs).bind(places).bind(took).bind(workers).bind(attempts);
+    let query = query.bind(statuses).bind(progress).bind(results).bind(codes).bind(reasons).bind(letters).bind(known);
     query.fetch_all(connection).await?.iter().map(|row| row.try_get(0)).collect()
 }
 
@@ -247,6 +282,7 @@ pub(crate) async fn report_within(connection: &mut PgConnection, lease: Lease, r
         let query = sqlx::query(END_WITHIN).bind(lease.id).bind(lease.epoch).bind(report.took.map(micros));
         let query = query.bind(report.worker).bind(count(end.attempts)).bind(end.status.as_str());
         let query = query.bind(write_progress(report)).bind(end.result.as_deref()).bind(code).bind(reason);
+        let query = query.bind(report.is_known);
         query.execute(&mut *connection).await.map_err(what)?;
     }
     write_lines(connection, std::iter::once(report)).await.map_err(what)

@@ -223,8 +223,11 @@ pub(crate) async fn send(engine: &crate::Postgres, batch: &[Outgoing]) -> Result
 
 /// Sends within an open transaction. Returns how many were kept out by others of their unique key.
 pub(crate) async fn send_within(connection: &mut PgConnection, batch: &[Outgoing]) -> Result<u64, Error> {
-    let columns = Columns::of(batch);
-    let sent = columns.bind(sqlx::query(SEND)).execute(&mut *connection).await;
-    sent.map_err(|error| failed("send", error))?;
+    send_plain(connection, batch).await.map_err(|error| failed("send", error))?;
     send_unique(connection, &unique_of(batch), false).await.map_err(|error| failed("send", error))
+}
+
+/// Sends those of them that [`send_unique`] does not.
+pub(crate) async fn send_plain(connection: &mut PgConnection, batch: &[Outgoing]) -> Result<(), sqlx::Error> {
+    Columns::of(batch).bind(sqlx::query(SEND)).execute(connection).await.map(drop)
 }

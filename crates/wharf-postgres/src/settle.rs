@@ -9,7 +9,7 @@ use wharf::{
 use crate::{
     Postgres,
     error::failed,
-    history::{ending, settle_runs, write_lines},
+    history::{Ids, ending, settle_runs, write_lines},
     send::{
         Columns, SEND, bind_one, insert_one, insert_outgoing, is_unique, outgoing_rows, rings, send_unique, unique_of,
     },
@@ -88,10 +88,13 @@ pub(crate) async fn settle(engine: &Postgres, batch: &[Settlement]) -> Result<Ve
     let (done, failures): (Vec<_>, Vec<_>) = plain.into_iter().partition(|(_, one)| one.outcome == Outcome::Done);
 
     let mut lane = engine.post().take().await?;
+    let sorted = Sorted { done, failures, runs };
+    let settled = match settle_on(&mut lane, &sorted, Ids::Own).await {
+        Err(error) if is_taken(&error) => settle_on(&mut lane, &sorted, Ids::Shared).await,
+        settled => settled,
+    };
     // On an error, perhaps half-way through, the connection is dropped, and what it had begun goes with it.
-    let settled = settle_on(&mut lane, &Sorted { done, failures, runs })
-        .await
-        .map_err(|error| failed("settle deliveries", error))?;
+    let settled = settled.map_err(|error| failed("settle deliveries", error))?;
     lane.finish().await.map_err(|error| failed("settle deliveries", error))?;
 
     let mut ours = vec![false; batch.len()];
@@ -124,13 +127,18 @@ impl Sorted<'_> {
     }
 }
 
+/// Whether a run has an id under which another has ended.
+fn is_taken(error: &sqlx::Error) -> bool {
+    error.as_database_error().is_some_and(|error| error.constraint() == Some("runs_pkey"))
+}
+
 /// The places of those that were still ours.
-async fn settle_on(connection: &mut PgConnection, batch: &Sorted<'_>) -> Result<Vec<i64>, sqlx::Error> {
+async fn settle_on(connection: &mut PgConnection, batch: &Sorted<'_>, ids: Ids) -> Result<Vec<i64>, sqlx::Error> {
     let Sorted { done, failures, runs } = batch;
     match (&done[..], &failures[..], &runs[..]) {
         (done, [], []) if !batch.has_more() => return settle_done(connection, done).await,
         ([], failures, []) if !batch.has_more() => return settle_failed(connection, failures).await,
-        ([], [], runs) if !batch.has_more() => return settle_runs(connection, runs).await,
+        ([], [], runs) if !batch.has_more() => return settle_runs(connection, runs, ids).await,
         (..) => {}
     }
     let mut all = connection.begin().await?;
@@ -142,7 +150,7 @@ async fn settle_on(connection: &mut PgConnection, batch: &Sorted<'_>) -> Result<
         settled.extend(settle_failed(&mut all, failures).await?);
     }
     if !runs.is_empty() {
-        settled.extend(settle_runs(&mut all, runs).await?);
+        settled.extend(settle_runs(&mut all, runs, ids).await?);
     }
     if batch.has_more() {
         let is_ours = |(place, _): &&Placed<'_>| settled.contains(&(*place as i64));

@@ -33,7 +33,7 @@ pub(crate) fn tell<'a>(
             let (took, result) = (report.took.map(micros), end.result.as_deref());
             let Lease { id, epoch } = lease;
             ends.push((id, epoch, took, report.worker, end.attempts, end.status, progress, result, code, reason));
-            runs.push((report.tenant.as_str(), report.run));
+            runs.extend(report.is_known.then_some((report.tenant.as_str(), report.run)));
         }
         for line in &report.lines {
             let fields = json(&line.fields)?;
@@ -43,6 +43,8 @@ pub(crate) fn tell<'a>(
     }
     if !ends.is_empty() {
         script = script.write_exactly(ends.len(), END).bind(now.as_micros()).bind(json(&ends)?);
+    }
+    if !runs.is_empty() {
         script = script.write(FORGET_NEWS).bind(json(&runs)?);
     }
     if !lines.is_empty() {

@@ -5,7 +5,7 @@ use std::{collections::HashMap, sync::Arc};
 use sqlx::{SqliteConnection, sqlite::SqliteRow};
 use wharf::{
     Error, Misfire, Outgoing, Schedule, StoredSchedule, Tenant, Timestamp,
-    ports::{ScheduleChange, Ticked, Wakeups},
+    ports::{ScheduleChange, Tick, Ticked, Wakeups},
 };
 
 use crate::{
@@ -48,45 +48,83 @@ pub(crate) async fn declare(
     Ok(script)
 }
 
-/// See [`Store::fire_schedule`](wharf::ports::Store::fire_schedule). The one writer keeps others away meanwhile.
+/// See [`Store::fire_schedule`](wharf::ports::Store::fire_schedule).
 pub(crate) async fn fire(
     engine: &Sqlite,
     tenant: &Tenant,
     name: &str,
     outgoing: &[Outgoing],
 ) -> Result<Option<Ticked>, Error> {
-    const DOING: &str = "fire a schedule";
-    // A look from outside first: mostly it is not due, or another was faster, and the writer is left alone.
-    let next_at = sqlx::query_scalar(NEXT_AT).bind(tenant.as_str()).bind(name).fetch_optional(engine.read_pool()).await;
-    let Some(next_at): Option<Option<i64>> = next_at.map_err(|error| failed(DOING, error))? else { return Ok(None) };
-    let next_due = next_at.map(Timestamp::from_micros);
-    if next_due.is_none_or(|due| due > engine.now()) {
-        return Ok(Some(Ticked { next_due, ..Ticked::default() }));
+    let tick = Tick { tenant: tenant.clone(), name: Arc::from(name), outgoing: outgoing.to_vec() };
+    let ticked = fire_together(engine, &[tick]).await?;
+    Ok(ticked.into_iter().next().flatten())
+}
+
+/// See [`Store::fire_schedules`](wharf::ports::Store::fire_schedules). The one writer keeps others away meanwhile.
+pub(crate) async fn fire_together(engine: &Sqlite, ticks: &[Tick]) -> Result<Vec<Option<Ticked>>, Error> {
+    // A look from outside first: mostly none is due, or another was faster, and the writer is left alone.
+    let mut answers = look(engine, ticks).await?;
+    let now = engine.now();
+    let is_due = |ticked: &Option<Ticked>| ticked.and_then(|ticked| ticked.next_due).is_some_and(|due| due <= now);
+    let due: Vec<usize> = (0..ticks.len()).filter(|nth| is_due(&answers[*nth])).collect();
+    if due.is_empty() {
+        return Ok(answers);
     }
     let mut turn = engine.writer().turn().await?;
-    let Some(mut stored) = find(turn.connection()?, tenant, name).await? else {
+    let now = engine.now();
+    let mut known = find(turn.connection()?, due.iter().map(|nth| &ticks[*nth])).await?;
+    let (mut moved, mut sent) = (Vec::new(), Vec::new());
+    for nth in due {
+        let Tick { tenant, name, outgoing } = &ticks[nth];
+        let Some(mut stored) = known.remove(&(tenant.clone(), Arc::clone(name))) else {
+            answers[nth] = None;
+            continue;
+        };
+        let before = stored.next_at;
+        let (mut ticked, sends) = stored.fire(now, outgoing)?;
+        let (unique, plain): (Vec<_>, Vec<_>) = sends.into_iter().partition(|one| one.unique.is_some());
+        if !unique.is_empty() {
+            let ran = deliveries::send(Script::new(), &unique, now)?.run(turn.connection()?).await;
+            let ran = ran.map_err(|error| failed(FIRING, error))?;
+            let kept: u64 = ran.iter().map(|ran| ran.changed).sum();
+            ticked.skipped = (unique.len() as u64).saturating_sub(kept);
+            stored.skip(ticked.skipped);
+        }
+        moved.extend((stored.next_at != before).then_some(stored));
+        sent.push((unique, plain));
+        answers[nth] = Some(ticked);
+    }
+    if moved.is_empty() {
         turn.undo().await;
-        return Ok(None);
-    };
-    let (before, now) = (stored.next_at, engine.now());
-    let (mut ticked, outgoing) = stored.fire(now, outgoing)?;
-    if stored.next_at == before {
-        turn.undo().await;
-        return Ok(Some(ticked));
+        return Ok(answers);
     }
-    let mut script = deliveries::send(write(Script::new(), &stored)?, &outgoing, now)?;
-    let unique = outgoing.iter().filter(|one| one.unique.is_some()).count() as u64;
-    if unique > 0 {
-        // The statement before it is the one that sends them.
-        script = script.write(SKIP).bind(number(unique)).bind(tenant.as_str()).bind(name);
+    let (unique, plain): (Vec<_>, Vec<_>) = sent.into_iter().unzip();
+    let (unique, plain) = (unique.concat(), plain.concat());
+    let script =
+        Script::new().write_exactly(moved.len(), MOVE_ON).bind(json(&moved.iter().map(moving).collect::<Vec<_>>())?);
+    let script = deliveries::send(script, &plain, now)?;
+    turn.end(FIRING, script, deliveries::bells(unique.iter().chain(&plain))).await?.committed()?;
+    Ok(answers)
+}
+
+const FIRING: &str = "fire schedules";
+
+/// When each is due, of those that there are.
+async fn look(engine: &Sqlite, ticks: &[Tick]) -> Result<Vec<Option<Ticked>>, Error> {
+    let mut answers = vec![None; ticks.len()];
+    let rows = sqlx::query(NEXT_AT).bind(ids(ticks.iter())?).fetch_all(engine.read_pool()).await;
+    for row in rows.map_err(|error| failed(FIRING, error))? {
+        let next_due = column::<Option<i64>>(&row, 1)?.map(Timestamp::from_micros);
+        if let Some(answer) = usize::try_from(column::<i64>(&row, 0)?).ok().and_then(|nth| answers.get_mut(nth)) {
+            *answer = Some(Ticked { next_due, ..Ticked::default() });
+        }
     }
-    let ran = turn.end(DOING, script, deliveries::bells(&outgoing)).await?.committed()?;
-    if let [.., sent, _] = &ran[..]
-        && unique > 0
-    {
-        ticked.skipped = unique.saturating_sub(sent.changed);
-    }
-    Ok(Some(ticked))
+    Ok(answers)
+}
+
+/// Tenants and names, as [`NEXT_AT`] and [`FIND`] read them.
+fn ids<'a>(ticks: impl Iterator<Item = &'a Tick>) -> Result<String, Error> {
+    json(&ticks.map(|tick| (&tick.tenant, &*tick.name)).collect::<Vec<_>>())
 }
 
 /// See [`Store::change_schedule`](wharf::ports::Store::change_schedule).
@@ -98,7 +136,8 @@ pub(crate) async fn change(
     who: &str,
 ) -> Result<Option<StoredSchedule>, Error> {
     let mut turn = engine.writer().turn().await?;
-    let Some(stored) = find(turn.connection()?, tenant, name).await? else {
+    let meant = Tick { tenant: tenant.clone(), name: Arc::from(name), outgoing: Vec::new() };
+    let Some(stored) = find(turn.connection()?, [&meant].into_iter()).await?.into_values().next() else {
         turn.undo().await;
         return Ok(None);
     };
@@ -116,19 +155,36 @@ pub(crate) async fn list(engine: &Sqlite) -> Result<Vec<StoredSchedule>, Error> 
 
 const ALL: &str = concat!("SELECT ", columns!(), " FROM wharf_schedules ORDER BY tenant, name");
 
-const NEXT_AT: &str = "SELECT next_at FROM wharf_schedules WHERE tenant = ? AND name = ?";
+const NEXT_AT: &str = "
+SELECT asked.key, s.next_at FROM json_each(?) AS asked
+CROSS JOIN wharf_schedules AS s ON s.tenant = asked.value ->> 0 AND s.name = asked.value ->> 1";
 
-async fn find(connection: &mut SqliteConnection, tenant: &Tenant, name: &str) -> Result<Option<StoredSchedule>, Error> {
-    let find = Script::new().read(FIND).bind(tenant.as_str()).bind(name);
-    let ran = find.run(connection).await.map_err(|error| failed("read a schedule", error))?;
-    ran.first().and_then(|found| found.rows.first()).map(stored).transpose()
+const FIND: &str = concat!(
+    "SELECT ",
+    columns!(),
+    " FROM wharf_schedules WHERE (tenant, name) IN (SELECT value ->> 0, value ->> 1 FROM json_each(?))"
+);
+
+async fn find(
+    connection: &mut SqliteConnection,
+    ticks: impl Iterator<Item = &Tick>,
+) -> Result<HashMap<(Tenant, Arc<str>), StoredSchedule>, Error> {
+    let ran = Script::new().read(FIND).bind(ids(ticks)?).run(connection).await;
+    let ran = ran.map_err(|error| failed("read schedules", error))?;
+    let found = ran.iter().flat_map(|ran| &ran.rows).map(stored);
+    found.map(|stored| stored.map(|stored| ((stored.tenant.clone(), Arc::clone(&stored.name)), stored))).collect()
 }
 
-/// Counts those of so many that the statement before it did not insert.
-const SKIP: &str = "
-UPDATE wharf_schedules SET skipped = skipped + (? - changes()) WHERE tenant = ? AND name = ?";
+/// What firing changes, as [`moving`] tells it.
+const MOVE_ON: &str = "
+UPDATE wharf_schedules AS s
+SET next_at = moved.value ->> 2, last_at = moved.value ->> 3, missed = moved.value ->> 4, skipped = moved.value ->> 5
+FROM json_each(?) AS moved WHERE s.tenant = moved.value ->> 0 AND s.name = moved.value ->> 1";
 
-const FIND: &str = concat!("SELECT ", columns!(), " FROM wharf_schedules WHERE tenant = ? AND name = ?");
+fn moving(stored: &StoredSchedule) -> impl serde::Serialize + '_ {
+    let StoredSchedule { tenant, name, next_at, last_at, missed, skipped, .. } = stored;
+    (tenant, &**name, next_at, last_at, number(*missed), number(*skipped))
+}
 
 fn number(count: u64) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)

@@ -7,7 +7,7 @@ use wharf::{
     Clock, DeadLetter, DeadLetterFilter, Error, Outgoing, SagaFilter, SagaId, SagaRecord, SagaRow, Tenant,
     ports::{
         Cancellation, Declaration, Declared, Ending, Fired, History, JobType, Retention, Round, ScheduleChange,
-        Signals, Store, StoredSchedule, StoredSubscription, Subscription, Ticked, Transaction,
+        Signals, Store, StoredSchedule, StoredSubscription, Subscription, Tick, Ticked, Transaction,
     },
 };
 
@@ -98,6 +98,10 @@ impl Store for Sqlite {
 
     async fn fire_schedule(&self, tenant: &Tenant, name: &str, outgoing: &[Outgoing]) -> Result<Option<Ticked>, Error> {
         schedules::fire(self, tenant, name, outgoing).await
+    }
+
+    async fn fire_schedules(&self, ticks: &[Tick]) -> Result<Vec<Option<Ticked>>, Error> {
+        schedules::fire_together(self, ticks).await
     }
 
     async fn change_schedule(

@@ -23,8 +23,8 @@ use crate::{
     ports::{Engine, Signals, Subscription, Transport, Wakeups},
     routes::Current,
     runtime::{
-        HEARTBEAT, Jobs, LOOK_EVERY, PROBE_EVERY, PROBES, PRUNE, PRUNE_EVERY, Phase, Probes, Relay, RunningJobs,
-        Runtime, SIGNALS, Survivors, Vitals, WorkerState, beat, fire_timers, hear, introduce, keep_routes,
+        Firings, HEARTBEAT, Jobs, LOOK_EVERY, PROBE_EVERY, PROBES, PRUNE, PRUNE_EVERY, Phase, Probes, Relay,
+        RunningJobs, Runtime, SIGNALS, Survivors, Vitals, WorkerState, beat, fire_timers, hear, introduce, keep_routes,
         keep_schedule, leave, probe, prune, prune_inbox, pump, report_runs, sign, supervise,
     },
     start,
@@ -414,11 +414,17 @@ impl ReadyWorker {
         });
         let runtime = self.runtime.clone();
         hears.spawn(async move { supervise(&runtime, SIGNALS, || hear(runtime.clone())).await });
+        let firings = Firings::new();
+        if !self.schedules.is_empty() {
+            let (runtime, firings) = (self.runtime.clone(), Arc::clone(&firings));
+            background.spawn(async move { supervise(&runtime, "wharf.schedules", || firings.serve(&runtime)).await });
+        }
         for each in self.schedules {
-            let (runtime, sign) = (self.runtime.clone(), sign(&each));
+            let (runtime, sign, firings) = (self.runtime.clone(), sign(&each), Arc::clone(&firings));
             vitals.expect_task(&sign, clock.now(), LOOK_EVERY);
             background.spawn(async move {
-                supervise(&runtime, &sign, || keep_schedule(runtime.clone(), Arc::clone(&each))).await
+                supervise(&runtime, &sign, || keep_schedule(runtime.clone(), Arc::clone(&each), Arc::clone(&firings)))
+                    .await
             });
         }
 

@@ -1,13 +1,19 @@
 //! `wharf bench`: how fast jobs are here, in a database of its own; and whether each of them was run once.
 
 mod latencies;
+mod memory;
 mod nothing;
 mod place;
 mod postgres;
+mod schedules;
 mod sqlite;
 mod verdict;
 
-use std::{io, path::PathBuf, time::Instant};
+use std::{
+    io,
+    path::PathBuf,
+    time::{Duration, Instant},
+};
 
 use anyhow::Context;
 use serde_json::Value;
@@ -34,6 +40,15 @@ pub(crate) struct BenchCommand {
     /// So many runs that have ended before, to see that they slow nothing
     #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u64).range(0..=100_000_000))]
     ended: u64,
+    /// So many jobs that wait in the same queues until tomorrow, to see that they slow nothing
+    #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u64).range(0..=100_000_000))]
+    blocked: u64,
+    /// So many milliseconds each job takes in which it does nothing
+    #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u64).range(0..=60_000))]
+    asleep_ms: u64,
+    /// So many schedules that are all due at the same moment, to see how late the last of them are
+    #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u64).range(0..=100_000))]
+    schedules: u64,
 }
 
 /// What came of it.
@@ -71,6 +86,7 @@ async fn measure<P: Place>(place: &P, command: &BenchCommand) -> anyhow::Result<
     place.remember(command.ended).await?;
 
     let engine = place.engine().await?;
+    nothing::block(engine.clone(), command.blocked).await?;
     let began = Instant::now();
     nothing::enqueue(engine.clone(), jobs).await?;
     let enqueued_per_s = jobs as f64 / began.elapsed().as_secs_f64();
@@ -78,7 +94,10 @@ async fn measure<P: Place>(place: &P, command: &BenchCommand) -> anyhow::Result<
 
     let before = place.commits().await?;
     let engine = place.engine().await?;
-    let drained = nothing::drain(engine.clone(), jobs, handlers).await?;
+    let asleep = Duration::from_millis(command.asleep_ms);
+    memory::forget_peak();
+    let drained = nothing::drain(engine.clone(), jobs, handlers, asleep).await?;
+    let peak_mib = memory::peak_mib();
     place.close(engine).await;
     let commits = place.commits().await? - before;
 
@@ -86,22 +105,36 @@ async fn measure<P: Place>(place: &P, command: &BenchCommand) -> anyhow::Result<
     let latencies = nothing::pick_up(engine.clone()).await?;
     place.close(engine).await;
 
-    let singles = latencies.len();
-    let verdict = Verdict { enqueued: jobs + singles, ran: drained.ran + singles, found: place.found().await? };
-    let fields = vec![
+    let engine = place.engine().await?;
+    let lateness = schedules::lateness(engine.clone(), command.schedules).await?;
+    place.close(engine).await;
+
+    let others = latencies.len() + lateness.len();
+    let verdict = Verdict { enqueued: jobs + others, ran: drained.ran + others, found: place.found().await? };
+    let mut fields = vec![
         ("engine", P::NAME.into()),
         ("jobs", jobs.into()),
         ("handlers", handlers.into()),
+        ("asleep ms", command.asleep_ms.into()),
         ("ended before", command.ended.into()),
+        ("blocked", command.blocked.into()),
         ("enqueued per s", whole(enqueued_per_s)),
         ("drained per s", whole(drained.per_s)),
         ("by hand per s", whole(by_hand_per_s)),
         ("of by hand", hundredths(drained.per_s / by_hand_per_s)),
-        ("commits per job", hundredths(commits as f64 / jobs as f64)),
+        ("commits per job", rounded(commits as f64 / jobs as f64, 4)),
+        ("peak memory MiB", peak_mib.map_or(Value::Null, whole)),
         ("picked up p50 ms", hundredths(latencies.ms_of(0.5))),
         ("picked up p99 ms", hundredths(latencies.ms_of(0.99))),
-        ("verdict", verdict.to_string().into()),
     ];
+    if command.schedules > 0 {
+        fields.extend([
+            ("schedules", command.schedules.into()),
+            ("late p50 ms", hundredths(lateness.ms_of(0.5))),
+            ("late p99 ms", hundredths(lateness.ms_of(0.99))),
+        ]);
+    }
+    fields.push(("verdict", verdict.to_string().into()));
     Ok(Measured { shown: Shown::Card { fields, lines: Vec::new() }, verdict: verdict.given() })
 }
 
@@ -129,5 +162,10 @@ fn whole(figure: f64) -> Value {
 }
 
 fn hundredths(figure: f64) -> Value {
-    ((figure * 100.0).round() / 100.0).into()
+    rounded(figure, 2)
+}
+
+fn rounded(figure: f64, places: i32) -> Value {
+    let ones = 10_f64.powi(places);
+    ((figure * ones).round() / ones).into()
 }

@@ -15,7 +15,7 @@ use tokio::{
     sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
     time::{sleep, timeout},
 };
-use wharf::{Client, Job, JobOptions, Module, Msg, ReadyWorker, Result, State, Tenant, Worker, ports::Engine};
+use wharf::{Client, Draft, Job, JobOptions, Module, Msg, ReadyWorker, Result, State, Tenant, Worker, ports::Engine};
 
 use super::latencies::Latencies;
 
@@ -24,11 +24,12 @@ const KINDS: u64 = 4;
 /// Enqueued in one commit.
 const BATCH: u64 = 500;
 /// Whoever settles nothing for so long has lost what is missing.
-const STALL_MAX: Duration = Duration::from_secs(60);
+pub(super) const STALL_MAX: Duration = Duration::from_secs(60);
 /// Single jobs, one after the other.
 const SINGLES: u64 = 300;
 /// Before each, for the worker to be idle again.
 const PAUSE: Duration = Duration::from_millis(7);
+const DAY: Duration = Duration::from_secs(24 * 3600);
 
 #[derive(Serialize, Deserialize, JsonSchema)]
 struct Nothing<const KIND: usize> {
@@ -39,17 +40,25 @@ impl<const KIND: usize> Job for Nothing<KIND> {
     const NAME: &'static str = ["bench.0", "bench.1", "bench.2", "bench.3"][KIND];
 }
 
-type Ran = Arc<AtomicU64>;
+/// What the handlers share.
+#[derive(Clone, Default)]
+struct Shift {
+    ran: Arc<AtomicU64>,
+    asleep: Duration,
+}
 
-async fn nothing<const KIND: usize>(Msg(job): Msg<Nothing<KIND>>, State(ran): State<Ran>) -> Result {
+async fn nothing<const KIND: usize>(Msg(job): Msg<Nothing<KIND>>, State(shift): State<Shift>) -> Result {
     std::hint::black_box(job.number);
-    ran.fetch_add(1, Ordering::Relaxed);
+    if !shift.asleep.is_zero() {
+        sleep(shift.asleep).await;
+    }
+    shift.ran.fetch_add(1, Ordering::Relaxed);
     Ok(())
 }
 
-async fn worker(engine: impl Engine, ran: Ran, handlers: usize) -> anyhow::Result<ReadyWorker> {
+async fn worker(engine: impl Engine, shift: Shift, handlers: usize) -> anyhow::Result<ReadyWorker> {
     let each = || JobOptions::default().max_parallel(handlers.div_ceil(KINDS as usize));
-    let module = Module::new("bench", ran)
+    let module = Module::new("bench", shift)
         .job_with("bench-0", each(), nothing::<0>)
         .job_with("bench-1", each(), nothing::<1>)
         .job_with("bench-2", each(), nothing::<2>)
@@ -59,7 +68,7 @@ async fn worker(engine: impl Engine, ran: Ran, handlers: usize) -> anyhow::Resul
 
 /// Enqueues them from one client, commit after commit.
 pub(super) async fn enqueue(engine: impl Engine, jobs: u64) -> anyhow::Result<()> {
-    let client = worker(engine, Ran::default(), 1).await?.client("bench");
+    let client = worker(engine, Shift::default(), 1).await?.client("bench");
     for first in (0..jobs).step_by(BATCH as usize) {
         let work = client.begin(&Tenant::default())?;
         for number in first..jobs.min(first + BATCH) {
@@ -75,6 +84,25 @@ pub(super) async fn enqueue(engine: impl Engine, jobs: u64) -> anyhow::Result<()
     Ok(())
 }
 
+/// Enqueues such jobs that nobody takes up before tomorrow, for a tenant of their own.
+pub(super) async fn block(engine: impl Engine, jobs: u64) -> anyhow::Result<()> {
+    let client = worker(engine, Shift::default(), 1).await?.client("bench");
+    for first in (0..jobs).step_by(BATCH as usize) {
+        let work = client.begin(&Tenant::new("before"))?;
+        for number in first..jobs.min(first + BATCH) {
+            let job = match number % KINDS {
+                0 => Draft::of(&Nothing::<0> { number }),
+                1 => Draft::of(&Nothing::<1> { number }),
+                2 => Draft::of(&Nothing::<2> { number }),
+                _ => Draft::of(&Nothing::<3> { number }),
+            };
+            work.bus.post(&job.after(DAY));
+        }
+        work.commit().await?;
+    }
+    Ok(())
+}
+
 /// What a worker has done.
 pub(super) struct Drained {
     pub(super) per_s: f64,
@@ -83,9 +111,14 @@ pub(super) struct Drained {
 }
 
 /// A worker from its start to its last settlement.
-pub(super) async fn drain(engine: impl Engine, jobs: u64, handlers: usize) -> anyhow::Result<Drained> {
-    let ran = Ran::default();
-    let worker = worker(engine, Arc::clone(&ran), handlers).await?;
+pub(super) async fn drain(
+    engine: impl Engine,
+    jobs: u64,
+    handlers: usize,
+    asleep: Duration,
+) -> anyhow::Result<Drained> {
+    let shift = Shift { ran: Arc::default(), asleep };
+    let worker = worker(engine, shift.clone(), handlers).await?;
     let client = worker.client("bench");
     let began = Instant::now();
     let mut took = Duration::ZERO;
@@ -96,11 +129,11 @@ pub(super) async fn drain(engine: impl Engine, jobs: u64, handlers: usize) -> an
         })
         .await;
     let per_s = client.vitals().settled_total() as f64 / took.as_secs_f64();
-    Ok(Drained { per_s, ran: ran.load(Ordering::Relaxed) })
+    Ok(Drained { per_s, ran: shift.ran.load(Ordering::Relaxed) })
 }
 
 /// Returns once so many are settled, or none has been for long.
-async fn settled(client: &Client, jobs: u64) {
+pub(super) async fn settled(client: &Client, jobs: u64) {
     let (mut seen, mut since) = (0, Instant::now());
     while seen < jobs && since.elapsed() < STALL_MAX {
         sleep(Duration::from_millis(1)).await;

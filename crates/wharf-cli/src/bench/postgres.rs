@@ -103,7 +103,7 @@ const ENDED: &str = "
 
 const FOUND: &str = "
     SELECT count(*), count(*) FILTER (WHERE status = 'succeeded'), count(DISTINCT id), count(DISTINCT args),
-           (SELECT count(*) FROM wharf.deliveries)
+           (SELECT count(*) FROM wharf.deliveries WHERE tenant = 'default')
     FROM wharf.runs WHERE tenant = 'default'";
 
 const OTHERS: &str = "

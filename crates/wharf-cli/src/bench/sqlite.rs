@@ -81,7 +81,7 @@ const ENDED: &str = "
 
 const FOUND: &str = "
     SELECT count(*), count(*) FILTER (WHERE status = 'succeeded'), count(DISTINCT id), count(DISTINCT args),
-           (SELECT count(*) FROM wharf_deliveries)
+           (SELECT count(*) FROM wharf_deliveries WHERE tenant = 'default')
     FROM wharf_runs WHERE tenant = 'default'";
 
 impl Place for File {

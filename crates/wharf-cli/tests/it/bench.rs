@@ -12,13 +12,29 @@ use tempfile::TempDir;
 use crate::{database::Database, wharf_alone};
 
 fn measured(engine: &str) -> Value {
-    let (ok, said) =
-        wharf_alone(&["--json", "bench", "--jobs", "500", "--handlers", "50", "--ended", "10", "--engine", engine]);
+    let (ok, said) = wharf_alone(&[
+        "--json",
+        "bench",
+        "--jobs",
+        "500",
+        "--handlers",
+        "50",
+        "--ended",
+        "10",
+        "--blocked",
+        "10",
+        "--asleep-ms",
+        "1",
+        "--schedules",
+        "20",
+        "--engine",
+        engine,
+    ]);
     assert!(ok, "{said}");
     let measured: Value = serde_json::from_str(&said).unwrap();
     let good =
-        "800 enqueued, 800 run, 800 in the history, 800 of them well, of 800 ids and 800 different arguments; 0 wait";
-    assert_eq!(measured["verdict"], good, "500 jobs at once, and 300 one by one");
+        "820 enqueued, 820 run, 820 in the history, 820 of them well, of 820 ids and 820 different arguments; 0 wait";
+    assert_eq!(measured["verdict"], good, "500 jobs at once, 300 one by one, and 20 of schedules");
     for figure in [
         "enqueued_per_s",
         "drained_per_s",
@@ -27,6 +43,8 @@ fn measured(engine: &str) -> Value {
         "commits_per_job",
         "picked_up_p50_ms",
         "picked_up_p99_ms",
+        "late_p50_ms",
+        "late_p99_ms",
     ] {
         assert!(measured[figure].as_f64().unwrap() > 0.0, "{figure} in {measured}");
     }

@@ -234,6 +234,16 @@ mod signals {
             self.clock.wind(time);
         }
 
+        /// Notifications come in the order of their commits. The first ring may be that of one who has just begun to listen.
+        async fn arrive(&self) {
+            let arrived = self.engines[0].wakeups().bell("arrived");
+            for _ in 0..2 {
+                let tell = sqlx::query("SELECT pg_notify('wharf', 'arrived')");
+                tell.execute(self.engines[1].pool()).await.unwrap();
+                arrived.notified().await;
+            }
+        }
+
         async fn stop(self) {
             self.listening.iter().for_each(JoinHandle::abort);
             for engine in self.engines {

@@ -19,6 +19,7 @@ mod outages;
 mod pooled;
 mod pooler;
 mod reconnecting;
+mod runs;
 mod schedules;
 mod sharing;
 mod transactions;

@@ -47,6 +47,8 @@ struct State {
     result: Option<Arc<str>>,
     /// Whether there is news since the last report.
     has_news: bool,
+    /// Whether anything was told while it went on, though perhaps nobody heard it.
+    was_told: bool,
 }
 
 impl Run {
@@ -202,11 +204,13 @@ impl Run {
     /// What is to be told, and whether there is news in it. It is told again until [`Run::heard`] takes it away: a line that
     /// comes twice is known by its id.
     pub(crate) fn report(&self, end: Option<RunEnd>) -> (Report, bool) {
-        let state = self.state();
+        let mut state = self.state();
+        let is_known = state.was_told;
+        state.was_told |= end.is_none() && state.has_news;
         let took = state.began_at.map(|began_at| self.told.clock.now().since(began_at));
         let (progress, lines) = (state.progress, state.lines.clone());
         let (tenant, run, worker) = (self.tenant().clone(), self.id(), self.told.worker);
-        (Report { tenant, run, worker, took, progress, lines, end }, state.has_news)
+        (Report { tenant, run, worker, took, progress, lines, is_known, end }, state.has_news)
     }
 
     /// What is told of a good end, unless its result is larger than what is kept.

@@ -45,6 +45,8 @@ pub struct Report {
     pub progress: Option<Progress>,
     /// What was logged since the last report. One that was told before is known by its id, and not written again.
     pub lines: Vec<LogLine>,
+    /// Whether some of it was told before, while it went on: what is kept of that goes with its end.
+    pub is_known: bool,
     /// How it ended, if it did.
     pub end: Option<RunEnd>,
 }

@@ -23,7 +23,7 @@ pub use instances::{SagaFilter, SagaRecord, SagaTimer};
 pub use job_type::JobType;
 pub use left_off::LeftOff;
 pub use retention::Retention;
-pub use schedules::{ScheduleChange, StoredSchedule, Ticked};
+pub use schedules::{ScheduleChange, StoredSchedule, Tick, Ticked};
 pub use signals::{Cancellation, Hear, Heartbeat, Signals};
 pub use store::{
     DeadLetter, DeadLetterFilter, Fired, SagaId, SagaRow, Store, TimerArm, TimerFiring, Transaction, Transactions,

@@ -65,6 +65,17 @@ pub enum ScheduleChange {
     Reset,
 }
 
+/// A schedule that should be due, and what it sends: for [`Store::fire_schedules`](super::Store::fire_schedules).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tick {
+    /// Whose.
+    pub tenant: Tenant,
+    /// The schedule's.
+    pub name: Arc<str>,
+    /// For each due time.
+    pub outgoing: Vec<Outgoing>,
+}
+
 /// What [`Store::fire_schedule`](super::Store::fire_schedule) did.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub struct Ticked {

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::{
     Burial, Cancellation, Declaration, Declared, Ending, History, JobType, Lease, Receipt, Report, Retention, Round,
-    SagaFilter, SagaRecord, ScheduleChange, Signals, StoredSchedule, StoredSubscription, Subscription, Ticked,
+    SagaFilter, SagaRecord, ScheduleChange, Signals, StoredSchedule, StoredSubscription, Subscription, Tick, Ticked,
 };
 use crate::{Clock, Code, Envelope, Error, Key, Kind, Outgoing, Priority, Tenant, Timestamp, Trail};
 
@@ -108,6 +108,16 @@ pub trait Store: Any + fmt::Debug + Send + Sync {
     /// update of its row is the fence: of several who try at once one finds it due. One that another is just firing is
     /// passed over. `None` when there is no such schedule.
     async fn fire_schedule(&self, tenant: &Tenant, name: &str, outgoing: &[Outgoing]) -> Result<Option<Ticked>, Error>;
+
+    /// The same for several, in one commit where the engine can, and each of them once. The answers stand in their order.
+    /// Where one cannot be fired, it may be that none is, and its error is the answer to all: then they are fired one by one.
+    async fn fire_schedules(&self, ticks: &[Tick]) -> Result<Vec<Option<Ticked>>, Error> {
+        let mut ticked = Vec::with_capacity(ticks.len());
+        for Tick { tenant, name, outgoing } in ticks {
+            ticked.push(self.fire_schedule(tenant, name, outgoing).await?);
+        }
+        Ok(ticked)
+    }
 
     /// Writes down what becomes of a schedule when somebody [changes](StoredSchedule::changed) it, and rings its
     /// [bell](super::Wakeups::schedule). `None` when there is no such schedule.

@@ -1,6 +1,8 @@
 //! What runs while a worker runs.
 
+mod alarm;
 mod deliver;
+mod firings;
 mod inbox;
 mod lookout;
 mod presence;
@@ -18,6 +20,7 @@ mod timers;
 mod vitals;
 
 pub(crate) use deliver::{Delivered, deliver};
+pub(crate) use firings::Firings;
 #[cfg(feature = "testing")]
 pub(crate) use inbox::{Batch, Taken, done};
 pub(crate) use inbox::{Ended, prune_inbox};

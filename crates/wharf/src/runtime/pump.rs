@@ -1,8 +1,8 @@
 //! An endpoint's pump: claims while there is room, runs handlers, settles what they leave in batches.
 //!
 //! Nothing here waits for a batch to fill. One claim, one settlement and one renewal may be under way while handlers
-//! run; what ends meanwhile is settled together next. Under load batches grow by themselves, and an idle pump settles at
-//! once.
+//! run; what ends meanwhile is settled together next, and what ends in the same millisecond. Under load batches grow by
+//! themselves, and an idle pump settles at once.
 //!
 //! A claim that has the process's one permit may bring a survivor of a crash, which keeps the permit until it is settled;
 //! one without brings fresh deliveries only. So fresh ones flow on beside a survivor, and survivors come one by one. A
@@ -17,7 +17,7 @@ use std::{
     collections::{HashMap, VecDeque},
     panic::AssertUnwindSafe,
     sync::Arc,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use futures_util::{
@@ -30,7 +30,9 @@ use tokio::{
 };
 
 use super::{
-    Delivered, Ended, Lookout, Runtime, deliver,
+    Delivered, Ended, Lookout, Runtime,
+    alarm::Alarm,
+    deliver,
     inbox::{Batch, Taken, done, returned},
     reporting::refused,
     slots::{Slot, Slots},
@@ -64,6 +66,8 @@ pub(crate) async fn pump(
     let clock = Arc::clone(&runtime.post.clock);
     let mut pump = Pump::new(runtime, endpoint);
     loop {
+        pump.join_those_who_end_now().await;
+        pump.start_renewing();
         pump.start_handlers(*phase.borrow());
         pump.start_claim(*phase.borrow());
         pump.start_settling();
@@ -72,7 +76,7 @@ pub(crate) async fn pump(
         }
         let waiting = pump.is_waiting();
         pump.queue_for_permit(waiting);
-        let now = clock.now();
+        pump.set_alarm(waiting && *phase.borrow() == Phase::Running);
         tokio::select! {
             biased;
             _ = phase.changed() => pump.on_phase(*phase.borrow()),
@@ -80,20 +84,22 @@ pub(crate) async fn pump(
             answered = &mut pump.claiming => pump.on_claimed(answered),
             permit = &mut pump.permit_coming => pump.on_permit(permit),
             slot = &mut pump.slots.coming => pump.on_slot(slot),
-            Some(ended) = pump.running.join_next() => pump.on_ended(ended),
+            // Before the end of one makes room for another to begin, which may be the one that is meant.
             told = pump.cancellations.recv() => pump.on_cancellation(told),
+            Some(ended) = pump.running.join_next() => pump.on_ended(ended),
             lost = &mut pump.renewing => pump.on_renewed(lost),
-            _ = leases.notified() => pump.renew_at = now,
-            () = clock.sleep_until(pump.renew_at), if pump.renewing.is_terminated() => pump.start_renewing(),
-            () = clock.sleep_until(pump.settle_at), if pump.is_held_up() => {}
-            due_in = bell.notified(), if waiting => pump.look_at = pump.look_at.min(now + due_in),
-            () = clock.sleep_until(pump.look_at.max(pump.shut_until)), if waiting => pump.look_at = now,
+            _ = leases.notified() => pump.renew_at = clock.now(),
+            due_in = bell.notified(), if waiting => pump.look_at = pump.look_at.min(clock.now() + due_in),
+            () = &mut pump.alarm.rings => {}
         }
     }
 }
 
 /// How long the pump leaves an engine alone that did not answer.
 const TROUBLE_PAUSE: Duration = Duration::from_secs(1);
+
+/// For so long those who have ended wait for those who are about to.
+const MOMENT: Duration = Duration::from_millis(1);
 
 /// `None` when the delivery broke off outside its handler.
 type Ran = (Lease, Option<Delivered>);
@@ -122,6 +128,7 @@ struct Pump {
     wants_permit: bool,
     slots: Slots,
     settling: Fuse<BoxFuture<'static, Settled>>,
+    settling_size: usize,
     renewing: Fuse<BoxFuture<'static, Result<Vec<Lease>, Error>>>,
     look_at: Timestamp,
     /// Nothing is claimed before this: a layer turned a delivery away, and would the next.
@@ -129,6 +136,7 @@ struct Pump {
     lookout: Lookout,
     settle_at: Timestamp,
     renew_at: Timestamp,
+    alarm: Alarm,
 }
 
 /// A delivery that is held: what tells its handler to stop, and what a failure is counted on.
@@ -147,6 +155,7 @@ impl Pump {
         let now = runtime.post.clock.now();
         let renew_at = now + runtime.limits.lease / 3;
         let cancellations = runtime.presence.cancellations();
+        let alarm = Alarm::new(Arc::clone(&runtime.post.clock));
         let slots = Slots::of(endpoint.job.as_ref().map(|_| Arc::clone(&runtime.jobs.slots)));
         Self {
             runtime,
@@ -165,12 +174,14 @@ impl Pump {
             wants_permit: false,
             slots,
             settling: Fuse::terminated(),
+            settling_size: 0,
             renewing: Fuse::terminated(),
             look_at: now,
             shut_until: now,
             lookout: Lookout::default(),
             settle_at: now,
             renew_at,
+            alarm,
         }
     }
 
@@ -180,11 +191,11 @@ impl Pump {
     }
 
     /// Claims are made when at least half of the prefetch is free, so that they stay batches; but no handler's slot
-    /// stays empty for that.
+    /// stays empty for that, unless what is being settled is about to free more than is free now.
     fn has_room(&self) -> bool {
-        let prefetch = self.endpoint.prefetch;
+        let free = self.endpoint.prefetch.saturating_sub(self.held.len());
         let has_free_slot = self.ready.is_empty() && self.running.len() < self.endpoint.concurrency;
-        self.held.len() * 2 <= prefetch || (has_free_slot && self.held.len() < prefetch)
+        free * 2 >= self.endpoint.prefetch || (has_free_slot && free > 0 && free >= self.settling_size)
     }
 
     /// Whether settlements wait for the engine to answer again.
@@ -194,6 +205,16 @@ impl Pump {
 
     fn is_empty(&self) -> bool {
         self.held.is_empty() && self.claiming.is_terminated() && self.settling.is_terminated()
+    }
+
+    /// For the next that it does without being told of anything.
+    fn set_alarm(&mut self, looks: bool) {
+        let renewal = self.renewing.is_terminated().then_some(self.renew_at);
+        let settlement = self.is_held_up().then_some(self.settle_at);
+        let look = looks.then(|| self.look_at.max(self.shut_until));
+        if let Some(first) = [renewal, settlement, look].into_iter().flatten().min() {
+            self.alarm.set(first);
+        }
     }
 
     fn start_handlers(&mut self, phase: Phase) {
@@ -289,7 +310,8 @@ impl Pump {
         }
         let most = if self.to_settle_singly > 0 { 1 } else { self.runtime.limits.settle_batch_max_rows };
         self.to_settle_singly = self.to_settle_singly.saturating_sub(1);
-        let batch: Batch = self.to_settle.drain(..most.min(self.to_settle.len())).collect();
+        self.settling_size = most.min(self.to_settle.len());
+        let batch: Batch = self.to_settle.drain(..self.settling_size).collect();
         let (runtime, endpoint) = (self.runtime.clone(), Arc::clone(&self.endpoint));
         self.settling = async move {
             let ours = runtime.settle(&endpoint.name, &batch).await;
@@ -346,8 +368,25 @@ impl Pump {
         self.to_settle.extend(delivery.map(|delivery| Ended { settlement, delivery }));
     }
 
+    /// Handlers that have but to be run once end in the same moment, and are settled together. As long as more of them
+    /// end, a moment is waited for the next.
+    async fn join_those_who_end_now(&mut self) {
+        let began = Instant::now();
+        let mut ended = 0;
+        while self.is_held_up() && !self.running.is_empty() && ended < self.to_settle.len() && began.elapsed() < MOMENT
+        {
+            ended = self.to_settle.len();
+            tokio::task::yield_now().await;
+            self.join_those_who_ended();
+        }
+    }
+
     fn on_ended(&mut self, ended: Result<Ran, tokio::task::JoinError>) {
         self.settle_later(ended);
+        self.join_those_who_ended();
+    }
+
+    fn join_those_who_ended(&mut self) {
         while let Some(ended) = self.running.try_join_next() {
             self.settle_later(ended);
         }
@@ -385,6 +424,7 @@ impl Pump {
     }
 
     fn on_settled(&mut self, (batch, ours): Settled, phase: Phase) {
+        self.settling_size = 0;
         let ours = match ours {
             Ok(ours) => ours,
             Err(error) => return self.on_unsettled(batch, &error, phase),
@@ -500,10 +540,14 @@ impl Pump {
         }
     }
 
-    /// What is under way goes on meanwhile, for it may hold the connection that the renewal waits for. No claim begins,
-    /// though: after a long pause it might find our own leases at their end, and take them from us.
+    /// If it is time. What is under way goes on meanwhile, for it may hold the connection that the renewal waits for. No claim
+    /// begins, though: after a long pause it might find our own leases at their end, and take them from us.
     fn start_renewing(&mut self) {
-        self.renew_at = self.runtime.post.clock.now() + self.runtime.limits.lease / 3;
+        let now = self.runtime.post.clock.now();
+        if self.renew_at > now || !self.renewing.is_terminated() {
+            return;
+        }
+        self.renew_at = now + self.runtime.limits.lease / 3;
         if self.held.is_empty() {
             return;
         }

@@ -2,10 +2,10 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::{Lookout, Runtime};
+use super::{Firings, Lookout, Runtime};
 use crate::{
     Bus, Code, Error, PauseAfter, RunFilter, RunRecord, RunStatus, Schedule, Trail,
-    ports::{Declaration, Declared, ScheduleChange, Ticked, Wakeups},
+    ports::{Declaration, Declared, ScheduleChange, Tick, Ticked, Wakeups},
 };
 
 /// How long it is left alone at most: another process may have changed it.
@@ -14,15 +14,19 @@ pub(crate) const LOOK_EVERY: Duration = Duration::from_secs(60);
 const FIRING_MAX: Duration = Duration::from_secs(10);
 
 /// Looks whenever it should be due, and when somebody has changed it. Each schedule has a task of its own, so that one which
-/// hangs does not halt others.
-pub(crate) async fn keep_schedule(runtime: Runtime, schedule: Arc<Schedule>) -> Result<(), Error> {
+/// hangs does not halt others; they are [fired together](Firings).
+pub(crate) async fn keep_schedule(
+    runtime: Runtime,
+    schedule: Arc<Schedule>,
+    firings: Arc<Firings>,
+) -> Result<(), Error> {
     let clock = &runtime.post.clock;
     let bell = runtime.engine.wakeups().bell(&Wakeups::schedule(&schedule.name));
     let (mut lookout, sign) = (Lookout::default(), sign(&schedule));
     clock.sleep_until(schedule.first_look(clock.now())).await;
     loop {
         let ticked = tokio::select! {
-            ticked = fire(&runtime, &schedule) => ticked?,
+            ticked = fire_with_others(&runtime, &schedule, &firings) => ticked?,
             () = clock.sleep_until(clock.now() + FIRING_MAX) => {
                 let message = format!("schedule `{}` could not be fired within {FIRING_MAX:?}", schedule.name);
                 return Err(Error::new(Code::ENGINE_UNREACHABLE, message));
@@ -45,17 +49,32 @@ pub(crate) fn sign(schedule: &Schedule) -> String {
     format!("wharf.schedule.{}", schedule.name)
 }
 
+async fn fire_with_others(runtime: &Runtime, schedule: &Schedule, firings: &Firings) -> Result<Ticked, Error> {
+    give_up(runtime, schedule).await?;
+    let ticked = firings.fire(runtime, tick(runtime, schedule)?).await?;
+    tell(runtime, schedule, ticked).await
+}
+
 /// Sends its message if it is due, by the engine's clock, and moves it on in the same commit; unless it has failed so often
 /// that it is paused.
+#[cfg(feature = "testing")]
 pub(crate) async fn fire(runtime: &Runtime, schedule: &Schedule) -> Result<Ticked, Error> {
     give_up(runtime, schedule).await?;
-    let trail = Trail::begin(Arc::clone(&schedule.name));
-    let bus = Bus::new(Arc::clone(&runtime.post), schedule.tenant.clone(), trail);
+    let Tick { tenant, name, outgoing } = tick(runtime, schedule)?;
+    let ticked = runtime.engine.fire_schedule(&tenant, &name, &outgoing).await?;
+    tell(runtime, schedule, ticked).await
+}
+
+fn tick(runtime: &Runtime, schedule: &Schedule) -> Result<Tick, Error> {
+    let (tenant, name) = (schedule.tenant.clone(), Arc::clone(&schedule.name));
+    let bus = Bus::new(Arc::clone(&runtime.post), tenant.clone(), Trail::begin(Arc::clone(&name)));
     bus.post(&schedule.message);
-    let message = bus.take_plain()?;
-    let Some(ticked) = runtime.engine.fire_schedule(&schedule.tenant, &schedule.name, &message).await? else {
-        return declare_anew(runtime, schedule).await;
-    };
+    Ok(Tick { tenant, name, outgoing: bus.take_plain()? })
+}
+
+/// Tells what came of it. One that is there no more is declared anew.
+async fn tell(runtime: &Runtime, schedule: &Schedule, ticked: Option<Ticked>) -> Result<Ticked, Error> {
+    let Some(ticked) = ticked else { return declare_anew(runtime, schedule).await };
     if ticked.missed > 0 {
         let (schedule, missed) = (&*schedule.name, ticked.missed);
         tracing::warn!(schedule, missed, "due times passed while nobody fired it; they are not made up for");

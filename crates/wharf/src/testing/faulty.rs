@@ -320,6 +320,7 @@ impl<E: Store> Store for Faulty<E> {
         if self.hangs_at == Some(name) {
             std::future::pending::<()>().await;
         }
+        self.check(outgoing)?;
         self.source().call("fire_schedule", self.inner.fire_schedule(tenant, name, outgoing)).await
     }
 

@@ -72,6 +72,7 @@ fn told(run: &Delivery, lines: Vec<LogLine>, end: Option<RunEnd>) -> Report {
         took: Some(Duration::from_secs(2)),
         progress: Some(Progress { done: 3, of: 4 }),
         lines,
+        is_known: true,
         end,
     }
 }

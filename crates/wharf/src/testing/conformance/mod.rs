@@ -291,6 +291,8 @@ macro_rules! conformance {
             schedules {
                 a_schedule_fires_at_each_multiple_of_its_period_and_not_a_microsecond_early,
                 of_many_who_fire_at_once_one_sends,
+                several_are_fired_together_each_with_an_answer_of_its_own,
+                of_many_who_fire_many_together_each_is_sent_once,
                 w07_who_stood_still_in_the_midst_of_firing_sends_nothing_twice,
                 what_was_missed_is_counted_and_fired_once,
                 a_changed_period_takes_effect_when_it_is_declared,

@@ -14,8 +14,8 @@ use super::{
     stage::{MICROSECOND, forgettable},
 };
 use crate::{
-    Key, Message, Module, Msg, Result, Schedule, State, Tenant, Timestamp, Timetable, Vitals, Worker, micros,
-    ports::{Declaration, ScheduleChange, Store, StoredSchedule, Ticked, Transport},
+    Key, Message, Module, Msg, Outgoing, Result, Schedule, State, Tenant, Timestamp, Timetable, Vitals, Worker, micros,
+    ports::{Declaration, ScheduleChange, Store, StoredSchedule, Tick, Ticked, Transport},
     testing::Faulty,
 };
 
@@ -45,6 +45,11 @@ impl<S: Subject> Stage<S> {
     pub(super) async fn tick(&self, name: &str) -> Ticked {
         let outgoing = [self.message("sweep", name)];
         self.engine().fire_schedule(&Tenant::default(), name, &outgoing).await.unwrap().expect("it is declared")
+    }
+
+    /// To be fired with others.
+    fn tick_of(&self, name: &str) -> Tick {
+        Tick { tenant: Tenant::default(), name: Arc::from(name), outgoing: vec![self.message("sweep", name)] }
     }
 
     /// Waits until it is so. A look that was under way while time was wound is given up, and begun anew after a pause: a
@@ -119,6 +124,62 @@ pub async fn of_many_who_fire_at_once_one_sends<S: Subject>(stage: &mut Stage<S>
         assert_eq!(fired, 1);
         assert_eq!(stage.handle_all("sweep").await.len(), 1);
     }
+}
+
+pub async fn several_are_fired_together_each_with_an_answer_of_its_own<S: Subject>(stage: &mut Stage<S>) {
+    let late = Schedule::new(Timetable::every(PERIOD * 2), Swept).named("late");
+    let first = stage.schedule(&[schedule("a", PERIOD), late, schedule("only", PERIOD), schedule("z", PERIOD)]).await;
+    let mut ticks = ["z", "late", "only", "unheard of", "a"].map(|name| stage.tick_of(name));
+    ticks[2].outgoing = vec![Outgoing { unique: Some(Arc::from("only")), ..stage.message("elsewhere", "only") }];
+    let engine = stage.engine();
+    let fire = async || engine.fire_schedules(&ticks).await.unwrap();
+    let none = |next| Some(ticked(0, 0, next));
+    assert_eq!(fire().await, [none(first), none(first + PERIOD), none(first), None, none(first)], "not due yet");
+
+    stage.wind_until(first).await;
+    let second = first + PERIOD;
+    let fired = Some(ticked(1, 0, second));
+    assert_eq!(fire().await, [fired, none(second), fired, None, fired]);
+    assert_eq!(fire().await, [none(second), none(second), none(second), None, none(second)]);
+    let mut handled = stage.handle_all("sweep").await;
+    handled.sort_unstable();
+    assert_eq!(handled, ["a", "z"]);
+
+    stage.wind_until(second).await;
+    let (fired, third) = (Some(ticked(1, 0, second + PERIOD)), second + PERIOD);
+    let skipped = Some(Ticked { skipped: 1, ..ticked(1, 0, third) });
+    assert_eq!(fire().await, [fired, Some(ticked(1, 0, third + PERIOD)), skipped, None, fired], "one still waits");
+    assert_eq!(stage.all_schedules().await.iter().map(|stored| stored.skipped).collect::<Vec<_>>(), [0, 0, 1, 0]);
+}
+
+pub async fn of_many_who_fire_many_together_each_is_sent_once<S: Subject>(stage: &mut Stage<S>) {
+    let names: Vec<String> = (0..60).map(|n| format!("s{n:02}")).collect();
+    let schedules: Vec<_> = names.iter().map(|name| schedule(name, PERIOD)).collect();
+    let first = stage.schedule(&schedules).await;
+    stage.wind_until(first).await;
+    let firing: Vec<_> = (0..4)
+        .map(|start| {
+            let mut ticks: Vec<_> = names.iter().map(|name| stage.tick_of(name)).collect();
+            ticks.rotate_left(start * 13);
+            let engine = stage.engine();
+            tokio::spawn(async move {
+                let mut fired = 0;
+                for ticks in ticks.chunks(25) {
+                    let ticked = engine.fire_schedules(ticks).await.unwrap();
+                    fired += ticked.into_iter().flatten().map(|ticked| ticked.fired).sum::<usize>();
+                }
+                fired
+            })
+        })
+        .collect();
+    let mut fired = 0;
+    for one in firing {
+        fired += one.await.unwrap();
+    }
+    assert_eq!(fired, names.len());
+    let mut handled = stage.handle_all("sweep").await;
+    handled.sort_unstable();
+    assert_eq!(handled, names);
 }
 
 /// There is no leader: whoever fires is fenced by the row. One that stood still in the midst of firing, and goes on as if

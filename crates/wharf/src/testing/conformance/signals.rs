@@ -42,6 +42,9 @@ pub trait Signallers: Send + Sync + Sized + 'static {
     /// Lets so much time pass, if it is told the time; nothing, if it knows the time itself.
     async fn pass(&self, time: Duration);
 
+    /// Waits until what was told before has arrived `here`, if it does so though nobody listens.
+    async fn arrive(&self) {}
+
     /// Closes it and removes what it left behind.
     async fn stop(self) {}
 }
@@ -185,6 +188,7 @@ pub async fn a_cancellation_reaches_all_who_listen<S: Signallers>(signallers: &S
 pub async fn a_cancellation_that_nobody_hears_is_not_kept<S: Signallers>(signallers: &S) {
     let missed = cancellation();
     signallers.there().cancel(&missed).await.unwrap();
+    signallers.arrive().await;
     let mut ear = Ear::of::<S>(signallers.here());
     assert!(!ear.hears(&*signallers.there(), &cancellation()).await.contains(&missed));
 }

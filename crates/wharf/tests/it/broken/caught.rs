@@ -80,6 +80,8 @@ caught! {
     an_engine_that_sends_each_due_time_twice: FiresSchedulesEarly by schedules::w06_two_workers_send_each_due_time_once;
     an_engine_that_makes_up_for_missed_times: MakesUpForMissedTimes by schedules::what_was_missed_is_counted_and_fired_once;
     an_engine_that_keeps_the_first_period: KeepsTheFirstPeriod by schedules::a_changed_period_takes_effect_when_it_is_declared;
+    an_engine_that_answers_for_another_schedule: AnswersForAnotherSchedule by schedules::several_are_fired_together_each_with_an_answer_of_its_own;
+    an_engine_that_fires_together_unlocked: FiresTogetherUnlocked by schedules::of_many_who_fire_many_together_each_is_sent_once;
     an_engine_that_knows_one_schedule: KnowsOneSchedule by schedules::schedules_are_told_apart_by_name;
     an_engine_that_knows_no_time_zones: KnowsNoTimeZones by timetables::w29_cron_goes_by_the_clocks_of_its_zone_where_they_are_put_forward_and_back;
     an_engine_that_sends_due_times_twice: FiresSchedulesEarly by timetables::w06_of_a_thousand_due_times_two_schedulers_send_each_once;

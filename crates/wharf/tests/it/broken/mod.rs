@@ -19,7 +19,7 @@ use wharf::{
     ports::{
         Burial, Cancellation, Claim, Claimed, Declaration, Declared, Ending, Fired, History, JobType, Lease, Outbox,
         Outcome, Receipt, Report, Retention, Round, ScheduleChange, Settlement, Signals, Store, StoredSchedule,
-        StoredSubscription, Subscription, Ticked, TimerArm, Transaction, Transport, Turns, Wakeups,
+        StoredSubscription, Subscription, Tick, Ticked, TimerArm, Transaction, Transport, Turns, Wakeups,
     },
     testing::{
         ManualClock,
@@ -92,6 +92,8 @@ flaws! {
     MakesUpForMissedTimes,
     KeepsTheFirstPeriod,
     KnowsOneSchedule,
+    AnswersForAnotherSchedule,
+    FiresTogetherUnlocked,
     KnowsNoTimeZones,
     ForgetsMisfires,
     FiresWhatIsNeverDue,
@@ -455,6 +457,27 @@ impl Store for Broken {
             }
         }
         Ok(Some(ticked))
+    }
+
+    async fn fire_schedules(&self, ticks: &[Tick]) -> Result<Vec<Option<Ticked>>, Error> {
+        let mut answers = Vec::new();
+        for Tick { tenant, name, outgoing } in ticks {
+            answers.push(self.fire_schedule(tenant, name, outgoing).await?);
+        }
+        if self.has(Flaw::AnswersForAnotherSchedule) {
+            // As the rows come, and not as they were asked for.
+            answers.reverse();
+        }
+        if self.has(Flaw::FiresTogetherUnlocked) {
+            // As one who looks at all, and only then at each.
+            for (Tick { outgoing, .. }, answer) in ticks.iter().zip(&mut answers) {
+                if let Some(answer) = answer.as_mut().filter(|answer| answer.fired == 0 && answer.next_due.is_some()) {
+                    self.memory.send(outgoing).await?;
+                    answer.fired = 1;
+                }
+            }
+        }
+        Ok(answers)
     }
 
     async fn change_schedule(

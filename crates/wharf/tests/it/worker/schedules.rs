@@ -8,6 +8,8 @@ use wharf::{Key, Memory, Message, Module, Msg, Result, State, Status, testing::F
 use super::{Running, turns, until};
 
 const PERIOD: Duration = Duration::from_secs(60);
+/// For so long those that are due together wait for one that hangs.
+const TOGETHER_FOR: Duration = Duration::from_secs(2);
 
 #[derive(serde::Serialize, serde::Deserialize)]
 struct Rang {
@@ -45,14 +47,47 @@ async fn w16_a_hung_commit_of_one_schedule_does_not_halt_the_others() {
     let running = Running::start(engine, clock, |worker| worker.module(bells(heard))).await;
     turns().await;
 
+    // They are looked at together, for so long.
+    running.clock.wind(TOGETHER_FOR);
+    turns().await;
     for _ in 0..5 {
         running.clock.wind(PERIOD);
-        assert_eq!(hearing.recv().await.unwrap(), "sound");
+        assert_eq!(hearing.recv().await.unwrap(), "sound", "it waits no more for the one that hangs");
     }
     turns().await;
     let health = running.client.health().await;
     assert_ne!(health.status(), Status::Up, "and the one that hangs is told");
     assert!(health.reasons().all(|reason| reason.starts_with("`wharf.schedule.stuck`")), "{health:?}");
+    running.stop().await;
+}
+
+#[derive(serde::Serialize, serde::Deserialize)]
+struct Unstorable {}
+
+impl Message for Unstorable {
+    const NAME: &'static str = "test.unstorable";
+    fn key(&self) -> Key {
+        Key::new("bell", "none")
+    }
+}
+
+#[tokio::test]
+async fn one_whose_message_cannot_be_stored_does_not_keep_those_that_are_due_with_it_from_being_fired() {
+    let clock = ManualClock::new();
+    let engine = Faulty::new(Memory::with_clock(clock.clone()), 0).rate(0.0).refusing(Unstorable::NAME);
+    let (heard, mut hearing) = mpsc::unbounded_channel();
+    let tower = bells(heard).consume("nowhere", async |_: Msg<Unstorable>| -> Result { Ok(()) });
+    let tower = tower.every_named("unstorable", PERIOD, Unstorable {});
+    let running = Running::start(engine, clock, |worker| worker.module(tower)).await;
+    for _ in 0..3 {
+        turns().await;
+        running.clock.wind(PERIOD);
+        let mut both = [hearing.recv().await.unwrap(), hearing.recv().await.unwrap()];
+        both.sort_unstable();
+        assert_eq!(both, ["sound", "stuck"]);
+    }
+    let health = running.client.health().await;
+    assert!(health.reasons().any(|reason| reason.starts_with("`wharf.schedule.unstorable`")), "{health:?}");
     running.stop().await;
 }
 
@@ -63,6 +98,8 @@ async fn w27_a_schedule_whose_worker_died_while_it_fired_is_fired_by_the_next() 
     let (heard, mut hearing) = mpsc::unbounded_channel();
     let hangs = Faulty::new(memory.clone(), 0).rate(0.0).hanging_at("stuck");
     let first = Running::start(hangs, clock.clone(), |worker| worker.module(bells(heard.clone()))).await;
+    turns().await;
+    clock.wind(TOGETHER_FOR);
     turns().await;
     clock.wind(PERIOD);
     assert_eq!(hearing.recv().await.unwrap(), "sound");
