@@ -269,6 +269,7 @@ impl Pump {
             return;
         };
         self.claim_size = room;
+        self.look_at = self.runtime.post.clock.now() + self.runtime.limits.fallback_poll;
         let (runtime, endpoint) = (self.runtime.clone(), Arc::clone(&self.endpoint));
         let (size, lease) = (self.claim_size, self.runtime.limits.lease);
         let survivors = &self.runtime.survivors;
@@ -349,10 +350,13 @@ impl Pump {
         }
         self.slots.give_back();
         // Others may be due beside a survivor.
-        if found < self.claim_size && !brought_survivor {
-            let poll = self.runtime.limits.fallback_poll;
-            self.look_at = self.lookout.next(now, found, claimed.next_due, poll);
-        }
+        let next = if found < self.claim_size && !brought_survivor {
+            self.lookout.next(now, found, claimed.next_due, self.runtime.limits.fallback_poll)
+        } else {
+            now
+        };
+        // What became free meanwhile the claim may have found taken.
+        self.look_at = self.look_at.min(next);
     }
 
     fn hold(&mut self, delivery: Delivery, permit: Option<Permit>) -> Arc<Delivery> {

@@ -44,6 +44,8 @@ pub struct Faulty<E> {
     hangs_at: Option<&'static str>,
     /// Each settlement of a batch waits for a permit of these, and uses it up.
     settles_by: Option<Arc<Semaphore>>,
+    /// The answer to each claim waits for a permit of these, and uses it up.
+    answers_claims_by: Option<Arc<Semaphore>>,
     /// Whether every call waits once before and once after.
     pausing: bool,
 }
@@ -67,7 +69,16 @@ impl<E> Faulty<E> {
     /// Fails one call in ten, drawn from this seed.
     pub fn new(inner: E, seed: u64) -> Self {
         let dice = Dice { seed, calls: AtomicU64::new(0), calm: AtomicBool::new(false), faults: AtomicU64::new(0) };
-        Self { inner, dice: Arc::new(dice), rate: 0.1, refused: None, hangs_at: None, settles_by: None, pausing: false }
+        Self {
+            inner,
+            dice: Arc::new(dice),
+            rate: 0.1,
+            refused: None,
+            hangs_at: None,
+            settles_by: None,
+            answers_claims_by: None,
+            pausing: false,
+        }
     }
 
     /// Fails this share of the calls, from 0 to 1.
@@ -106,6 +117,13 @@ impl<E> Faulty<E> {
         self
     }
 
+    /// Besides, tells what a claim took only for a permit of these, which is used up: by then it may not be so any more.
+    #[must_use]
+    pub fn answering_claims_by(mut self, permits: Arc<Semaphore>) -> Self {
+        self.answers_claims_by = Some(permits);
+        self
+    }
+
     /// From here on nothing fails by chance.
     pub fn calm(&self) {
         self.dice.calm.store(true, Ordering::Relaxed);
@@ -125,6 +143,13 @@ impl<E> Faulty<E> {
 
     fn source(&self) -> Source {
         Source { dice: Arc::clone(&self.dice), rate: self.rate, pausing: self.pausing }
+    }
+}
+
+async fn use_up_one_of(permits: Option<&Arc<Semaphore>>) {
+    if let Some(permits) = permits {
+        // One that was closed holds up nobody.
+        let _ = permits.acquire().await.map(SemaphorePermit::forget);
     }
 }
 
@@ -181,15 +206,14 @@ fn scatter(seed: u64) -> u64 {
 #[async_trait]
 impl<E: Transport> Transport for Faulty<E> {
     async fn claim(&self, claim: &Claim<'_>) -> Result<Claimed, Error> {
-        self.source().call("claim", self.inner.claim(claim)).await
+        let claimed = self.source().call("claim", self.inner.claim(claim)).await;
+        use_up_one_of(self.answers_claims_by.as_ref()).await;
+        claimed
     }
 
     async fn settle(&self, batch: &[Settlement]) -> Result<Vec<bool>, Error> {
         self.check(batch.iter().flat_map(|settlement| &settlement.outgoing))?;
-        if let Some(permits) = &self.settles_by {
-            // One that was closed holds up nobody.
-            let _ = permits.acquire().await.map(SemaphorePermit::forget);
-        }
+        use_up_one_of(self.settles_by.as_ref()).await;
         self.source().call("settle", self.inner.settle(batch)).await
     }
 

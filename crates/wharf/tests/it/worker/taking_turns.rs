@@ -1,6 +1,13 @@
 //! How many handlers run at once, and that every slot is used.
 
-use wharf::{Limits, Module, Msg, Result, State, Tenant, ports::Transport};
+use std::sync::Arc;
+
+use tokio::sync::Semaphore;
+use wharf::{
+    Limits, Memory, Module, Msg, Result, State, Tenant,
+    ports::Transport,
+    testing::{Faulty, ManualClock},
+};
 
 use super::{Gate, Job, Running, gate, turns, until};
 
@@ -75,5 +82,37 @@ async fn no_claim_takes_more_than_a_batch() {
     assert_eq!(depth.iter().map(|depth| (depth.held, depth.due)).collect::<Vec<_>>(), [(3, 4)]);
     keeper.let_pass(7);
     until("nothing is left", async || running.left().await == 0).await;
+    running.stop().await;
+}
+
+/// While a claim's answer is on its way, the delivery ends that kept another of its key from being taken by that claim.
+#[tokio::test]
+async fn whose_turn_came_while_a_claim_was_answered_is_taken_by_the_next() {
+    let (clock, answers) = (ManualClock::new(), Arc::new(Semaphore::new(0)));
+    let engine = Faulty::new(Memory::with_clock(clock.clone()), 1).rate(0.0).answering_claims_by(Arc::clone(&answers));
+    let (gate, mut keeper) = gate();
+    let running = Running::start(engine, clock, |worker| {
+        worker.module(Module::new("m", gate).endpoint("work", |e| e.ordered().consume("work", pass)))
+    })
+    .await;
+    running.send([1, 1]).await;
+    until("the first has begun", async || {
+        answers.add_permits(1);
+        keeper.began.try_recv() == Ok(1)
+    })
+    .await;
+    turns().await;
+    let unused = answers.available_permits();
+    answers.forget_permits(unused);
+
+    running.send([2]).await;
+    turns().await;
+    keeper.let_pass(1);
+    until("the first is settled", async || running.left().await == 2).await;
+    answers.add_permits(100);
+
+    assert_eq!(keeper.next().await, 2);
+    until("its successor begins", async || keeper.began.try_recv() == Ok(1)).await;
+    keeper.let_pass(2);
     running.stop().await;
 }
