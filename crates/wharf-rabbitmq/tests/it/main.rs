@@ -17,6 +17,7 @@ mod outages;
 mod overdue;
 mod private;
 mod proxy;
+mod refused;
 mod set_aside;
 mod torn;
 mod turns;
