@@ -116,3 +116,31 @@ async fn whose_turn_came_while_a_claim_was_answered_is_taken_by_the_next() {
     keeper.let_pass(2);
     running.stop().await;
 }
+
+/// What is settled together is about to make room for a claim of many.
+#[tokio::test]
+async fn no_claim_of_one_is_made_while_room_for_many_is_about_to_be_free() {
+    let (clock, settlements) = (ManualClock::new(), Arc::new(Semaphore::new(0)));
+    let engine = Faulty::new(Memory::with_clock(clock.clone()), 1).rate(0.0).settling_by(Arc::clone(&settlements));
+    let (gate, mut keeper) = gate();
+    let running = Running::start(engine, clock, |worker| {
+        let module = Module::new("m", gate);
+        worker.module(module.endpoint("work", |e| e.concurrency(8).prefetch(8).consume("work", pass)))
+    })
+    .await;
+    running.send(0..7).await;
+    for n in 0..7 {
+        assert_eq!(keeper.next().await, n);
+    }
+
+    keeper.let_pass(6);
+    turns().await;
+    running.send([7]).await;
+    turns().await;
+    assert!(keeper.began.is_empty(), "the eighth could be run, and by itself");
+
+    settlements.add_permits(100);
+    assert_eq!(keeper.next().await, 7);
+    keeper.let_pass(2);
+    running.stop().await;
+}
