@@ -269,6 +269,7 @@ impl Pump {
             return;
         };
         self.claim_size = room;
+        // Until something asks for an earlier look, which stands then.
         self.look_at = self.runtime.post.clock.now() + self.runtime.limits.fallback_poll;
         let (runtime, endpoint) = (self.runtime.clone(), Arc::clone(&self.endpoint));
         let (size, lease) = (self.claim_size, self.runtime.limits.lease);

@@ -1,4 +1,4 @@
-//! How many handlers run at once, and that every slot is used.
+//! How many handlers run at once, when more is claimed for them, and that every slot is used.
 
 use std::sync::Arc;
 
